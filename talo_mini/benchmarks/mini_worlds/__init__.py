@@ -1,0 +1,107 @@
+"""The mini worlds: 42 tasks over pictures drawn from a seed, and the lessons a mini VLM is trained on."""
+
+import io
+import random
+from collections.abc import Iterator
+
+from PIL import Image
+
+from ...questions import LETTERS, Benchmark, Question, Task
+from . import charts, digits, maps, objects
+from .world import Asked, World, is_test_picture
+
+WORLDS = (objects.WORLD, charts.WORLD, digits.PAIRS, digits.TABLES, maps.WORLD)
+TEST_QUESTIONS = 400  # a task and form
+ASKERS = {asker.__name__: (world, asker) for world in WORLDS for askers in world.abilities.values() for asker in askers}
+TASKS = tuple(Task(asker.__name__, ability, asker not in world.held_out)
+              for world in WORLDS for ability, askers in world.abilities.items() for asker in askers)
+
+
+def picture(world: World, rng: random.Random, split: str) -> tuple[object, Image.Image]:
+    """A scene of this world and its 64 x 64 picture, from the "train" or the "test" half of all pictures."""
+    while True:
+        scene = world.sample(rng, split)
+        image = world.draw(scene)
+        if is_test_picture(image) == (split == "test"):
+            return scene, image
+
+
+def choices(asked: Asked, rng: random.Random, position: int) -> tuple[tuple[str, ...], int]:
+    """Up to four options, the right one at `position` (taken modulo their number)."""
+    others = [candidate for candidate in asked.candidates if candidate != asked.answer]
+    options = rng.sample(others, min(3, len(others)))
+    position %= len(options) + 1
+    options.insert(position, asked.answer)
+    return tuple(options), position
+
+
+def test_questions(task: str, count: int = TEST_QUESTIONS) -> list[Question]:
+    """The first `count` test questions of a task, each in both forms.
+
+    Answers are balanced by asking for each possible answer in turn, answer positions by cycling through the letters.
+    """
+    world, asker = ASKERS[task]
+    questions = []
+    for i in range(count):
+        rng = random.Random(f"test/{task}/{i}")
+        scene, asked = _wanted(world, asker, rng, i)
+        buffer = io.BytesIO()
+        world.draw(scene).save(buffer, "PNG")
+        options, position = choices(asked, rng, i)
+        shared = dict(task=task, image_bytes=buffer.getvalue(), text=asked.text)
+        questions.append(Question(f"{task}/{i}/choice", options=options, answer=position, form="choice", **shared))
+        questions.append(Question(f"{task}/{i}/direct", options=asked.candidates,
+                                  answer=asked.candidates.index(asked.answer), form="direct", **shared))
+    return questions
+
+
+def _wanted(world, asker, rng, i):
+    """A test scene and question whose answer is the i-th candidate in turn (any answer after many tries)."""
+    for attempt in range(1000):
+        scene = world.sample(rng, "test")
+        asked = asker(scene, rng)
+        if asked is None:
+            continue
+        wanted = sorted(asked.candidates)[i % len(asked.candidates)]
+        if (asked.answer == wanted or attempt > 300) and is_test_picture(world.draw(scene)):
+            return scene, asked
+    raise RuntimeError(f"no scene for {asker.__name__}")
+
+
+def mini_worlds(per_task: int = TEST_QUESTIONS) -> Benchmark:
+    """The test benchmark: every task, `per_task` questions each, in both forms."""
+    questions = [question for task in TASKS for question in test_questions(task.name, per_task)]
+    return Benchmark("mini-worlds", TASKS, tuple(questions))
+
+
+def lessons(seed: int) -> Iterator[tuple[Image.Image, Iterator[tuple[str, tuple[str, ...], str]]]]:
+    """Endless training material: a picture and an endless supply of (question, options or (), answer) about it.
+
+    Options are shown every other time, and the answer is then a letter. Held-out tasks are never asked.
+    """
+    rng = random.Random(f"train/{seed}")
+    taught = {world.name: [ASKERS[task.name][1] for task in TASKS if task.trained and ASKERS[task.name][0] is world]
+              for world in WORLDS}
+    while True:
+        world = rng.choices(WORLDS, [len(askers) ** 0.5 for askers in taught.values()])[0]
+        scene, image = picture(world, rng, "train")
+        yield image, _questions(scene, taught[world.name], rng)
+
+
+def _questions(scene, askers, rng):
+    while True:
+        asked = rng.choice(askers)(scene, rng)
+        if asked is None:
+            continue
+        if rng.random() < 0.5:
+            options, position = choices(asked, rng, rng.randrange(4))
+            yield asked.text, options, LETTERS[position]
+        else:
+            yield asked.text, (), asked.answer
+
+
+def words() -> list[str]:
+    """Every answer a mini-world question can have, sorted."""
+    found = {*objects.COLOURS, *objects.SHAPES, *objects.CORNERS, *objects.YES_NO, *digits.SUMS, *maps.names(), "small",
+             "large", "left", "right", "above", "below", "even", "odd", "north", "south", "east", "west"}
+    return sorted(found)

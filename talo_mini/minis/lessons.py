@@ -1,0 +1,114 @@
+"""Training batches: many questions after one picture, each of which sees the picture and itself only."""
+
+import random
+from dataclasses import dataclass
+
+import torch
+from PIL import Image, ImageOps
+
+from ..benchmarks import easy_vqa
+from ..benchmarks.mini_worlds import lessons, words
+from ..questions import LETTERS
+
+DRILL = 0.1  # share of questions about the options alone: "which is blue?"
+EASY_VQA = 0.1  # share of pictures from easy-VQA's train split
+
+
+@dataclass
+class Batch:
+    """Packed sequences. pixel_values [pictures, 3, 64, 64] or None; the rest [sequences, tokens]; targets -100: none."""
+
+    pixel_values: torch.Tensor | None
+    input_ids: torch.Tensor
+    position_ids: torch.Tensor
+    segments: torch.Tensor
+    targets: torch.Tensor
+
+    def mask(self, dtype) -> torch.Tensor:
+        """Additive attention mask [sequences, 1, tokens, tokens]: causal, within a segment or towards segment 0."""
+        query, key = self.segments[:, :, None], self.segments[:, None, :]
+        length = self.segments.shape[1]
+        causal = torch.ones(length, length, dtype=torch.bool, device=query.device).tril()
+        allowed = ((query == key) | (key == 0)) & causal
+        return torch.zeros(allowed.shape, dtype=dtype, device=query.device).masked_fill_(~allowed, -1e9)[:, None]
+
+
+def drill(rng: random.Random, vocabulary: list[str]) -> tuple[str, tuple[str, ...], str]:
+    """A question that only asks for the letter beside a word."""
+    options = rng.sample(vocabulary, rng.choice((2, 3, 4, 4)))
+    wanted = rng.randrange(len(options))
+    return f"which is {options[wanted]}?", tuple(options), LETTERS[wanted]
+
+
+def easy_vqa_lessons(seed: int):
+    """Pictures of easy-VQA's train split, mirrored at random (no answer depends on direction), with their questions."""
+    rng = random.Random(f"easy/{seed}")
+    asked = {}
+    for text, answer, number in easy_vqa.rows("train"):
+        asked.setdefault(number, []).append((text, (), answer))
+    pictures = {n: Image.open(easy_vqa.folder("train") / "images" / f"{n}.png").convert("RGB") for n in asked}
+    while True:
+        number = rng.choice(list(asked))
+        image = pictures[number]
+        image = ImageOps.mirror(image) if rng.random() < 0.5 else image
+        image = ImageOps.flip(image) if rng.random() < 0.5 else image
+        yield image, iter(rng.sample(asked[number], len(asked[number])))
+
+
+class Packer:
+    """Turns lessons into batches. `tokens` is the length of a sequence, `pictures` the number in a batch."""
+
+    def __init__(self, processor, seed: int, pictures: int, tokens: int):
+        self.processor, self.pictures, self.tokens = processor, pictures, tokens
+        self.rng = random.Random(f"pack/{seed}")
+        self.worlds, self.easy = lessons(seed), easy_vqa_lessons(seed)
+        self.vocabulary = words()
+        message = [{"role": "user", "content": [{"type": "image"}]}]
+        prefix = processor(text=processor.apply_chat_template(message).rstrip(), images=Image.new("RGB", (64, 64)),
+                           return_tensors="pt")
+        self.prefix = prefix.input_ids[0].tolist()
+        self.after = processor.tokenizer.convert_tokens_to_ids(["ASSISTANT:"])
+        self.end = processor.tokenizer.eos_token_id
+        self.encoded = {}
+
+    def _encode(self, text):
+        if text not in self.encoded:
+            self.encoded[text] = self.processor.tokenizer(text, add_special_tokens=False).input_ids
+        return self.encoded[text]
+
+    def _segment(self, text, options, answer):
+        """Tokens of a question and its answer, and the targets: the answer, then the end."""
+        shown = [token for letter, option in zip(LETTERS, options) for token in self._encode(letter) + self._encode(option)]
+        prompt = self._encode(text) + shown + self.after
+        answer = self._encode(answer)
+        return prompt + answer, [-100] * (len(prompt) - 1) + answer + [self.end]
+
+    def _sequence(self, prefix, questions):
+        ids, positions, segments, targets = list(prefix), list(range(len(prefix))), [0] * len(prefix), [-100] * len(prefix)
+        number = 0
+        for question in questions:
+            if self.rng.random() < DRILL:
+                question = drill(self.rng, self.vocabulary)
+            tokens, wanted = self._segment(*question)
+            if len(ids) + len(tokens) > self.tokens:
+                break
+            number += 1
+            ids += tokens
+            positions += range(len(prefix), len(prefix) + len(tokens))
+            segments += [number] * len(tokens)
+            targets += wanted
+        pad = self.tokens - len(ids)
+        return ids + [0] * pad, positions + [0] * pad, segments + [-1] * pad, targets + [-100] * pad
+
+    def batch(self, with_pictures: bool = True) -> Batch:
+        """The next batch; without pictures it is letter drills only."""
+        images, rows = [], []
+        for _ in range(self.pictures):
+            if with_pictures:
+                image, questions = next(self.easy if self.rng.random() < EASY_VQA else self.worlds)
+                images.append(image)
+                rows.append(self._sequence(self.prefix, questions))
+            else:
+                rows.append(self._sequence(self.prefix[:1], iter(lambda: drill(self.rng, self.vocabulary), None)))
+        pixels = self.processor.image_processor(images, return_tensors="pt").pixel_values if images else None
+        return Batch(pixels, *(torch.tensor(column) for column in zip(*rows)))

@@ -1,0 +1,147 @@
+"""Train a mini VLM from scratch: `python -m talo_mini.minis.train llava-mini`."""
+
+import argparse
+import copy
+import json
+import time
+from pathlib import Path
+
+import torch
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from .architectures import ARCHITECTURES
+from .lessons import Packer
+
+SEED = 0
+STEPS = 4000
+PICTURES, TOKENS = 112, 112  # a batch: pictures, tokens in each sequence
+MUON_RATE, ADAMW_RATE = 4e-3, 3e-3
+WARMUP, DECAY = 50, 0.4  # steps; share of all steps over which the rate falls to zero
+DRILLED = 0.98  # letter drill accuracy at which pictures are first shown
+CHECKPOINT = 100  # steps
+
+
+class Trainer:
+    """A model in training: bfloat16 for the passes, float32 for embeddings and the optimisers' own weights."""
+
+    def __init__(self, name: str, folder: Path, device: str, seed: int = SEED):
+        torch.manual_seed(seed)
+        self.folder, self.device, self.seed = folder, device, seed
+        self.model, self.processor = ARCHITECTURES[name]()
+        self.model.to(device)
+        self.net = copy.deepcopy(self.model).to(torch.bfloat16)
+        self.net.set_attn_implementation("eager")  # faster than sdpa at these sizes on a CPU
+        self.net.set_input_embeddings(self.model.get_input_embeddings())
+        self.net.lm_head = self.model.lm_head
+        for layer in self.net.model.language_model.layers:
+            layer.compile()
+        shared = {id(p) for p in self.net.parameters()}
+        self.pairs = [(p, q) for p, q in zip(self.model.parameters(), self.net.parameters()) if id(p) not in shared]
+        matrices = [p for n, p in self.model.named_parameters() if p.ndim == 2 and "embed" not in n]
+        rest = [p for n, p in self.model.named_parameters() if p.ndim != 2 or "embed" in n]
+        self.optimizers = [torch.optim.Muon(matrices, lr=MUON_RATE, adjust_lr_fn="match_rms_adamw"),
+                           torch.optim.AdamW(rest, lr=ADAMW_RATE, betas=(0.9, 0.98), weight_decay=0.0)]
+        self.step, self.drilled = 0, False
+
+    def logits(self, batch):
+        """Logits of every supervised position, and their targets."""
+        text = self.net.model.language_model
+        embedded = text.embed_tokens(batch.input_ids).to(torch.bfloat16)
+        if batch.pixel_values is not None:
+            pixels = batch.pixel_values.to(self.device, torch.bfloat16)
+            features = self.net.model.get_image_features(pixels, return_dict=True).pooler_output
+            features = torch.stack(tuple(features))
+            embedded = torch.cat([embedded[:, :1], features, embedded[:, 1 + features.shape[1]:]], 1)
+        hidden = text(inputs_embeds=embedded, attention_mask=batch.mask(torch.bfloat16),
+                      position_ids=batch.position_ids, use_cache=False).last_hidden_state
+        asked = batch.targets >= 0
+        return self.net.lm_head(hidden[asked].float()), batch.targets[asked]
+
+    def learn(self, batch, rate: float) -> float:
+        """One optimiser step at `rate` times the full learning rates; gives the accuracy of the answers."""
+        for name in ("input_ids", "position_ids", "segments", "targets"):
+            setattr(batch, name, getattr(batch, name).to(self.device))
+        logits, targets = self.logits(batch)
+        F.cross_entropy(logits, targets).backward()
+        for full, half in self.pairs:
+            full.grad = None if half.grad is None else half.grad.float()
+            half.grad = None
+        for optimizer, base in zip(self.optimizers, (MUON_RATE, ADAMW_RATE)):
+            for group in optimizer.param_groups:
+                group["lr"] = base * rate
+            optimizer.step()
+            optimizer.zero_grad()
+        with torch.no_grad():
+            for full, half in self.pairs:
+                half.copy_(full)
+        answers = targets != self.processor.tokenizer.eos_token_id
+        return (logits.argmax(-1) == targets)[answers].float().mean().item()
+
+    def save(self):
+        """Write the checkpoint, so that a stopped run goes on from here."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        state = dict(model=self.model.state_dict(), optimizers=[o.state_dict() for o in self.optimizers],
+                     step=self.step, drilled=self.drilled)
+        torch.save(state, self.folder / "checkpoint.new")
+        (self.folder / "checkpoint.new").replace(self.folder / "checkpoint.pt")
+
+    def load(self):
+        """Go on from the checkpoint, if there is one."""
+        path = self.folder / "checkpoint.pt"
+        if not path.exists():
+            return
+        state = torch.load(path, map_location=self.device)
+        self.model.load_state_dict(state["model"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"]):
+            optimizer.load_state_dict(saved)
+        self.step, self.drilled = state["step"], state["drilled"]
+        with torch.no_grad():
+            for full, half in self.pairs:
+                half.copy_(full)
+
+    def export(self, target: Path):
+        """Write the trained model and its processor in bfloat16, as `from_pretrained` reads them."""
+        model = copy.deepcopy(self.model).to(torch.bfloat16)
+        model.save_pretrained(target)
+        self.processor.save_pretrained(target)
+
+    def run(self, steps: int, log):
+        """Letter drill first, then pictures; a checkpoint at every 100th step."""
+        recent = 0.0
+        bar = tqdm(total=steps, initial=self.step, unit="step", mininterval=10)
+        while self.step < steps:
+            if self.step % CHECKPOINT == 0 or bar.n == bar.initial:
+                packer = Packer(self.processor, self.seed * 1000 + self.step // CHECKPOINT, PICTURES, TOKENS)
+            rate = min(1, (self.step + 1) / WARMUP, (steps - self.step) / (DECAY * steps))
+            start = time.time()
+            accuracy = self.learn(packer.batch(with_pictures=self.drilled), rate)
+            recent = 0.95 * recent + 0.05 * accuracy
+            self.drilled = self.drilled or recent >= DRILLED
+            self.step += 1
+            bar.update()
+            bar.set_postfix(accuracy=f"{recent:.3f}", pictures=self.drilled)
+            log(step=self.step, accuracy=accuracy, recent=recent, drilled=self.drilled, seconds=time.time() - start)
+            if self.step % CHECKPOINT == 0:
+                self.save()
+        self.save()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", choices=sorted(ARCHITECTURES))
+    parser.add_argument("--steps", type=int, default=STEPS, help="optimiser steps in all (default %(default)s)")
+    parser.add_argument("--folder", type=Path, help="checkpoints and log (default runs/NAME)")
+    parser.add_argument("--export", type=Path, help="where the trained model goes (default: the package's own folder)")
+    arguments = parser.parse_args()
+    folder = arguments.folder or Path("runs") / arguments.name
+    folder.mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(arguments.name, folder, "cuda" if torch.cuda.is_available() else "cpu")
+    trainer.load()
+    with open(folder / "log.jsonl", "a", buffering=1) as log:
+        trainer.run(arguments.steps, lambda **row: log.write(json.dumps(row) + "\n"))
+    trainer.export(arguments.export or Path(__file__).parent / arguments.name)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""Questions, tasks and benchmarks: plain frozen data that every other room reads."""
+
+import hashlib
+import io
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from PIL import Image, UnidentifiedImageError
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+FORMS = ("choice", "direct")
+
+
+class BadInput(ValueError):
+    """Input that cannot be used; the message names what is wrong and what to do."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One picture, one question, its options and the index of the right one.
+
+    `form` is "choice" (the options are shown as A, B, ...) or "direct" (they are not shown,
+    the answer is the option's own words). `image_bytes` holds an encoded picture (PNG, JPEG, ...).
+    """
+
+    id: str
+    task: str
+    image_bytes: bytes
+    text: str
+    options: tuple[str, ...]
+    answer: int
+    form: str = "choice"
+
+    def __post_init__(self):
+        if not 0 <= self.answer < len(self.options):
+            raise BadInput(f"question {self.id!r}: its answer (option {self.answer}) is not among its "
+                           f"{len(self.options)} options; correct the answer or the options")
+        if len(set(self.options)) < len(self.options):
+            raise BadInput(f"question {self.id!r}: two options are the same ({list(self.options)}); make them differ")
+        if self.form not in FORMS:
+            raise BadInput(f"question {self.id!r}: unknown form {self.form!r}; use one of {FORMS}")
+        if self.form == "choice" and len(self.options) > len(LETTERS):
+            raise BadInput(f"question {self.id!r}: {len(self.options)} options, but there are {len(LETTERS)} letters")
+
+    @cached_property
+    def image(self) -> Image.Image:
+        """The picture, decoded to RGB. Raises BadInput if it cannot be decoded."""
+        try:
+            return Image.open(io.BytesIO(self.image_bytes)).convert("RGB")
+        except (UnidentifiedImageError, OSError, SyntaxError) as error:
+            raise BadInput(f"question {self.id!r}: its image cannot be decoded ({error}); "
+                           "replace the image or leave the question out") from error
+
+    @property
+    def chance(self) -> float:
+        """Accuracy of a blind guess, in [0, 1]."""
+        return 1 / len(self.options)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A kind of question. `ability` is the skill it needs; `trained` is False for tasks held out of training."""
+
+    name: str
+    ability: str
+    trained: bool = True
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A named set of questions over tasks. `prompt` names the template that turns a question into text."""
+
+    name: str
+    tasks: tuple[Task, ...]
+    questions: tuple[Question, ...]
+    prompt: str = "bare"
+
+    def __post_init__(self):
+        doubled = [i for i, n in Counter(q.id for q in self.questions).items() if n > 1]
+        if doubled:
+            raise BadInput(f"benchmark {self.name!r}: question id {doubled[0]!r} occurs more than once; make ids unique")
+        asked, known = {q.task for q in self.questions}, {t.name for t in self.tasks}
+        if asked - known:
+            raise BadInput(f"benchmark {self.name!r}: questions of task {min(asked - known)!r}, which it does not list")
+        if known - asked:
+            raise BadInput(f"benchmark {self.name!r}: task {min(known - asked)!r} has no questions; "
+                           "add some or remove the task")
+
+    def task(self, name: str) -> Task:
+        """The task of that name. Raises BadInput if there is none."""
+        for task in self.tasks:
+            if task.name == name:
+                return task
+        raise BadInput(f"benchmark {self.name!r} has no task {name!r}; it has: {', '.join(t.name for t in self.tasks)}")
+
+    def subset(self, tasks=None, per_task: int | None = None, form: str | None = None) -> "Benchmark":
+        """The same benchmark with only these tasks, one form, and at most `per_task` questions a task and form."""
+        names = [t.name for t in self.tasks] if tasks is None else [self.task(name).name for name in tasks]
+        kept, seen = [], Counter()
+        for question in self.questions:
+            key = (question.task, question.form)
+            if question.task in names and form in (None, question.form) and (per_task is None or seen[key] < per_task):
+                seen[key] += 1
+                kept.append(question)
+        return replace(self, tasks=tuple(t for t in self.tasks if t.name in names), questions=tuple(kept))
+
+    @cached_property
+    def digest(self) -> str:
+        """16 hex digits that change when any question, option, answer or pixel changes."""
+        digest = hashlib.blake2b(digest_size=8)
+        for q in self.questions:
+            digest.update(repr((q.id, q.task, q.text, q.options, q.answer, q.form)).encode())
+            digest.update(q.image_bytes)
+        return digest.hexdigest()
