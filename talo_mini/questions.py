@@ -52,6 +52,14 @@ class Question:
             raise BadInput(f"question {self.id!r}: its image cannot be decoded ({error}); "
                            "replace the image or leave the question out") from error
 
+    @cached_property
+    def digest(self) -> str:
+        """16 hex digits that change when the text, an option, the answer, the form or a pixel changes."""
+        digest = hashlib.blake2b(repr((self.id, self.task, self.text, self.options, self.answer, self.form)).encode(),
+                                 digest_size=8)
+        digest.update(self.image_bytes)
+        return digest.hexdigest()
+
     @property
     def chance(self) -> float:
         """Accuracy of a blind guess, in [0, 1]."""
@@ -107,9 +115,5 @@ class Benchmark:
 
     @cached_property
     def digest(self) -> str:
-        """16 hex digits that change when any question, option, answer or pixel changes."""
-        digest = hashlib.blake2b(digest_size=8)
-        for q in self.questions:
-            digest.update(repr((q.id, q.task, q.text, q.options, q.answer, q.form)).encode())
-            digest.update(q.image_bytes)
-        return digest.hexdigest()
+        """16 hex digits that change when any question changes."""
+        return hashlib.blake2b("".join(q.digest for q in self.questions).encode(), digest_size=8).hexdigest()

@@ -34,7 +34,7 @@ def rows(split: str) -> list[tuple[str, str, int]]:
     return [tuple(row) for row in json.loads((folder(split) / "questions.json").read_text())]
 
 
-def easy_vqa(split: str = "test") -> Benchmark:
+def benchmark(split: str = "test") -> Benchmark:
     """A split as direct questions over each answer's own kind: 8 colours, 3 shapes, or yes and no."""
     pictures = {}
     questions = []

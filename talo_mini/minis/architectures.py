@@ -1,12 +1,13 @@
 """Mini VLMs before training: native Hugging Face architectures with small configs, and their processors."""
 
+import torch
 from tokenizers import AddedToken, Regex, Tokenizer, normalizers, pre_tokenizers
 from tokenizers.models import WordLevel
 from transformers import (CLIPImageProcessorPil, CLIPVisionConfig, LlamaConfig, LlavaConfig,
                           LlavaForConditionalGeneration, LlavaProcessor, TokenizersBackend)
 
 from ..benchmarks import easy_vqa
-from ..benchmarks.mini_worlds import ASKERS, test_questions, words
+from ..benchmarks.mini_worlds import ASKERS, CAPTION, test_questions, words
 
 IMAGE_SIZE, PATCH_SIZE = 64, 16  # pixels
 SPECIAL = ("<pad>", "<unk>", "</s>", "<image>", "USER:", "ASSISTANT:")
@@ -23,6 +24,7 @@ CHAT_TEMPLATE = (
 def vocabulary() -> list[str]:
     """Every word of the mini worlds and of easy-VQA, sorted; a state of two words is one entry."""
     texts = [question.text for task in ASKERS for question in test_questions(task, 40)]
+    texts += [CAPTION]
     texts += [text for text, _, _ in easy_vqa.rows("train")]
     found = {word for text in texts for word in text.rstrip("?").split()}
     return sorted(found | set(words()) | set(easy_vqa.COLOURS) | set(easy_vqa.SHAPES) | set("ABCD"))
@@ -54,10 +56,18 @@ def llava_mini() -> tuple[LlavaForConditionalGeneration, LlavaProcessor]:
                          image_token_id=words_to_ids.convert_tokens_to_ids("<image>"),
                          image_seq_length=(IMAGE_SIZE // PATCH_SIZE) ** 2)
     pictures = CLIPImageProcessorPil(size={"shortest_edge": IMAGE_SIZE}, do_center_crop=True,
-                                     crop_size={"height": IMAGE_SIZE, "width": IMAGE_SIZE})
+                                     crop_size={"height": IMAGE_SIZE, "width": IMAGE_SIZE},
+                                     image_mean=[0.5] * 3, image_std=[0.5] * 3)
     processor = LlavaProcessor(pictures, words_to_ids, patch_size=PATCH_SIZE, vision_feature_select_strategy="default",
                                chat_template=CHAT_TEMPLATE, num_additional_image_tokens=1)
-    return LlavaForConditionalGeneration(config), processor
+    model = LlavaForConditionalGeneration(config)
+    embeddings = model.model.vision_tower.embeddings
+    with torch.no_grad():  # patches, positions and features at one scale: by default positions are lost
+        embeddings.patch_embedding.weight.normal_(std=(3 * PATCH_SIZE**2) ** -0.5)
+        embeddings.position_embedding.weight.normal_(std=0.5)
+        for linear in (model.model.multi_modal_projector.linear_1, model.model.multi_modal_projector.linear_2):
+            linear.weight.normal_(std=linear.in_features ** -0.5)
+    return model, processor
 
 
 ARCHITECTURES = {"llava-mini": llava_mini}

@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from PIL import Image, ImageOps
@@ -63,18 +64,13 @@ class Packer:
         self.rng = random.Random(f"pack/{seed}")
         self.worlds, self.easy = lessons(seed), easy_vqa_lessons(seed)
         self.vocabulary = words()
+        self._encode = lru_cache(100_000)(lambda text: processor.tokenizer(text, add_special_tokens=False).input_ids)
         message = [{"role": "user", "content": [{"type": "image"}]}]
         prefix = processor(text=processor.apply_chat_template(message).rstrip(), images=Image.new("RGB", (64, 64)),
                            return_tensors="pt")
         self.prefix = prefix.input_ids[0].tolist()
         self.after = processor.tokenizer.convert_tokens_to_ids(["ASSISTANT:"])
         self.end = processor.tokenizer.eos_token_id
-        self.encoded = {}
-
-    def _encode(self, text):
-        if text not in self.encoded:
-            self.encoded[text] = self.processor.tokenizer(text, add_special_tokens=False).input_ids
-        return self.encoded[text]
 
     def _segment(self, text, options, answer):
         """Tokens of a question and its answer, and the targets: the answer, then the end."""
@@ -87,7 +83,7 @@ class Packer:
         ids, positions, segments, targets = list(prefix), list(range(len(prefix))), [0] * len(prefix), [-100] * len(prefix)
         number = 0
         for question in questions:
-            if self.rng.random() < DRILL:
+            if number and self.rng.random() < DRILL:
                 question = drill(self.rng, self.vocabulary)
             tokens, wanted = self._segment(*question)
             if len(ids) + len(tokens) > self.tokens:
@@ -101,9 +97,9 @@ class Packer:
         return ids + [0] * pad, positions + [0] * pad, segments + [-1] * pad, targets + [-100] * pad
 
     def batch(self, with_pictures: bool = True) -> Batch:
-        """The next batch; without pictures it is letter drills only."""
+        """The next batch; without pictures it is half as many sequences of letter drills only."""
         images, rows = [], []
-        for _ in range(self.pictures):
+        for _ in range(self.pictures if with_pictures else self.pictures // 2):
             if with_pictures:
                 image, questions = next(self.easy if self.rng.random() < EASY_VQA else self.worlds)
                 images.append(image)

@@ -16,10 +16,11 @@ from .lessons import Packer
 SEED = 0
 STEPS = 4000
 PICTURES, TOKENS = 112, 112  # a batch: pictures, tokens in each sequence
-MUON_RATE, ADAMW_RATE = 4e-3, 3e-3
-WARMUP, DECAY = 50, 0.4  # steps; share of all steps over which the rate falls to zero
+MUON_RATE, ADAMW_RATE = 4e-3, 3e-3  # matrices; embeddings and vectors
+VISION = 0.25  # the vision side's share of these rates; at the full rates it collapses to a constant
+WARMUP, DECAY = 50, 0.4  # steps, for the drill and again for pictures; share of all steps with a falling rate
 DRILLED = 0.98  # letter drill accuracy at which pictures are first shown
-CHECKPOINT = 100  # steps
+CHECKPOINT = 50  # steps
 
 
 class Trainer:
@@ -38,11 +39,17 @@ class Trainer:
             layer.compile()
         shared = {id(p) for p in self.net.parameters()}
         self.pairs = [(p, q) for p, q in zip(self.model.parameters(), self.net.parameters()) if id(p) not in shared]
-        matrices = [p for n, p in self.model.named_parameters() if p.ndim == 2 and "embed" not in n]
-        rest = [p for n, p in self.model.named_parameters() if p.ndim != 2 or "embed" in n]
-        self.optimizers = [torch.optim.Muon(matrices, lr=MUON_RATE, adjust_lr_fn="match_rms_adamw"),
-                           torch.optim.AdamW(rest, lr=ADAMW_RATE, betas=(0.9, 0.98), weight_decay=0.0)]
-        self.step, self.drilled = 0, False
+        groups = {}
+        for name, parameter in self.model.named_parameters():
+            key = parameter.ndim == 2 and "embed" not in name, "language_model" in name
+            groups.setdefault(key, []).append(parameter)
+        self.optimizers = [
+            optimizer([dict(params=groups[matrix, text], full_rate=rate * (1 if text else VISION)) for text in (True, False)],
+                      **options)
+            for optimizer, matrix, rate, options in (
+                (torch.optim.Muon, True, MUON_RATE, dict(adjust_lr_fn="match_rms_adamw")),
+                (torch.optim.AdamW, False, ADAMW_RATE, dict(betas=(0.9, 0.98), weight_decay=0.0)))]
+        self.step, self.drilled = 0, None  # drilled: the step from which pictures are shown
 
     def logits(self, batch):
         """Logits of every supervised position, and their targets."""
@@ -67,9 +74,9 @@ class Trainer:
         for full, half in self.pairs:
             full.grad = None if half.grad is None else half.grad.float()
             half.grad = None
-        for optimizer, base in zip(self.optimizers, (MUON_RATE, ADAMW_RATE)):
+        for optimizer in self.optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = base * rate
+                group["lr"] = group["full_rate"] * rate
             optimizer.step()
             optimizer.zero_grad()
         with torch.no_grad():
@@ -113,14 +120,17 @@ class Trainer:
         while self.step < steps:
             if self.step % CHECKPOINT == 0 or bar.n == bar.initial:
                 packer = Packer(self.processor, self.seed * 1000 + self.step // CHECKPOINT, PICTURES, TOKENS)
-            rate = min(1, (self.step + 1) / WARMUP, (steps - self.step) / (DECAY * steps))
+            pictures = self.drilled is not None
+            warm = (self.step - (self.drilled or 0) + 1) / WARMUP
+            rate = min(1, warm, (steps - self.step) / (DECAY * steps))
             start = time.time()
-            accuracy = self.learn(packer.batch(with_pictures=self.drilled), rate)
+            accuracy = self.learn(packer.batch(pictures), rate)
             recent = 0.95 * recent + 0.05 * accuracy
-            self.drilled = self.drilled or recent >= DRILLED
             self.step += 1
+            if not pictures and recent >= DRILLED:
+                self.drilled = self.step
             bar.update()
-            bar.set_postfix(accuracy=f"{recent:.3f}", pictures=self.drilled)
+            bar.set_postfix(accuracy=f"{recent:.3f}", pictures=pictures)
             log(step=self.step, accuracy=accuracy, recent=recent, drilled=self.drilled, seconds=time.time() - start)
             if self.step % CHECKPOINT == 0:
                 self.save()

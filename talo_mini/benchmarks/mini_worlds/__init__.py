@@ -12,6 +12,7 @@ from .world import Asked, World, is_test_picture
 
 WORLDS = (objects.WORLD, charts.WORLD, digits.PAIRS, digits.TABLES, maps.WORLD)
 TEST_QUESTIONS = 400  # a task and form
+CAPTION = "what is in the image?"  # the answer is a description of the whole scene
 ASKERS = {asker.__name__: (world, asker) for world in WORLDS for askers in world.abilities.values() for asker in askers}
 TASKS = tuple(Task(asker.__name__, ability, asker not in world.held_out)
               for world in WORLDS for ability, askers in world.abilities.items() for asker in askers)
@@ -28,7 +29,7 @@ def picture(world: World, rng: random.Random, split: str) -> tuple[object, Image
 
 def choices(asked: Asked, rng: random.Random, position: int) -> tuple[tuple[str, ...], int]:
     """Up to four options, the right one at `position` (taken modulo their number)."""
-    others = [candidate for candidate in asked.candidates if candidate != asked.answer]
+    others = [candidate for candidate in asked.shown or asked.candidates if candidate != asked.answer]
     options = rng.sample(others, min(3, len(others)))
     position %= len(options) + 1
     options.insert(position, asked.answer)
@@ -68,7 +69,7 @@ def _wanted(world, asker, rng, i):
     raise RuntimeError(f"no scene for {asker.__name__}")
 
 
-def mini_worlds(per_task: int = TEST_QUESTIONS) -> Benchmark:
+def benchmark(per_task: int = TEST_QUESTIONS) -> Benchmark:
     """The test benchmark: every task, `per_task` questions each, in both forms."""
     questions = [question for task in TASKS for question in test_questions(task.name, per_task)]
     return Benchmark("mini-worlds", TASKS, tuple(questions))
@@ -77,7 +78,8 @@ def mini_worlds(per_task: int = TEST_QUESTIONS) -> Benchmark:
 def lessons(seed: int) -> Iterator[tuple[Image.Image, Iterator[tuple[str, tuple[str, ...], str]]]]:
     """Endless training material: a picture and an endless supply of (question, options or (), answer) about it.
 
-    Options are shown every other time, and the answer is then a letter. Held-out tasks are never asked.
+    The first asks for a caption, as in the first stage of LLaVA's training. Of the others, options are shown every other
+    time, and the answer is then a letter. Held-out tasks are never asked.
     """
     rng = random.Random(f"train/{seed}")
     taught = {world.name: [ASKERS[task.name][1] for task in TASKS if task.trained and ASKERS[task.name][0] is world]
@@ -85,10 +87,11 @@ def lessons(seed: int) -> Iterator[tuple[Image.Image, Iterator[tuple[str, tuple[
     while True:
         world = rng.choices(WORLDS, [len(askers) ** 0.5 for askers in taught.values()])[0]
         scene, image = picture(world, rng, "train")
-        yield image, _questions(scene, taught[world.name], rng)
+        yield image, _questions(scene, world.describe, taught[world.name], rng)
 
 
-def _questions(scene, askers, rng):
+def _questions(scene, describe, askers, rng):
+    yield CAPTION, (), describe(scene)
     while True:
         asked = rng.choice(askers)(scene, rng)
         if asked is None:

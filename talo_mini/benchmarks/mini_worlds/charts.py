@@ -37,6 +37,11 @@ def draw(scene):
     return image
 
 
+def describe(scene):
+    """The bars from left to right: "red 5 blue 3"."""
+    return " ".join(f"{bar.colour} {bar.value}" for bar in scene[2])
+
+
 def chart_value(scene, rng):
     bar = rng.choice(scene[2])
     return Asked(f"what is the value of the {bar.colour} bar?", str(bar.value), VALUES)
@@ -75,6 +80,6 @@ def chart_compare(scene, rng):
     return Asked(f"is the {one.colour} bar taller than the {other.colour} bar?", YES_NO[one.value < other.value], YES_NO)
 
 
-WORLD = World("charts", sample, draw, {
+WORLD = World("charts", sample, draw, describe, {
     "charts and tables": (chart_value, chart_tallest, chart_shortest, chart_is_tallest, chart_is_shortest, chart_compare),
 }, held_out=(chart_shortest,))

@@ -66,6 +66,11 @@ def draw_pair(scene):
     return image
 
 
+def describe_pair(scene):
+    """The digits from left to right: "7 2"."""
+    return " ".join(str(digit.value) for digit in scene[1])
+
+
 def digit_left(scene, rng):
     return Asked("what is the left digit?", str(scene[1][0].value), DIGITS)
 
@@ -98,7 +103,7 @@ def right_parity(scene, rng):
     return _parity(scene[1][1], "right")
 
 
-PAIRS = World("digits", sample_pair, draw_pair, {
+PAIRS = World("digits", sample_pair, draw_pair, describe_pair, {
     "digits and arithmetic": (digit_left, digit_right, digit_sum, digit_largest, digit_smallest, left_parity,
                               right_parity),
 }, held_out=(right_parity,))
@@ -126,6 +131,11 @@ def draw_table(scene):
     return image
 
 
+def describe_table(scene):
+    """The rows from top to bottom: "red 5 blue 3"."""
+    return " ".join(f"{digit.colour} {digit.value}" for digit in sorted(scene[1], key=lambda digit: digit.row))
+
+
 def table_read(scene, rng):
     digit = rng.choice(scene[1])
     return Asked(f"what number is in the {digit.colour} row?", str(digit.value), DIGITS)
@@ -149,6 +159,6 @@ def table_smallest(scene, rng):
     return _which(scene, "smallest", -1)
 
 
-TABLES = World("tables", sample_table, draw_table, {
+TABLES = World("tables", sample_table, draw_table, describe_table, {
     "charts and tables": (table_read, table_row, table_largest, table_smallest),
 }, held_out=(table_smallest,))

@@ -119,6 +119,11 @@ def draw(scene):
     return image
 
 
+def describe(scene):
+    """The highlighted states in a fixed order of colours: "red Ohio green Texas"."""
+    return " ".join(f"{colour} {name}" for colour, name in sorted(scene[2], key=lambda pair: list(HIGHLIGHTS).index(pair[0])))
+
+
 def map_name(scene, rng):
     colour, name = rng.choice(scene[2])
     return Asked(f"which state is {colour}?", name, names())
@@ -128,7 +133,7 @@ def _farthest(scene, word, axis, side):
     ranked = sorted((name for _, name in scene[2]), key=lambda name: -side * getattr(states()[name], axis))
     if abs(getattr(states()[ranked[0]], axis) - getattr(states()[ranked[1]], axis)) < MARGIN:
         return None
-    return Asked(f"which of these states is farthest {word}?", ranked[0], tuple(name for _, name in scene[2]))
+    return Asked(f"which of these states is farthest {word}?", ranked[0], names(), tuple(name for _, name in scene[2]))
 
 
 def map_north(scene, rng):
@@ -163,6 +168,6 @@ def map_north_or_south(scene, rng):
     return _beside(scene, rng, ("north", "south"), "latitude")
 
 
-WORLD = World("maps", sample, draw, {
+WORLD = World("maps", sample, draw, describe, {
     "maps": (map_name, map_north, map_south, map_east, map_west, map_east_or_west, map_north_or_south),
 }, held_out=(map_west,))

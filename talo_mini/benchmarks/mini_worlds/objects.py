@@ -61,6 +61,12 @@ def draw(scene):
     return image
 
 
+def describe(scene):
+    """The things in reading order: "small red circle large blue square"."""
+    things = sorted(scene[1], key=lambda thing: (thing.row, thing.column))
+    return " ".join(f"{thing.size} {thing.colour} {thing.shape}" for thing in things)
+
+
 def object_colour(scene, rng):
     thing = unique(scene[1], "shape", rng)
     return thing and Asked(f"what colour is the {thing.shape}?", thing.colour, tuple(COLOURS))
@@ -180,7 +186,7 @@ def exists(scene, rng):
     return Asked(f"is there a {colour} {shape}?", YES_NO[not found], YES_NO)
 
 
-WORLD = World("objects", sample, draw, {
+WORLD = World("objects", sample, draw, describe, {
     "perception": (object_colour, object_shape, object_size),
     "counting": (count_all, count_colour, count_shape, count_size),
     "spatial": (left_or_right, above_or_below, nearest_corner, leftmost_colour, rightmost_colour, leftmost_shape,

@@ -8,16 +8,22 @@ from typing import NamedTuple
 
 
 class Asked(NamedTuple):
-    """A question about a scene: its text, its right answer, and the answers it could have had."""
+    """A question about a scene: its text, its right answer, and the answers it could have had.
+
+    Where `shown` is given, the options of the choice form are taken from it instead of from all candidates.
+    """
 
     text: str
     answer: str
     candidates: tuple[str, ...]
+    shown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class World:
-    """`sample(rng, split)` gives a scene, `draw(scene)` its picture; `abilities` maps an ability to its askers.
+    """`sample(rng, split)` gives a scene, `draw(scene)` its picture, `describe(scene)` its caption.
+
+    `abilities` maps an ability to its askers.
 
     An asker takes (scene, rng) and gives an `Asked`, or None where its question makes no sense.
     Those in `held_out` are never asked in training.
@@ -26,6 +32,7 @@ class World:
     name: str
     sample: Callable
     draw: Callable
+    describe: Callable
     abilities: dict[str, tuple[Callable, ...]]
     held_out: tuple[Callable, ...] = ()
 

@@ -1,0 +1,23 @@
+# Two commands: `make book` and `make test`. See README.md.
+PYTHON ?= python3
+VENV := .venv
+RUN := HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false $(VENV)/bin/python
+
+.PHONY: book publish test clean
+
+book: $(VENV)/installed
+	$(RUN) notebooks/run.py laptop
+
+publish: $(VENV)/installed
+	$(RUN) notebooks/run.py published
+
+test: $(VENV)/installed
+	$(RUN) -m pytest
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[book,test,finetune]'
+	touch $@
+
+clean:
+	rm -rf _build runs

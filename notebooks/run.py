@@ -1,0 +1,94 @@
+"""Execute the notebooks at a scale and build the book from them: `python notebooks/run.py laptop`."""
+
+import argparse
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import papermill
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+EXPERIMENTS = "book/experiments"
+
+
+def parameters(name: str, scale: str, folder: str) -> dict:
+    """The values of a notebook's parameters at a scale. Raises KeyError for a name its parameters cell lacks."""
+    scales = yaml.safe_load((ROOT / "notebooks" / "scales.yml").read_text())
+    known = papermill.inspect_notebook(str(ROOT / "notebooks" / f"{name}.ipynb"))
+    own = scales[scale].get(name, {})
+    unknown = set(own) - set(known)
+    if unknown:
+        raise KeyError(f"notebooks/scales.yml gives {name} at scale {scale} the parameter {min(unknown)}, "
+                       f"which its parameters cell does not have; it has: {', '.join(known)}")
+    values = {**scales[scale]["common"], **own, "RESULTS": folder}
+    return {key: value for key, value in values.items() if key in known}
+
+
+def digest(notebook: Path, values: dict) -> str:
+    """What an executed notebook depends on: its source, its parameters, the package and the weights."""
+    found = hashlib.blake2b(notebook.read_bytes() + json.dumps(values, sort_keys=True).encode(), digest_size=8)
+    for path in sorted(path for path in (ROOT / "talo_mini").rglob("*") if path.is_file() and path.suffix != ".pyc"):
+        found.update(path.read_bytes())
+    return found.hexdigest()
+
+
+def execute(notebook: Path, scale: str, folder: Path) -> float:
+    """Execute a notebook into `folder`, unless that was done already; gives the seconds it took."""
+    values = parameters(notebook.stem, scale, folder.relative_to(ROOT).as_posix())
+    target, mark = folder / notebook.name, digest(notebook, values)
+    if target.exists() and nbformat.read(target, 4).metadata.get("talo_mini") == mark:
+        return 0.0
+    start = time.time()
+    folder.mkdir(parents=True, exist_ok=True)
+    papermill.execute_notebook(str(notebook), str(target), values, cwd=str(ROOT), progress_bar=False, kernel_name="python3")
+    executed = nbformat.read(target, 4)
+    executed.metadata = {key: executed.metadata[key] for key in ("kernelspec", "language_info")} | {"talo_mini": mark}
+    for cell in executed.cells:
+        cell.metadata = {"tags": cell.metadata.get("tags", [])}
+    nbformat.write(executed, target)
+    return time.time() - start
+
+
+def build(stage: Path) -> Path:
+    """Build the book that lies in `stage`, warnings as errors; gives its first page."""
+    subprocess.run([sys.executable, "-m", "jupyter_book", "build", ".", "--warningiserror", "--keep-going", "--quiet"],
+                   cwd=stage, check=True)
+    return stage / "_build" / "html" / "index.html"
+
+
+def stage_book(stage: Path):
+    """Copy the book's sources, with the committed executed notebooks, into `stage`."""
+    for name in ("_config.yml", "_toc.yml"):
+        stage.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, stage / name)
+    shutil.copytree(ROOT / "book", stage / "book", dirs_exist_ok=True,
+                    ignore=None if not (stage / EXPERIMENTS).exists() else shutil.ignore_patterns("experiments"))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("scale", choices=("laptop", "published"))
+    scale = parser.parse_args().scale
+    start = time.time()
+    stage = ROOT / "_build" / scale
+    folder = ROOT / EXPERIMENTS if scale == "published" else stage / EXPERIMENTS
+    for notebook in NOTEBOOKS:
+        print(f"{notebook.stem} ...", end=" ", flush=True)
+        seconds = execute(notebook, scale, folder)
+        print(f"{seconds:.0f} s" if seconds else "unchanged, kept", flush=True)
+    if scale == "published":
+        shutil.rmtree(stage / EXPERIMENTS, ignore_errors=True)
+    stage_book(stage)
+    page = build(stage)
+    print(f"The book is ready after {(time.time() - start) / 60:.1f} minutes. Open {page.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

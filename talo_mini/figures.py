@@ -1,0 +1,115 @@
+"""The book's figures: one function a figure, one style, colours that colour-blind readers can tell apart."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.colors import TwoSlopeNorm
+from scipy.cluster import hierarchy
+
+ABILITY_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999")  # Okabe and Ito
+STYLE = {"font.size": 9, "axes.titlesize": 11, "axes.titlelocation": "left", "axes.spines.top": False,
+         "axes.spines.right": False, "figure.dpi": 110, "savefig.bbox": "tight"}
+POINTS = 100  # points in a fraction
+
+
+def _axes(width, height, **options):
+    with plt.rc_context(STYLE):
+        return plt.subplots(figsize=(width, height), layout="constrained", **options)
+
+
+def _ability_colour(abilities):
+    return dict(zip(dict.fromkeys(abilities), ABILITY_COLOURS))
+
+
+def show_questions(questions, columns: int = 4, titles=None):
+    """Pictures with their question and right answer beneath."""
+    rows = -(-len(questions) // columns)
+    figure, axes = _axes(2.6 * columns, 3.0 * rows, nrows=rows, ncols=columns, squeeze=False)
+    for axis in axes.flat:
+        axis.axis("off")
+    for i, (axis, question) in enumerate(zip(axes.flat, questions)):
+        axis.imshow(question.image, interpolation="nearest")
+        axis.set_title(titles[i] if titles else question.task, fontsize=9, loc="center")
+        words = question.text.split()
+        lines = [" ".join(words[j:j + 6]) for j in range(0, len(words), 6)]
+        axis.text(0.5, -0.04, "\n".join([*lines, f"→ {question.options[question.answer]}"]), fontsize=8, ha="center",
+                  va="top", transform=axis.transAxes)
+    return figure
+
+
+def show_accuracy(table: pd.DataFrame, title: str):
+    """Accuracy of each task and form with 95% intervals, and the chance level; `table` is from `task_accuracy`."""
+    tasks = list(dict.fromkeys(table.task))[::-1]
+    figure, axis = _axes(7.5, 0.24 * len(tasks) + 1.2)
+    for form, offset, marker, colour in (("direct", 0.15, "o", "#0072B2"), ("choice", -0.15, "s", "#D55E00")):
+        rows = table[table.form == form].set_index("task")
+        rows = rows.reindex([task for task in tasks if task in rows.index])
+        y = np.array([tasks.index(task) for task in rows.index]) + offset
+        axis.errorbar(POINTS * rows.accuracy, y, xerr=POINTS * np.abs([rows.accuracy - rows.low, rows.high - rows.accuracy]),
+                      fmt=marker, ms=4, lw=1, color=colour, label=f"{form} form (95% interval)")
+        axis.plot(POINTS * rows.chance, y, "|", color="black", ms=7, label="chance" if form == "choice" else None)
+    axis.set(yticks=range(len(tasks)), yticklabels=tasks, xlim=(0, 101), ylim=(-0.7, len(tasks) - 0.3),
+             xlabel="accuracy (%)", title=title)
+    axis.grid(axis="x", alpha=0.3)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+def show_heat_map(vectors: pd.DataFrame, title: str, level: float = 0.05):
+    """Change of accuracy for every task and layer; a dot marks changes whose false-discovery q is below `level`."""
+    deltas = vectors.pivot(index="task", columns="layer", values="delta").reindex(vectors.task.unique()) * POINTS
+    marked = vectors.pivot(index="task", columns="layer", values="q").reindex(deltas.index) < level
+    figure, axis = _axes(7.5, 0.24 * len(deltas) + 1.6)
+    low, high = min(deltas.min(axis=None), -1), max(deltas.max(axis=None), 1)
+    picture = axis.imshow(deltas, cmap="PuOr", norm=TwoSlopeNorm(0, low, high), aspect="auto")
+    y, x = np.nonzero(marked.to_numpy())
+    axis.plot(x, y, ".", color="black", ms=3)
+    axis.set(xticks=range(deltas.shape[1]), xticklabels=deltas.columns, yticks=range(len(deltas)),
+             yticklabels=deltas.index, xlabel="layer knocked out", title=title)
+    bar = figure.colorbar(picture, ax=axis, shrink=0.6)
+    bar.set_label("change of accuracy (points)")
+    bar.set_ticks([low, 0, high], labels=[f"{low:.0f}", "0", f"+{high:.0f}"])
+    return figure
+
+
+def show_changes(table: pd.DataFrame, labels, title: str, xlabel: str = "change of accuracy (points)"):
+    """Changes with 95% intervals, one row each; `table` has delta, low and high, in fractions."""
+    figure, axis = _axes(7.5, 0.24 * len(table) + 1.2)
+    y = np.arange(len(table))[::-1]
+    axis.axvline(0, color="black", lw=0.8)
+    axis.errorbar(POINTS * table.delta, y, xerr=POINTS * np.abs([table.delta - table.low, table.high - table.delta]),
+                  fmt="o", ms=4, lw=1, color="#0072B2", label="estimate and 95% interval")
+    axis.set(yticks=y, yticklabels=labels, ylim=(-0.7, len(table) - 0.3), xlabel=xlabel, title=title)
+    axis.grid(axis="x", alpha=0.3)
+    return figure, axis
+
+
+def show_gains(gains: pd.DataFrame, title: str):
+    """TaLo's gain on every task with its 95% interval, beside a random layer and the best layer in hindsight."""
+    table = gains.sort_values("delta", ascending=False)
+    figure, axis = show_changes(table, table.task, title)
+    y = np.arange(len(table))[::-1]
+    axis.plot(POINTS * table.random, y, "x", color="#D55E00", ms=4, label="a random layer")
+    axis.plot(POINTS * table.hindsight, y, "D", mfc="none", color="#009E73", ms=4, label="best layer in hindsight")
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+def show_similarity(similar: pd.DataFrame, abilities: pd.Series, linkage, title: str):
+    """Correlations between tasks in cluster order beside the dendrogram; task names coloured by ability."""
+    order = hierarchy.leaves_list(linkage)
+    colours = _ability_colour(abilities.reindex(similar.index))
+    size = 0.2 * len(similar) + 1.5
+    figure, (tree, axis) = _axes(size + 2.2, size, ncols=2, width_ratios=(1, 5))
+    hierarchy.dendrogram(linkage, orientation="left", ax=tree, no_labels=True, color_threshold=0,
+                         above_threshold_color="#555555")
+    tree.set(xlabel="1 - correlation", ylim=(10 * len(order), 0))
+    picture = axis.imshow(similar.to_numpy()[np.ix_(order, order)], cmap="PuOr", vmin=-1, vmax=1, aspect="auto")
+    names = similar.index[order]
+    axis.set(xticks=[], yticks=range(len(order)), yticklabels=names, title=title)
+    for label, name in zip(axis.get_yticklabels(), names):
+        label.set_color(colours[abilities[name]])
+    figure.colorbar(picture, ax=axis, shrink=0.6, label="correlation of vectors")
+    handles = [plt.Line2D([], [], marker="s", ls="", color=colour, label=ability) for ability, colour in colours.items()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
+    return figure

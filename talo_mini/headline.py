@@ -1,0 +1,22 @@
+"""The headline numbers of a notebook, written with what a reader needs to check them."""
+
+import json
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+from .questions import Benchmark
+from .vlm import VLM
+
+
+def save_headline(folder: str, notebook: str, vlm: VLM, benchmark: Benchmark, seed: int, numbers: dict) -> Path:
+    """Write `numbers` to FOLDER/NOTEBOOK.json with model and benchmark digests, counts, chance, seed and versions."""
+    path = Path(folder) / f"{notebook}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    chance = sum(q.chance for q in benchmark.questions) / len(benchmark.questions)
+    about = dict(model=vlm.name, model_digest=vlm.digest, benchmark=benchmark.name, benchmark_digest=benchmark.digest,
+                 questions=len(benchmark.questions), tasks=len(benchmark.tasks), chance=round(chance, 4), seed=seed,
+                 versions=dict(python=platform.python_version(),
+                               **{name: version(name) for name in ("talo-mini", "torch", "transformers")}))
+    path.write_text(json.dumps({**about, **numbers}, indent=1, default=float) + "\n")
+    return path

@@ -1,0 +1,102 @@
+"""Task-Layer Interaction Vectors: how each layer's knockout changes each task's accuracy, and which tasks are alike."""
+
+import numpy as np
+import pandas as pd
+from scipy.cluster import hierarchy
+from scipy.spatial.distance import squareform
+
+from .outcomes import correctness, with_part
+from .significance import accuracy_interval, false_discovery, paired_interval, paired_p
+
+
+def interaction_vectors(outcomes: pd.DataFrame, part: str = "self-attention") -> pd.DataFrame:
+    """One row a task and layer: `delta` = accuracy knocked out - accuracy of the base model (paper, section 3).
+
+    Columns: task, ability, layer, questions, chance, base, accuracy, delta, low, high (95% interval of delta), p
+    (exact McNemar), q (Benjamini-Hochberg over all tasks and layers of the table). Accuracies are fractions.
+    """
+    base, _ = with_part(outcomes, part)
+    rows = []
+    for task, group in base.groupby("task", sort=False):
+        right, knocked = correctness(outcomes, task, part)
+        n, before = len(right), right.to_numpy()[:, None]
+        after = knocked.to_numpy()  # [questions, layers]
+        gained, lost = (after & ~before).sum(0), (before & ~after).sum(0)
+        low, high = paired_interval(gained, lost, n)
+        rows.append(pd.DataFrame(dict(
+            task=task, ability=group.ability.iloc[0], layer=knocked.columns, questions=n, chance=group.chance.mean(),
+            base=right.mean(), accuracy=after.mean(0), delta=(gained - lost) / n, low=low, high=high,
+            p=paired_p(gained, lost))))
+    table = pd.concat(rows, ignore_index=True)
+    return table.assign(q=false_discovery(table.p))
+
+
+def task_accuracy(outcomes: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy of the base model, one row a task and form, with its 95% interval and chance level."""
+    base = outcomes[outcomes.part == "base"]
+    rows = []
+    for (task, form), group in base.groupby(["task", "form"], sort=False):
+        low, high = accuracy_interval(group.correct.sum(), len(group))
+        rows.append(dict(task=task, ability=group.ability.iloc[0], form=form, questions=len(group),
+                         accuracy=group.correct.mean(), low=low, high=high, chance=group.chance.mean()))
+    return pd.DataFrame(rows)
+
+
+def matrix(vectors: pd.DataFrame, column: str = "delta") -> pd.DataFrame:
+    """A column of the vectors as a table [tasks, layers], tasks in their first order."""
+    return vectors.pivot(index="task", columns="layer", values=column).reindex(vectors.task.unique())
+
+
+def similarity(deltas: pd.DataFrame) -> pd.DataFrame:
+    """Pearson correlation between the vectors of every two tasks, [tasks, tasks]; nan for a vector without variation."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values = np.corrcoef(deltas.to_numpy())
+    return pd.DataFrame(values, index=deltas.index, columns=deltas.index)
+
+
+def similarity_ceiling(outcomes: pd.DataFrame, part: str = "self-attention", seed: int = 0, splits: int = 50) -> pd.Series:
+    """How well a task's vector agrees with itself between two random halves of its questions: mean correlation, by task.
+
+    No two tasks can be expected to agree better than each agrees with itself.
+    """
+    rng = np.random.default_rng(seed)
+    found = {}
+    for task in with_part(outcomes, part)[0].task.unique():
+        right, knocked = correctness(outcomes, task, part)
+        change = knocked.to_numpy().astype(int) - right.to_numpy().astype(int)[:, None]
+        values = []
+        for _ in range(splits):
+            order = rng.permutation(len(change))
+            halves = change[order[::2]].mean(0), change[order[1::2]].mean(0)
+            if all(np.ptp(half) > 0 for half in halves):
+                values.append(np.corrcoef(*halves)[0, 1])
+        found[task] = float(np.mean(values)) if values else np.nan
+    return pd.Series(found)
+
+
+def cluster_order(similar: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
+    """Average linkage on 1 - correlation with optimal leaf order (scipy): the linkage, and the tasks in leaf order."""
+    distance = squareform(1 - similar.to_numpy(), checks=False)
+    linkage = hierarchy.linkage(distance, "average", optimal_ordering=True)
+    return linkage, [similar.index[i] for i in hierarchy.leaves_list(linkage)]
+
+
+def ability_contrast(similar: pd.DataFrame, abilities: pd.Series, seed: int = 0, permutations: int = 5000) -> dict:
+    """Mean correlation of two tasks of one ability minus that of two abilities, and its permutation p value.
+
+    Abilities are shuffled among tasks; p counts shuffles with at least the observed difference.
+    """
+    rng = np.random.default_rng(seed)
+    labels = abilities.reindex(similar.index).to_numpy()
+    upper = np.triu_indices(len(labels), 1)
+    values = similar.to_numpy()[upper]
+
+    def contrast(order):
+        same = labels[order][upper[0]] == labels[order][upper[1]]
+        return values[same].mean() - values[~same].mean()
+
+    observed = contrast(np.arange(len(labels)))
+    shuffled = np.array([contrast(rng.permutation(len(labels))) for _ in range(permutations)])
+    same = labels[upper[0]] == labels[upper[1]]
+    return dict(within=float(values[same].mean()), between=float(values[~same].mean()), difference=float(observed),
+                p=float((1 + (shuffled >= observed).sum()) / (1 + permutations)))

@@ -1,0 +1,83 @@
+"""The table of outcomes: one row a question and knockout, kept in a folder as it is made."""
+
+import os
+import uuid
+from pathlib import Path
+
+import pandas as pd
+
+from .questions import BadInput
+
+BASE = -1  # the layer of a base model's row
+COLUMNS = ("model", "benchmark", "task", "ability", "form", "question", "part", "effect", "layer", "answer", "correct",
+           "chance", "scores")
+
+
+def check_outcomes(table: pd.DataFrame) -> pd.DataFrame:
+    """The table itself, if it is one of outcomes; raises BadInput naming the column or question that is wrong."""
+    missing = [column for column in COLUMNS if column not in table.columns]
+    if missing:
+        raise BadInput(f"the outcomes have no column {missing[0]!r}; they need: {', '.join(COLUMNS)}")
+    if table.empty:
+        raise BadInput("the outcomes are empty; run a sweep first")
+    keys = ["model", "benchmark", "question", "part", "effect", "layer"]
+    doubled = table[table.duplicated(keys)]
+    if len(doubled):
+        row = doubled.iloc[0]
+        raise BadInput(f"question {row.question!r} has two outcomes for {row.part} of layer {row.layer}; keep one")
+    return table
+
+
+def with_part(table: pd.DataFrame, part: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The base model's rows and the rows of one knocked-out part. Raises BadInput where either is missing."""
+    base, knocked = table[table.layer == BASE], table[(table.part == part) & (table.layer != BASE)]
+    if base.empty or knocked.empty:
+        found = ", ".join(sorted(set(table.part)))
+        raise BadInput(f"the outcomes need rows of the base model and of {part!r}; they hold: {found}")
+    return base, knocked
+
+
+def correctness(table: pd.DataFrame, task: str, part: str) -> tuple[pd.Series, pd.DataFrame]:
+    """Whether each question of a task is answered right: base [questions], knocked out [questions, layers].
+
+    Rows are aligned by question. Raises BadInput where a layer lacks a question the base model answered.
+    """
+    base, knocked = with_part(table[table.task == task], part)
+    right = base.set_index("question").correct
+    wide = knocked.pivot(index="question", columns="layer", values="correct").reindex(right.index)
+    if wide.isna().any(axis=None):
+        hole = wide.isna().any(axis=1).idxmax()
+        raise BadInput(f"question {hole!r} was answered by the base model but not with every layer's {part} "
+                       "knocked out; finish the sweep")
+    return right, wide.astype(bool)
+
+
+class OutcomeStore:
+    """Outcomes in a folder of parquet files, one folder a model and prompt; rows are keyed by the question's digest.
+
+    Files are written whole or not at all, so that an interrupted sweep loses at most the batch at hand.
+    """
+
+    def __init__(self, folder: Path | str):
+        self.folder = Path(folder)
+
+    def read(self, key: str) -> pd.DataFrame:
+        """Every row kept under a key, one a question and knockout. A file that cannot be read is set aside."""
+        tables = []
+        for path in sorted((self.folder / key).glob("*.parquet")):
+            try:
+                tables.append(pd.read_parquet(path))
+            except Exception as error:
+                path.rename(path.with_suffix(".corrupt"))
+                print(f"{path} cannot be read ({error}); set aside as {path.stem}.corrupt, its questions are asked again")
+        if not tables:
+            return pd.DataFrame(columns=[*COLUMNS, "digest"])
+        return pd.concat(tables, ignore_index=True).drop_duplicates(["digest", "part", "effect", "layer"])
+
+    def add(self, key: str, rows: pd.DataFrame):
+        """Keep rows under a key."""
+        folder = self.folder / key
+        folder.mkdir(parents=True, exist_ok=True)
+        unfinished = folder / f"{uuid.uuid4().hex}.part"
+        rows.to_parquet(unfinished, index=False)
+        os.replace(unfinished, unfinished.with_suffix(".parquet"))

@@ -1,0 +1,126 @@
+"""A vision-language model with its processor: load it, ask it questions, score their options."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+from .anatomy import Anatomy, find_anatomy
+from .questions import LETTERS, BadInput, Question
+
+MINIS = Path(__file__).parent / "minis"
+PROMPTS = {"bare": "{question}\n{options}",
+           "vlmevalkit": "Question: {question}\nOptions:\n{options}\n"
+                         "Please select the correct answer from the options above.",
+           "lmms-eval": "{question}\n{options}\nAnswer with the option's letter from the given choices directly."}
+DIRECT = "Answer the question using a single word or phrase."
+
+
+@dataclass(frozen=True)
+class VLM:
+    """A model, its processor and its anatomy."""
+
+    name: str
+    model: torch.nn.Module
+    processor: object
+
+    @cached_property
+    def anatomy(self) -> Anatomy:
+        return find_anatomy(self.model)
+
+    @cached_property
+    def digest(self) -> str:
+        """16 hex digits that change when any weight or the configuration changes."""
+        digest = hashlib.blake2b(self.model.config.to_json_string().encode(), digest_size=8)
+        for name, tensor in sorted(self.model.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+        return digest.hexdigest()
+
+    def prompt(self, question: Question, template: str = "bare") -> str:
+        """The question as the text of a chat message. Raises BadInput for an unknown template."""
+        if template not in PROMPTS:
+            raise BadInput(f"unknown prompt {template!r}; use one of {', '.join(PROMPTS)}")
+        if question.form == "direct":
+            return question.text if template == "bare" else f"{question.text}\n{DIRECT}"
+        options = "\n".join(f"{letter}. {option}" for letter, option in zip(LETTERS, question.options))
+        return PROMPTS[template].format(question=question.text, options=options)
+
+    def inputs(self, questions: list[Question], template: str = "bare") -> dict[str, torch.Tensor]:
+        """Left-padded model inputs for a batch of questions, on the model's device."""
+        texts = [self.processor.apply_chat_template(
+            [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": self.prompt(q, template)}]}],
+            add_generation_prompt=True) for q in questions]
+        batch = self.processor(text=texts, images=[[q.image] for q in questions], return_tensors="pt", padding=True,
+                               padding_side="left")
+        return batch.to(self.model.device, dtype=self.model.dtype)
+
+    def option_tokens(self, question: Question) -> list[int]:
+        """The token each option is scored by: its letter, or the first token of its words.
+
+        Raises BadInput where two options begin with the same token.
+        """
+        words = LETTERS[:len(question.options)] if question.form == "choice" else question.options
+        tokens = [self.processor.tokenizer(word, add_special_tokens=False).input_ids[-1 if question.form == "choice" else 0]
+                  for word in words]
+        if len(set(tokens)) < len(tokens):
+            raise BadInput(f"question {question.id!r}: options {list(question.options)} cannot be told apart by their "
+                           "first token; ask it in the choice form or use generated answers")
+        return tokens
+
+    @torch.inference_mode()
+    def last_logits(self, inputs) -> torch.Tensor:
+        """Logits of the next token, [questions, vocabulary], float32."""
+        return self.model(**inputs, use_cache=False, logits_to_keep=1).logits[:, -1].float()
+
+    @torch.inference_mode()
+    def generate(self, questions: list[Question], template: str = "bare", max_new_tokens: int = 8,
+                 batch: int = 64) -> list[str]:
+        """Greedy answers as text, in the order of the questions."""
+        texts = []
+        for start in range(0, len(questions), batch):
+            inputs = self.inputs(questions[start:start + batch], template)
+            tokens = self.model.generate(**inputs, do_sample=False, max_new_tokens=max_new_tokens)
+            texts += self.processor.batch_decode(tokens[:, inputs["input_ids"].shape[1]:], skip_special_tokens=True)
+        return texts
+
+
+def parse_answer(question: Question, text: str) -> int | None:
+    """The index of the option a generated text names exactly, or None if it cannot be parsed.
+
+    A choice is a single letter, alone or followed by . : or ); a direct answer is the option's words, case ignored.
+    """
+    text = text.strip()
+    if question.form == "choice":
+        letter = text.split(maxsplit=1)[0].rstrip(".:)").lstrip("(") if text else ""
+        found = LETTERS.find(letter) if len(letter) == 1 else -1
+        return found if 0 <= found < len(question.options) else None
+    wanted = text.rstrip(".").casefold()
+    return next((i for i, option in enumerate(question.options) if option.casefold() == wanted), None)
+
+
+def load_vlm(name: str, device: str | None = None) -> VLM:
+    """A shipped mini ("llava-mini"), a folder, or a Hugging Face Hub id.
+
+    The device is a GPU where there is one; weights are float32 on a CPU and the best the GPU computes otherwise.
+    Raises BadInput where nothing of that name can be loaded.
+    """
+    source = MINIS / name if (MINIS / name / "config.json").exists() else name
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        processor = AutoProcessor.from_pretrained(source)
+        model = AutoModelForImageTextToText.from_pretrained(source, dtype=_dtype(device), use_safetensors=True)
+    except (OSError, ValueError, KeyError) as error:
+        minis = ", ".join(sorted(path.parent.name for path in MINIS.glob("*/config.json")))
+        raise BadInput(f"cannot load a vision-language model from {name!r}; use one of the shipped minis ({minis}), "
+                       f"a folder, or a Hub id. The library said: {str(error).splitlines()[0]}") from error
+    return VLM(name, model.to(device).eval(), processor)
+
+
+def _dtype(device):
+    if not device.startswith("cuda"):
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.get_device_capability()[0] >= 8 else torch.float16

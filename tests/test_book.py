@@ -1,0 +1,39 @@
+"""The book builds from the committed executed notebooks, warnings as errors, and every chapter is there."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "notebooks"))
+import run  # noqa: E402
+
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
+CHAPTERS = [TOC["root"], *(chapter["file"] for part in TOC["parts"] for chapter in part["chapters"])]
+
+
+@pytest.fixture(scope="module")
+def html():
+    stage = ROOT / "_build" / "test_book"
+    run.stage_book(stage)
+    return run.build(stage).parent
+
+
+def test_every_chapter_is_there(html):
+    for chapter in CHAPTERS:
+        assert (html / f"{chapter}.html").stat().st_size > 5000
+
+
+def test_no_image_is_missing(html):
+    for chapter in CHAPTERS:
+        page = html / f"{chapter}.html"
+        for source in re.findall(r'<img[^>]+src="([^"]+)"', page.read_text()):
+            if not source.startswith(("http", "data:")):
+                assert (page.parent / source).exists(), f"{chapter}: {source}"
+
+
+def test_every_notebook_is_a_chapter():
+    assert {path.stem for path in run.NOTEBOOKS} == {Path(c).name for c in CHAPTERS if c.startswith(run.EXPERIMENTS)}

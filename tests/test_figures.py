@@ -1,0 +1,51 @@
+import matplotlib
+import numpy as np
+import pytest
+
+from conftest import made_up_outcomes
+from talo_mini import cluster_order, interaction_vectors, load_benchmark, matrix, similarity, talo_gains, task_accuracy
+from talo_mini import figures
+
+matplotlib.use("Agg")
+
+
+@pytest.fixture(scope="module")
+def outcomes():
+    rng = np.random.default_rng(0)
+    tasks = [f"{ability} {i}" for ability in ("see", "count") for i in range(3)]
+    return made_up_outcomes({t: rng.random(60) < 0.6 for t in tasks},
+                            {t: rng.random((60, 5)) < rng.random(5) for t in tasks})
+
+
+def texts(figure):
+    figure.canvas.draw()
+    return " ".join(text.get_text() for text in figure.findobj(matplotlib.text.Text))
+
+
+def test_every_figure_names_its_axes_units_and_tasks(outcomes):
+    vectors = interaction_vectors(outcomes)
+    similar = similarity(matrix(vectors))
+    abilities = vectors.drop_duplicates("task").set_index("task").ability
+    accuracy = task_accuracy(outcomes)
+    drawn = {
+        "accuracy (%)": figures.show_accuracy(accuracy, "a finding"),
+        "layer knocked out": figures.show_heat_map(vectors, "a finding"),
+        "change of accuracy (points)": figures.show_gains(talo_gains(outcomes, draws=3), "a finding"),
+        "correlation of vectors": figures.show_similarity(similar, abilities, cluster_order(similar)[0], "a finding"),
+    }
+    for label, figure in drawn.items():
+        found = texts(figure)
+        assert label in found and "a finding" in found and "count 2" in found
+
+
+def test_dots_mark_what_survives_false_discovery_control(outcomes):
+    vectors = interaction_vectors(outcomes)
+    figure = figures.show_heat_map(vectors, "a finding")
+    dots = figure.axes[0].lines[0]
+    assert len(dots.get_xdata()) == (vectors.q < 0.05).sum() > 0
+
+
+def test_questions_are_shown_with_their_answer():
+    questions = load_benchmark("mini-worlds", tasks=["object_colour"], per_task=3, form="direct").questions
+    found = texts(figures.show_questions(questions, columns=2))
+    assert all(f"→ {q.options[q.answer]}" in found for q in questions)

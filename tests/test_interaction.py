@@ -1,0 +1,61 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from conftest import made_up_outcomes
+from talo_mini import ability_contrast, cluster_order, interaction_vectors, matrix, similarity, similarity_ceiling, task_accuracy
+
+
+def outcomes_from(profiles: dict, questions=400, base=0.7, seed=0):
+    """Outcomes whose layer l answers a share profile[l] of the questions right."""
+    rng = np.random.default_rng(seed)
+    right = {task: rng.random(questions) < base for task in profiles}
+    knocked = {task: rng.random((questions, len(profile))) < np.array(profile) for task, profile in profiles.items()}
+    return made_up_outcomes(right, knocked)
+
+
+def test_delta_by_hand():
+    right = {"see a": np.array([1, 1, 0, 0], bool)}
+    knocked = {"see a": np.array([[1, 0], [1, 0], [1, 0], [0, 1]], bool)}
+    rows = interaction_vectors(made_up_outcomes(right, knocked))
+    assert list(rows.delta) == [0.25, -0.25]
+    assert list(rows.base) == [0.5, 0.5] and list(rows.accuracy) == [0.75, 0.25]
+    assert (rows.low < rows.delta).all() and (rows.delta < rows.high).all()
+    assert list(rows.questions) == [4, 4] and list(rows.chance) == [0.25, 0.25]
+
+
+def test_a_true_effect_survives_and_luck_does_not():
+    table = interaction_vectors(outcomes_from({f"see {i}": [0.7] * 9 + [0.3] for i in range(5)}))
+    assert (table[table.layer == 9].q < 0.001).all()
+    assert (table[table.layer != 9].q > 0.05).mean() > 0.95
+
+
+def test_similarity_finds_the_planted_groups():
+    one, other = [0.2, 0.7, 0.7, 0.5, 0.7, 0.7], [0.7, 0.7, 0.2, 0.7, 0.7, 0.5]
+    outcomes = outcomes_from({**{f"see {i}": one for i in range(4)}, **{f"count {i}": other for i in range(4)}})
+    vectors = interaction_vectors(outcomes)
+    similar = similarity(matrix(vectors))
+    abilities = vectors.drop_duplicates("task").set_index("task").ability
+    contrast = ability_contrast(similar, abilities)
+    assert contrast["within"] > 0.9 > 0.5 > contrast["between"] and contrast["p"] < 0.05
+    _, order = cluster_order(similar)
+    assert len({task.split()[0] for task in order[:4]}) == 1
+    assert (similarity_ceiling(outcomes) > 0.9).all()
+
+
+def test_permutation_p_is_uniform_without_structure():
+    rng = np.random.default_rng(0)
+    labels = pd.Series(["a"] * 6 + ["b"] * 6, index=range(12))
+    p = [ability_contrast(pd.DataFrame(np.corrcoef(rng.normal(size=(12, 8)))), labels, seed, 200)["p"] for seed in range(200)]
+    assert 0.01 <= np.mean(np.array(p) < 0.05) <= 0.10 and 0.4 < np.mean(p) < 0.6
+
+
+def test_a_flat_vector_has_no_similarity():
+    deltas = pd.DataFrame([[0.0, 0.0, 0.0], [0.1, -0.2, 0.0]], index=["flat", "real"])
+    assert similarity(deltas).isna().loc["flat"].all()
+
+
+def test_task_accuracy():
+    row = task_accuracy(made_up_outcomes({"see a": np.array([1, 1, 1, 0], bool)}, {"see a": np.ones((4, 1), bool)})).iloc[0]
+    assert row.accuracy == 0.75 and row.low < 0.75 < row.high and row.questions == 4
+    assert row.chance == pytest.approx(0.25)

@@ -1,0 +1,118 @@
+import pytest
+import torch
+
+from conftest import tiny_llava
+from talo_mini import BadInput, Knockout, knockout, load_benchmark, zeroed_weights
+
+PARTS = ("self-attention", "mlp", "layer")
+
+
+@pytest.fixture(scope="module")
+def inputs(tiny):
+    questions = load_benchmark("mini-worlds", tasks=["object_colour", "more"], per_task=2).questions
+    return tiny.inputs(questions)
+
+
+def hooks(model):
+    return sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in model.modules())
+
+
+@pytest.mark.parametrize("part", ["self-attention", "mlp"])
+@pytest.mark.parametrize("stack,layers", [("decoder", 4), ("vision", 3)])
+def test_hooked_zero_equals_zeroed_weights_and_biases(tiny, inputs, part, stack, layers):
+    base = tiny.last_logits(inputs)
+    for layer in range(layers):
+        target = Knockout(part, layer, stack=stack)
+        with knockout(tiny.anatomy, target):
+            hooked = tiny.last_logits(inputs)
+        with zeroed_weights(tiny.anatomy, target):
+            zeroed = tiny.last_logits(inputs)
+        assert torch.equal(hooked, zeroed)
+        assert (hooked - base).abs().max() > 1e-2
+    assert torch.equal(tiny.last_logits(inputs), base)
+
+
+def test_bypass_equals_zeroing_all_parts(tiny, inputs):
+    for layer in range(4):
+        with knockout(tiny.anatomy, Knockout("layer", layer)):
+            bypassed = tiny.last_logits(inputs)
+        with knockout(tiny.anatomy, Knockout("self-attention", layer), Knockout("mlp", layer)):
+            assert torch.equal(tiny.last_logits(inputs), bypassed)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_nothing_is_left_after_the_block_or_an_exception(tiny, inputs, part):
+    base, before = tiny.last_logits(inputs), hooks(tiny.model)
+    with knockout(tiny.anatomy, Knockout(part, 1)):
+        assert not torch.equal(tiny.last_logits(inputs), base)
+    with pytest.raises(RuntimeError, match="inside"):
+        with knockout(tiny.anatomy, Knockout(part, 1)):
+            raise RuntimeError("inside")
+    with pytest.raises(RuntimeError, match="inside"):
+        if part != "layer":
+            with zeroed_weights(tiny.anatomy, Knockout(part, 1)):
+                raise RuntimeError("inside")
+        raise RuntimeError("inside")
+    assert torch.equal(tiny.last_logits(inputs), base)
+    assert hooks(tiny.model) == before
+
+
+def test_nested_blocks_add_up(tiny, inputs):
+    both = Knockout("mlp", 0), Knockout("self-attention", 2)
+    with knockout(tiny.anatomy, *both):
+        together = tiny.last_logits(inputs)
+    with knockout(tiny.anatomy, both[0]):
+        first = tiny.last_logits(inputs)
+        with knockout(tiny.anatomy, both[1]):
+            assert torch.equal(tiny.last_logits(inputs), together)
+        assert torch.equal(tiny.last_logits(inputs), first)
+
+
+def test_last_vision_layer_reaches_the_logits_also_after_a_first_forward(tiny, inputs):
+    """transformers records hidden states with hooks of its own; ours must come before them."""
+    base = tiny.last_logits(inputs)
+    with knockout(tiny.anatomy, Knockout("layer", 2, stack="vision")):
+        assert (tiny.last_logits(inputs) - base).abs().max() > 1e-2
+
+
+def test_generate_equals_zeroed_weights(tiny):
+    questions = load_benchmark("mini-worlds", tasks=["object_colour"], per_task=4).questions
+    target = Knockout("self-attention", 1)
+    base = tiny.generate(questions)
+    with knockout(tiny.anatomy, target):
+        hooked = tiny.generate(questions)
+    with zeroed_weights(tiny.anatomy, target):
+        assert tiny.generate(questions) == hooked
+    assert tiny.generate(questions) == base != hooked
+
+
+def test_bfloat16():
+    vlm = tiny_llava(1)
+    vlm.model.to(torch.bfloat16)
+    inputs = vlm.inputs(load_benchmark("mini-worlds", tasks=["more"], per_task=2).questions)
+    with knockout(vlm.anatomy, Knockout("mlp", 2)):
+        hooked = vlm.last_logits(inputs)
+    with zeroed_weights(vlm.anatomy, Knockout("mlp", 2)):
+        assert torch.equal(vlm.last_logits(inputs), hooked)
+
+
+@pytest.mark.parametrize("wrong,message", [
+    (dict(part="self-attention", layer=4), "no layer 4 in its decoder; layers are 0 to 3"),
+    (dict(part="self-attention", layer=-1), "no layer -1"),
+    (dict(part="mlp", layer=True), "no layer True"),
+    (dict(part="cross-attention", layer=0), "no part 'cross-attention'; it has: self-attention, mlp, layer"),
+    (dict(part="nose", layer=0), "unknown part 'nose'"),
+    (dict(part="mlp", layer=0, effect="shout"), "unknown effect 'shout'"),
+    (dict(part="mlp", layer=0, stack="tail"), "no stack 'tail'; it has: decoder, vision")])
+def test_what_does_not_exist_raises(tiny, wrong, message):
+    before = hooks(tiny.model)
+    with pytest.raises(BadInput, match=message):
+        with knockout(tiny.anatomy, Knockout(**wrong)):
+            pass
+    assert hooks(tiny.model) == before
+
+
+def test_zeroed_weights_refuses_what_it_cannot_do(tiny):
+    with pytest.raises(BadInput, match="cannot be done by zeroing weights"):
+        with zeroed_weights(tiny.anatomy, Knockout("layer", 0)):
+            pass

@@ -1,0 +1,81 @@
+"""Every notebook runs at the smallest scale through papermill and then nbval, and keeps the house rules."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "notebooks"))
+import run  # noqa: E402
+
+names = [path.stem for path in run.NOTEBOOKS]
+ADDRESS = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
+
+
+@pytest.fixture(scope="module")
+def executed():
+    return ROOT / "_build" / "test"
+
+
+@pytest.mark.parametrize("name", names)
+def test_runs_through_papermill(name, executed):
+    run.execute(ROOT / "notebooks" / f"{name}.ipynb", "test", executed)
+    headline = json.loads((executed / f"{name}.json").read_text())
+    assert {"model_digest", "benchmark_digest", "questions", "chance", "seed", "versions"} <= set(headline)
+
+
+@pytest.mark.parametrize("name", names)
+def test_runs_through_nbval(name, executed):
+    run.execute(ROOT / "notebooks" / f"{name}.ipynb", "test", executed)
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-q", str(executed / f"{name}.ipynb"),
+         "--nbval-sanitize-with", str(ROOT / "tests" / "nbval_sanitize.cfg")],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout[-3000:]
+
+
+@pytest.mark.parametrize("name", names)
+def test_is_thin_and_has_no_outputs(name):
+    notebook = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", 4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    lines = [line for cell in code for line in cell.source.splitlines() if line.strip()]
+    assert len(lines) <= 100 and not any(line.startswith("def ") for line in lines)
+    assert not any(cell.outputs or cell.execution_count for cell in code)
+    assert [cell.metadata.get("tags", []) for cell in code].count(["parameters"]) == 1
+
+
+@pytest.mark.parametrize("name", names)
+def test_badge_and_install_cell_point_to_the_repository(name):
+    notebook = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", 4)
+    path = ADDRESS.removeprefix("https://github.com/")
+    assert f"https://colab.research.google.com/github/{path}/blob/main/notebooks/{name}.ipynb" in notebook.cells[0].source
+    install = notebook.cells[1].source
+    assert install.splitlines()[2] == 'if "google.colab" in sys.modules:' and f"git+{ADDRESS}" in install
+
+
+@pytest.mark.parametrize("scale", ["test", "laptop", "published"])
+@pytest.mark.parametrize("name", names)
+def test_scales_name_parameters_that_exist(name, scale):
+    values = run.parameters(name, scale, "somewhere")
+    assert values["RESULTS"] == "somewhere" and "QUESTIONS" in values
+    scales = yaml.safe_load((ROOT / "notebooks" / "scales.yml").read_text())
+    assert set(scales[scale]) - {"common"} <= set(names)
+
+
+def test_every_common_parameter_is_known_to_some_notebook():
+    scales = yaml.safe_load((ROOT / "notebooks" / "scales.yml").read_text())
+    known = {p for name in names for p in papermill.inspect_notebook(str(ROOT / "notebooks" / f"{name}.ipynb"))}
+    assert all(set(values["common"]) <= known for values in scales.values())
+
+
+def test_an_unknown_parameter_fails(monkeypatch):
+    monkeypatch.setattr(run.yaml, "safe_load", lambda text: {"test": {"common": {}, names[0]: {"SHOUTS": 3}}})
+    with pytest.raises(KeyError, match="SHOUTS"):
+        run.parameters(names[0], "test", "somewhere")

@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+
+from conftest import made_up_outcomes
+from talo_mini import BadInput, check_outcomes
+from talo_mini.outcomes import OutcomeStore, correctness, with_part
+
+
+@pytest.fixture
+def table():
+    rng = np.random.default_rng(0)
+    return made_up_outcomes({"see a": rng.random(20) < 0.5}, {"see a": rng.random((20, 3)) < 0.5})
+
+
+def test_correctness_aligns_questions(table):
+    right, knocked = correctness(table.sample(frac=1, random_state=0), "see a", "self-attention")
+    assert knocked.shape == (20, 3) and list(right.index) == list(knocked.index)
+    row = table[(table.question == "see a/7") & (table.layer == 2)].iloc[0]
+    assert knocked.loc["see a/7", 2] == row.correct
+
+
+def test_missing_column(table):
+    with pytest.raises(BadInput, match="no column 'correct'"):
+        check_outcomes(table.drop(columns="correct"))
+
+
+def test_empty(table):
+    with pytest.raises(BadInput, match="empty"):
+        check_outcomes(table.iloc[:0])
+
+
+def test_doubled_outcome(table):
+    import pandas as pd
+    with pytest.raises(BadInput, match="'see a/0' has two outcomes"):
+        check_outcomes(pd.concat([table, table.iloc[:1]]))
+
+
+def test_missing_part(table):
+    with pytest.raises(BadInput, match="of 'mlp'; they hold: base, self-attention"):
+        with_part(table, "mlp")
+
+
+def test_unfinished_sweep(table):
+    with pytest.raises(BadInput, match="'see a/3' was answered by the base model but not"):
+        correctness(table[~((table.question == "see a/3") & (table.layer == 1))], "see a", "self-attention")
+
+
+def test_store_sets_a_corrupt_file_aside(table, tmp_path, capsys):
+    store = OutcomeStore(tmp_path)
+    rows = table.assign(digest=table.question)
+    store.add("key", rows[:30])
+    store.add("key", rows[20:])
+    assert len(store.read("key")) == len(table)
+    broken = sorted((tmp_path / "key").glob("*.parquet"))[0]
+    broken.write_bytes(broken.read_bytes()[:100])
+    assert len(store.read("key")) < len(table)
+    assert broken.name in capsys.readouterr().out and broken.with_suffix(".corrupt").exists()
+    assert store.read("other").empty

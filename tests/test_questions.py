@@ -1,0 +1,71 @@
+import io
+
+import pytest
+from PIL import Image
+
+from talo_mini import BadInput, Benchmark, Question, Task
+
+
+def png(colour="red"):
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 64), colour).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def question(id="q", task="t", options=("red", "blue"), answer=0, form="choice", image=None, text="what?"):
+    return Question(id, task, image or png(), text, options, answer, form)
+
+
+def test_answer_not_among_options():
+    with pytest.raises(BadInput, match="'q'.*not among its 2 options"):
+        question(answer=2)
+
+
+def test_equal_options():
+    with pytest.raises(BadInput, match="two options are the same"):
+        question(options=("red", "red"))
+
+
+def test_unknown_form():
+    with pytest.raises(BadInput, match="unknown form 'essay'"):
+        question(form="essay")
+
+
+@pytest.mark.parametrize("image", [b"no picture", png()[:60]])
+def test_corrupt_image_names_the_question(image):
+    with pytest.raises(BadInput, match="'q': its image cannot be decoded"):
+        question(image=image).image
+
+
+def test_digest_changes_with_every_field():
+    changed = [question(), question(id="r"), question(task="u"), question(options=("red", "green")), question(answer=1),
+               question(form="direct"), question(image=png("blue")), question(text="who?")]
+    assert len({q.digest for q in changed}) == len(changed)
+    assert question().digest == question().digest
+
+
+def test_empty_task():
+    with pytest.raises(BadInput, match="task 'u' has no questions"):
+        Benchmark("b", (Task("t", "a"), Task("u", "a")), (question(),))
+
+
+def test_unlisted_task():
+    with pytest.raises(BadInput, match="'t', which it does not list"):
+        Benchmark("b", (Task("u", "a"),), (question(),))
+
+
+def test_doubled_ids():
+    with pytest.raises(BadInput, match="'q' occurs more than once"):
+        Benchmark("b", (Task("t", "a"),), (question(), question()))
+
+
+def test_subset():
+    questions = tuple(question(f"{task}{i}{form}", task, form=form)
+                      for task in "tu" for i in range(3) for form in ("choice", "direct"))
+    whole = Benchmark("b", (Task("t", "a"), Task("u", "a")), questions)
+    part = whole.subset(tasks=["u"], per_task=2, form="direct")
+    assert [q.id for q in part.questions] == ["u0direct", "u1direct"]
+    assert [t.name for t in part.tasks] == ["u"]
+    assert part.digest != whole.digest
+    with pytest.raises(BadInput, match="no task 'x'; it has: t, u"):
+        whole.subset(tasks=["x"])

@@ -1,0 +1,91 @@
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from talo_mini import BadInput, Knockout, check_outcomes, knockout, load_benchmark, sweep
+from talo_mini.sweep import option_scores
+
+
+@pytest.fixture(scope="module")
+def benchmark():
+    return load_benchmark("mini-worlds", tasks=["object_colour", "more"], per_task=5)
+
+
+@pytest.fixture(scope="module")
+def table(tiny, benchmark):
+    return sweep(tiny, benchmark, parts=("self-attention", "layer"), progress=False)
+
+
+def test_a_row_a_question_and_knockout(table, benchmark):
+    check_outcomes(table)
+    assert len(table) == len(benchmark.questions) * (1 + 2 * 4)
+    assert set(table.part) == {"base", "self-attention", "layer"}
+    assert list(table[table.part == "base"].question) == [q.id for q in benchmark.questions]
+
+
+def test_scores_are_those_of_the_hooked_model(tiny, benchmark, table):
+    for q in benchmark.questions[::7]:
+        with knockout(tiny.anatomy, Knockout("layer", 2)):
+            expected = option_scores(tiny, [q], tiny.inputs([q]))[0]
+        row = table[(table.question == q.id) & (table.part == "layer") & (table.layer == 2)].iloc[0]
+        assert np.allclose(row.scores, expected, atol=1e-4)
+        assert row.answer == expected.argmax() and row.correct == (row.answer == q.answer)
+
+
+def test_nothing_is_asked_twice(tiny, benchmark, table, tmp_path, monkeypatch):
+    half = benchmark.subset(per_task=2)
+    sweep(tiny, half, parts=("self-attention",), cache=tmp_path, progress=False)
+    asked = []
+    monkeypatch.setattr("talo_mini.sweep.option_scores",
+                        lambda vlm, questions, inputs: asked.extend(questions) or option_scores(vlm, questions, inputs))
+    whole = sweep(tiny, benchmark, parts=("self-attention", "layer"), cache=tmp_path, progress=False)
+    columns = ["question", "part", "layer", "answer", "correct"]
+    pd.testing.assert_frame_equal(whole[columns], table[columns])
+    assert np.allclose(np.concatenate(list(whole.scores)), np.concatenate(list(table.scores)), atol=1e-4)
+    asked.clear()
+    again = sweep(tiny, benchmark, parts=("self-attention", "layer"), cache=tmp_path, progress=False)
+    pd.testing.assert_frame_equal(again[columns], table[columns])
+    assert not asked
+
+
+def test_an_interrupted_sweep_goes_on(tiny, benchmark, table, tmp_path, monkeypatch):
+    calls = []
+
+    def failing(vlm, questions, inputs):
+        calls.append(questions)
+        if len(calls) == 8:
+            raise KeyboardInterrupt
+        return option_scores(vlm, questions, inputs)
+
+    monkeypatch.setattr("talo_mini.sweep.option_scores", failing)
+    with pytest.raises(KeyboardInterrupt):
+        sweep(tiny, benchmark, parts=("self-attention", "layer"), cache=tmp_path, batch=4, progress=False)
+    assert torch.isfinite(tiny.last_logits(tiny.inputs(benchmark.questions[:1]))).all()
+    resumed = sweep(tiny, benchmark, parts=("self-attention", "layer"), cache=tmp_path, batch=4, progress=False)
+    columns = ["question", "part", "layer", "answer", "correct"]
+    pd.testing.assert_frame_equal(resumed[columns], table[columns])
+
+
+def test_other_weights_never_meet_old_outcomes(benchmark, tmp_path):
+    from conftest import tiny_llava
+    one = sweep(tiny_llava(0), benchmark, cache=tmp_path, progress=False)
+    other = sweep(tiny_llava(1), benchmark, cache=tmp_path, progress=False)
+    assert not np.allclose(np.concatenate(list(one.scores)), np.concatenate(list(other.scores)), atol=1e-3)
+
+
+@pytest.mark.parametrize("options,message", [(dict(parts=("nose",)), "no layer of tiny-0 has a part 'nose'"),
+                                             (dict(layers=[7]), "no layer 7"),
+                                             (dict(effect="shout"), "unknown effect 'shout'")])
+def test_bad_input_before_any_question(tiny, benchmark, options, message):
+    with pytest.raises(BadInput, match=message):
+        sweep(tiny, benchmark, progress=False, **options)
+
+
+def test_scores_that_are_not_finite_name_layer_and_question(benchmark):
+    from conftest import tiny_llava
+    vlm = tiny_llava(2)
+    with torch.no_grad():
+        vlm.model.get_decoder().layers[3].mlp.down_proj.weight.fill_(float("nan"))
+    with pytest.raises(BadInput, match="not finite with base"):
+        sweep(vlm, benchmark, progress=False)

@@ -1,0 +1,75 @@
+import pytest
+import torch
+
+from talo_mini import BadInput, Question, load_benchmark, load_vlm, parse_answer
+from test_questions import png
+
+
+def ask(text="what colour is the circle?", options=("red", "blue"), form="choice", id="q"):
+    return Question(id, "t", png(), text, options, 0, form)
+
+
+def test_the_shipped_mini_loads_through_the_auto_classes():
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    from talo_mini.vlm import MINIS
+    model = AutoModelForImageTextToText.from_pretrained(MINIS / "llava-mini")
+    assert type(model).__name__ == "LlavaForConditionalGeneration"
+    assert len(model.get_decoder().layers) >= 12
+    AutoProcessor.from_pretrained(MINIS / "llava-mini")
+    assert sum(path.stat().st_size for path in (MINIS / "llava-mini").iterdir()) < 12e6
+
+
+def test_unknown_model_is_one_sentence():
+    with pytest.raises(BadInput, match="cannot load a vision-language model from 'nobody/nothing'.*llava-mini"):
+        load_vlm("nobody/nothing")
+
+
+def test_digest_follows_the_weights(tiny):
+    from conftest import tiny_llava
+    assert tiny_llava(0).digest == tiny.digest != tiny_llava(1).digest
+
+
+def test_prompts(tiny):
+    choice = ask()
+    assert tiny.prompt(choice) == "what colour is the circle?\nA. red\nB. blue"
+    assert "Please select the correct answer" in tiny.prompt(choice, "vlmevalkit")
+    assert tiny.prompt(ask(form="direct")) == "what colour is the circle?"
+    with pytest.raises(BadInput, match="unknown prompt 'shout'"):
+        tiny.prompt(choice, "shout")
+
+
+def test_every_word_of_the_benchmarks_is_known(tiny):
+    unknown = tiny.processor.tokenizer.unk_token_id
+    for name in ("mini-worlds", "easy-vqa"):
+        for q in load_benchmark(name, per_task=6).questions:
+            text = tiny.prompt(q) + " " + " ".join(q.options)
+            assert unknown not in tiny.processor.tokenizer(text).input_ids, text
+
+
+def test_left_padding_does_not_change_an_answer(tiny):
+    short, long = ask(), ask("what is the sum of the digits?", tuple("0123456789"), id="r")
+    together = tiny.last_logits(tiny.inputs([short, long]))
+    alone = torch.cat([tiny.last_logits(tiny.inputs([q])) for q in (short, long)])
+    assert torch.allclose(together, alone, atol=1e-4)
+
+
+def test_options_that_begin_alike_are_refused(tiny):
+    with pytest.raises(BadInput, match="cannot be told apart by their first token"):
+        tiny.option_tokens(ask(options=("red circle", "red square"), form="direct"))
+
+
+@pytest.mark.parametrize("text,found", [("A", 0), ("B.", 1), ("(B)", 1), ("C", None), ("blue", None), ("", None), ("A cat", 0),
+                                        ("AB", None)])
+def test_parse_letters(text, found):
+    assert parse_answer(ask(), text) == found
+
+
+@pytest.mark.parametrize("text,found", [("red", 0), (" Blue. ", 1), ("reddish", None), ("", None)])
+def test_parse_words(text, found):
+    assert parse_answer(ask(form="direct"), text) == found
+
+
+def test_generation_keeps_the_order_in_batches(tiny):
+    questions = load_benchmark("mini-worlds", tasks=["more", "map_name"], per_task=4).questions
+    assert tiny.generate(questions, batch=3, max_new_tokens=2) == tiny.generate(questions, batch=16, max_new_tokens=2)
