@@ -64,12 +64,13 @@ def build(stage: Path) -> Path:
 
 
 def stage_book(stage: Path):
-    """Copy the book's sources, with the committed executed notebooks, into `stage`."""
+    """Copy the book's sources and the model card into `stage`; executed notebooks too where it has none of its own."""
     for name in ("_config.yml", "_toc.yml"):
         stage.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, stage / name)
     shutil.copytree(ROOT / "book", stage / "book", dirs_exist_ok=True,
                     ignore=None if not (stage / EXPERIMENTS).exists() else shutil.ignore_patterns("experiments"))
+    shutil.copy2(ROOT / "talo_mini" / "minis" / "llava-mini" / "README.md", stage / "book" / "model_card.md")
 
 
 def main():

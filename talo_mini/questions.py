@@ -75,6 +75,14 @@ class Task:
     trained: bool = True
 
 
+def find_task(tasks, name: str, benchmark: str) -> Task:
+    """The task of that name among `tasks`. Raises BadInput if there is none."""
+    for task in tasks:
+        if task.name == name:
+            return task
+    raise BadInput(f"benchmark {benchmark!r} has no task {name!r}; it has: {', '.join(task.name for task in tasks)}")
+
+
 @dataclass(frozen=True)
 class Benchmark:
     """A named set of questions over tasks. `prompt` names the template that turns a question into text."""
@@ -97,10 +105,7 @@ class Benchmark:
 
     def task(self, name: str) -> Task:
         """The task of that name. Raises BadInput if there is none."""
-        for task in self.tasks:
-            if task.name == name:
-                return task
-        raise BadInput(f"benchmark {self.name!r} has no task {name!r}; it has: {', '.join(t.name for t in self.tasks)}")
+        return find_task(self.tasks, name, self.name)
 
     def subset(self, tasks=None, per_task: int | None = None, form: str | None = None) -> "Benchmark":
         """The same benchmark with only these tasks, one form, and at most `per_task` questions a task and form."""

@@ -1,3 +1,5 @@
+import importlib
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -5,6 +7,8 @@ import torch
 
 from talo_mini import BadInput, Knockout, check_outcomes, knockout, load_benchmark, sweep
 from talo_mini.sweep import option_scores
+
+module = importlib.import_module("talo_mini.sweep")  # the package's name `sweep` is the function
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +41,7 @@ def test_nothing_is_asked_twice(tiny, benchmark, table, tmp_path, monkeypatch):
     half = benchmark.subset(per_task=2)
     sweep(tiny, half, parts=("self-attention",), cache=tmp_path, progress=False)
     asked = []
-    monkeypatch.setattr("talo_mini.sweep.option_scores",
+    monkeypatch.setattr(module, "option_scores",
                         lambda vlm, questions, inputs: asked.extend(questions) or option_scores(vlm, questions, inputs))
     whole = sweep(tiny, benchmark, parts=("self-attention", "layer"), cache=tmp_path, progress=False)
     columns = ["question", "part", "layer", "answer", "correct"]
@@ -58,7 +62,7 @@ def test_an_interrupted_sweep_goes_on(tiny, benchmark, table, tmp_path, monkeypa
             raise KeyboardInterrupt
         return option_scores(vlm, questions, inputs)
 
-    monkeypatch.setattr("talo_mini.sweep.option_scores", failing)
+    monkeypatch.setattr(module, "option_scores", failing)
     with pytest.raises(KeyboardInterrupt):
         sweep(tiny, benchmark, parts=("self-attention", "layer"), cache=tmp_path, batch=4, progress=False)
     assert torch.isfinite(tiny.last_logits(tiny.inputs(benchmark.questions[:1]))).all()

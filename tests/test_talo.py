@@ -32,7 +32,7 @@ def test_a_planted_layer_is_found_and_its_gain_measured():
     table = talo_gains(made_up_outcomes({"see a": right}, {"see a": knocked}), shots=20, draws=50)
     row = table.iloc[0]
     assert row.layer == 3 and row.agreement > 0.9 and row.acted > 0.95
-    assert row.low < 0.3 < row.high and row.hindsight >= row.delta - 1e-9
+    assert row.low < 0.3 < row.high and abs(row.hindsight - row.delta) < 0.01
 
 
 def test_the_choice_never_sees_the_evaluation():

@@ -13,4 +13,4 @@ def load_benchmark(name: str, tasks=None, per_task: int | None = None, form: str
     """
     if name not in BENCHMARKS:
         raise BadInput(f"unknown benchmark {name!r}; use one of {', '.join(BENCHMARKS)}")
-    return BENCHMARKS[name]().subset(tasks, per_task, form)
+    return BENCHMARKS[name](tasks, per_task).subset(form=form)

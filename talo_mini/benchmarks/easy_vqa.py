@@ -34,7 +34,7 @@ def rows(split: str) -> list[tuple[str, str, int]]:
     return [tuple(row) for row in json.loads((folder(split) / "questions.json").read_text())]
 
 
-def benchmark(split: str = "test") -> Benchmark:
+def benchmark(tasks=None, per_task: int | None = None, split: str = "test") -> Benchmark:
     """A split as direct questions over each answer's own kind: 8 colours, 3 shapes, or yes and no."""
     pictures = {}
     questions = []
@@ -44,4 +44,4 @@ def benchmark(split: str = "test") -> Benchmark:
         options = _options(answer)
         questions.append(Question(f"{split}/{i}", _task(text, answer), pictures[number], text, options,
                                   options.index(answer), "direct"))
-    return Benchmark(f"easy-vqa-{split}", TASKS, tuple(questions))
+    return Benchmark(f"easy-vqa-{split}", TASKS, tuple(questions)).subset(tasks, per_task)

@@ -1,5 +1,7 @@
 """Mini VLMs before training: native Hugging Face architectures with small configs, and their processors."""
 
+import random
+
 import torch
 from tokenizers import AddedToken, Regex, Tokenizer, normalizers, pre_tokenizers
 from tokenizers.models import WordLevel
@@ -7,7 +9,7 @@ from transformers import (CLIPImageProcessorPil, CLIPVisionConfig, LlamaConfig, 
                           LlavaForConditionalGeneration, LlavaProcessor, TokenizersBackend)
 
 from ..benchmarks import easy_vqa
-from ..benchmarks.mini_worlds import ASKERS, CAPTION, test_questions, words
+from ..benchmarks.mini_worlds import ASKERS, CAPTION, words
 
 IMAGE_SIZE, PATCH_SIZE = 64, 16  # pixels
 SPECIAL = ("<pad>", "<unk>", "</s>", "<image>", "USER:", "ASSISTANT:")
@@ -23,8 +25,9 @@ CHAT_TEMPLATE = (
 
 def vocabulary() -> list[str]:
     """Every word of the mini worlds and of easy-VQA, sorted; a state of two words is one entry."""
-    texts = [question.text for task in ASKERS for question in test_questions(task, 40)]
-    texts += [CAPTION]
+    rng = random.Random("vocabulary")
+    asked = [asker(world.sample(rng, "train"), rng) for world, asker in ASKERS.values() for _ in range(100)]
+    texts = [CAPTION] + [question.text for question in asked if question]
     texts += [text for text, _, _ in easy_vqa.rows("train")]
     found = {word for text in texts for word in text.rstrip("?").split()}
     return sorted(found | set(words()) | set(easy_vqa.COLOURS) | set(easy_vqa.SHAPES) | set("ABCD"))

@@ -108,10 +108,15 @@ class Trainer:
                 half.copy_(full)
 
     def export(self, target: Path):
-        """Write the trained model and its processor in bfloat16, as `from_pretrained` reads them."""
+        """Write the trained model and its processor in bfloat16, as `from_pretrained` reads them, and how it was made."""
         model = copy.deepcopy(self.model).to(torch.bfloat16)
         model.save_pretrained(target)
         self.processor.save_pretrained(target)
+        seconds = sum(json.loads(line)["seconds"] for line in (self.folder / "log.jsonl").read_text().splitlines())
+        device = torch.cuda.get_device_name() if self.device == "cuda" else f"{torch.get_num_threads()} CPU cores"
+        record = dict(seed=self.seed, drilled=self.drilled, pictures=self.step - self.drilled, batch=PICTURES,
+                      hours=round(seconds / 3600, 2), device=device)
+        (target / "training.json").write_text(json.dumps(record, indent=1) + "\n")
 
     def run(self, steps: int, log):
         """Letter drill first, then pictures; a checkpoint at every 100th step."""

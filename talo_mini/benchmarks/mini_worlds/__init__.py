@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from PIL import Image
 
-from ...questions import LETTERS, Benchmark, Question, Task
+from ...questions import LETTERS, Benchmark, Question, Task, find_task
 from . import charts, digits, maps, objects
 from .world import Asked, World, is_test_picture
 
+NAME = "mini-worlds"
 WORLDS = (objects.WORLD, charts.WORLD, digits.PAIRS, digits.TABLES, maps.WORLD)
 TEST_QUESTIONS = 400  # a task and form
 CAPTION = "what is in the image?"  # the answer is a description of the whole scene
@@ -69,10 +70,14 @@ def _wanted(world, asker, rng, i):
     raise RuntimeError(f"no scene for {asker.__name__}")
 
 
-def benchmark(per_task: int = TEST_QUESTIONS) -> Benchmark:
-    """The test benchmark: every task, `per_task` questions each, in both forms."""
-    questions = [question for task in TASKS for question in test_questions(task.name, per_task)]
-    return Benchmark("mini-worlds", TASKS, tuple(questions))
+def benchmark(tasks=None, per_task: int | None = None) -> Benchmark:
+    """The test benchmark: every task or those named, 400 or fewer questions each, in both forms.
+
+    Raises BadInput for an unknown task.
+    """
+    chosen = TASKS if tasks is None else tuple(find_task(TASKS, name, NAME) for name in tasks)
+    count = TEST_QUESTIONS if per_task is None else min(per_task, TEST_QUESTIONS)
+    return Benchmark(NAME, chosen, tuple(question for task in chosen for question in test_questions(task.name, count)))
 
 
 def lessons(seed: int) -> Iterator[tuple[Image.Image, Iterator[tuple[str, tuple[str, ...], str]]]]:
