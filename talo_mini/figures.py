@@ -1,20 +1,26 @@
 """The book's figures: one function a figure, one style, colours that colour-blind readers can tell apart."""
 
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.colors import TwoSlopeNorm
 from scipy.cluster import hierarchy
 
 ABILITY_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999")  # Okabe and Ito
-STYLE = {"font.size": 9, "axes.titlesize": 11, "axes.titlelocation": "left", "axes.spines.top": False,
-         "axes.spines.right": False, "figure.dpi": 110, "savefig.bbox": "tight"}
+STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
 POINTS = 100  # points in a fraction
 
 
-def _axes(width, height, **options):
+def _axes(width, height, title=None, **options):
+    """A figure of that size in inches and its axes; the title stands over the last of them."""
+    # made outside the context, which would also undo what a notebook's backend sets at the first figure
+    figure = plt.figure(figsize=(width, height), dpi=110, layout="constrained")
     with plt.rc_context(STYLE):
-        return plt.subplots(figsize=(width, height), layout="constrained", **options)
+        axes = figure.subplots(**options)
+        if title:
+            np.atleast_1d(axes).flat[-1].set_title(title, loc="left", fontsize=11)
+    return figure, axes
 
 
 def _ability_colour(abilities):
@@ -24,23 +30,22 @@ def _ability_colour(abilities):
 def show_questions(questions, columns: int = 4, titles=None):
     """Pictures with their question and right answer beneath."""
     rows = -(-len(questions) // columns)
-    figure, axes = _axes(2.6 * columns, 3.0 * rows, nrows=rows, ncols=columns, squeeze=False)
+    figure, axes = _axes(2.3 * columns, 3.1 * rows, nrows=rows, ncols=columns, squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
     for i, (axis, question) in enumerate(zip(axes.flat, questions)):
         axis.imshow(question.image, interpolation="nearest")
-        axis.set_title(titles[i] if titles else question.task, fontsize=9, loc="center")
-        words = question.text.split()
-        lines = [" ".join(words[j:j + 6]) for j in range(0, len(words), 6)]
-        axis.text(0.5, -0.04, "\n".join([*lines, f"→ {question.options[question.answer]}"]), fontsize=8, ha="center",
-                  va="top", transform=axis.transAxes)
+        axis.set_title(titles[i] if titles else question.task, fontsize=8)
+        lines = textwrap.wrap(question.text, 30) + [f"→ {question.options[question.answer]}"]
+        axis.text(0.5, -0.04, "\n".join(lines + [""] * (3 - len(lines))), fontsize=8, ha="center", va="top",
+                  transform=axis.transAxes)
     return figure
 
 
 def show_accuracy(table: pd.DataFrame, title: str):
     """Accuracy of each task and form with 95% intervals, and the chance level; `table` is from `task_accuracy`."""
     tasks = list(dict.fromkeys(table.task))[::-1]
-    figure, axis = _axes(7.5, 0.24 * len(tasks) + 1.2)
+    figure, axis = _axes(7.5, 0.24 * len(tasks) + 1.2, title)
     for form, offset, marker, colour in (("direct", 0.15, "o", "#0072B2"), ("choice", -0.15, "s", "#D55E00")):
         rows = table[table.form == form].set_index("task")
         rows = rows.reindex([task for task in tasks if task in rows.index])
@@ -49,37 +54,44 @@ def show_accuracy(table: pd.DataFrame, title: str):
                       fmt=marker, ms=4, lw=1, color=colour, label=f"{form} form (95% interval)")
         axis.plot(POINTS * rows.chance, y, "|", color="black", ms=7, label="chance" if form == "choice" else None)
     axis.set(yticks=range(len(tasks)), yticklabels=tasks, xlim=(0, 101), ylim=(-0.7, len(tasks) - 0.3),
-             xlabel="accuracy (%)", title=title)
+             xlabel="accuracy (%)")
     axis.grid(axis="x", alpha=0.3)
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
     return figure
 
 
 def show_heat_map(vectors: pd.DataFrame, title: str, level: float = 0.05):
-    """Change of accuracy for every task and layer; a dot marks changes whose false-discovery q is below `level`."""
+    """Change of accuracy for every task and layer; a dot marks changes whose false-discovery q is below `level`.
+
+    Colours end at 25 points; the base model's accuracy and chance stand beside each task.
+    """
     deltas = vectors.pivot(index="task", columns="layer", values="delta").reindex(vectors.task.unique()) * POINTS
     marked = vectors.pivot(index="task", columns="layer", values="q").reindex(deltas.index) < level
-    figure, axis = _axes(7.5, 0.24 * len(deltas) + 1.6)
-    low, high = min(deltas.min(axis=None), -1), max(deltas.max(axis=None), 1)
-    picture = axis.imshow(deltas, cmap="PuOr", norm=TwoSlopeNorm(0, low, high), aspect="auto")
+    figure, axis = _axes(7.5, 0.24 * len(deltas) + 1.6, title)
+    limit = min(25, max(1, deltas.abs().max(axis=None)))
+    picture = axis.imshow(deltas, cmap="PuOr", vmin=-limit, vmax=limit, aspect="auto")
     y, x = np.nonzero(marked.to_numpy())
     axis.plot(x, y, ".", color="black", ms=3)
     axis.set(xticks=range(deltas.shape[1]), xticklabels=deltas.columns, yticks=range(len(deltas)),
-             yticklabels=deltas.index, xlabel="layer knocked out", title=title)
-    bar = figure.colorbar(picture, ax=axis, shrink=0.6)
-    bar.set_label("change of accuracy (points)")
-    bar.set_ticks([low, 0, high], labels=[f"{low:.0f}", "0", f"+{high:.0f}"])
+             yticklabels=task_labels(vectors.drop_duplicates("task")), xlabel="layer knocked out")
+    figure.colorbar(picture, ax=axis, shrink=0.6, extend="both" if deltas.abs().max(axis=None) > limit else "neither",
+                    label="change of accuracy (points)")
     return figure
+
+
+def task_labels(table: pd.DataFrame) -> list[str]:
+    """Each row's task with the accuracy of the base model and the chance level."""
+    return [f"{row.task}  {POINTS * row.base:.0f}% (chance {POINTS * row.chance:.0f}%)" for row in table.itertuples()]
 
 
 def show_changes(table: pd.DataFrame, labels, title: str, xlabel: str = "change of accuracy (points)"):
     """Changes with 95% intervals, one row each; `table` has delta, low and high, in fractions."""
-    figure, axis = _axes(7.5, 0.24 * len(table) + 1.2)
+    figure, axis = _axes(7.5, 0.24 * len(table) + 1.2, title)
     y = np.arange(len(table))[::-1]
     axis.axvline(0, color="black", lw=0.8)
     axis.errorbar(POINTS * table.delta, y, xerr=POINTS * np.abs([table.delta - table.low, table.high - table.delta]),
                   fmt="o", ms=4, lw=1, color="#0072B2", label="estimate and 95% interval")
-    axis.set(yticks=y, yticklabels=labels, ylim=(-0.7, len(table) - 0.3), xlabel=xlabel, title=title)
+    axis.set(yticks=y, yticklabels=labels, ylim=(-0.7, len(table) - 0.3), xlabel=xlabel)
     axis.grid(axis="x", alpha=0.3)
     return figure, axis
 
@@ -87,7 +99,7 @@ def show_changes(table: pd.DataFrame, labels, title: str, xlabel: str = "change 
 def show_gains(gains: pd.DataFrame, title: str):
     """TaLo's gain on every task with its 95% interval, beside a random layer and the best layer in hindsight."""
     table = gains.sort_values("delta", ascending=False)
-    figure, axis = show_changes(table, table.task, title)
+    figure, axis = show_changes(table, task_labels(table), title)
     y = np.arange(len(table))[::-1]
     axis.plot(POINTS * table.random, y, "x", color="#D55E00", ms=4, label="a random layer")
     axis.plot(POINTS * table.hindsight, y, "D", mfc="none", color="#009E73", ms=4, label="best layer in hindsight")
@@ -100,13 +112,13 @@ def show_similarity(similar: pd.DataFrame, abilities: pd.Series, linkage, title:
     order = hierarchy.leaves_list(linkage)
     colours = _ability_colour(abilities.reindex(similar.index))
     size = 0.2 * len(similar) + 1.5
-    figure, (tree, axis) = _axes(size + 2.2, size, ncols=2, width_ratios=(1, 5))
+    figure, (tree, axis) = _axes(size + 2.2, size, title, ncols=2, width_ratios=(1, 5))
     hierarchy.dendrogram(linkage, orientation="left", ax=tree, no_labels=True, color_threshold=0,
                          above_threshold_color="#555555")
     tree.set(xlabel="1 - correlation", ylim=(10 * len(order), 0))
     picture = axis.imshow(similar.to_numpy()[np.ix_(order, order)], cmap="PuOr", vmin=-1, vmax=1, aspect="auto")
     names = similar.index[order]
-    axis.set(xticks=[], yticks=range(len(order)), yticklabels=names, title=title)
+    axis.set(xticks=[], yticks=range(len(order)), yticklabels=names)
     for label, name in zip(axis.get_yticklabels(), names):
         label.set_color(colours[abilities[name]])
     figure.colorbar(picture, ax=axis, shrink=0.6, label="correlation of vectors")
