@@ -1,43 +1,45 @@
 """The map of a Hugging Face VLM: its stacks of layers, and in each layer the parts one can knock out."""
 
+import re
 from dataclasses import dataclass
 
 from torch import nn
 
 from .questions import BadInput
 
-# Where model codebases keep what adds to the residual stream, most usual name first. Dots descend.
-NAMES = {
-    "self-attention": ("self_attn", "attn", "attention", "layer.0.SelfAttention"),
-    "cross-attention": ("cross_attn", "encoder_attn", "layer.1.EncDecAttention"),
-    "mlp": ("mlp", "ffn", "feed_forward", "layer.2.DenseReluDense", "fc2"),
-}
-OUTPUTS = ("o_proj", "out_proj", "proj", "projection_layer", "projection", "o", "dense")
-LISTS = ("layers", "layer", "blocks", "block")
-PARTS = (*NAMES, "layer")
+PARTS = ("self-attention", "cross-attention", "mlp", "layer")
+# What model codebases call the classes and children that add to the residual stream.
+MIXER = re.compile(r"Att(entio)?n|DeltaNet|Mamba|ShortConv|Mixer")
+CROSS = re.compile(r"cross|enc_?dec|encoder_attn", re.IGNORECASE)
+MLP = re.compile(r"MLP|FeedForward|FFN|FF$|Moe(Block|Layer)?$|Dense\w*Dense", re.IGNORECASE)
+OUTPUTS = ("o_proj", "out_proj", "proj", "projection_layer", "projection", "o", "dense", "wo", "c_proj")
+STACKS = (("q-former", r"qformer"), ("perceiver", r"perceiver|resampler"), ("vision", r"vision|visual|image_encoder"))
 
 
 @dataclass(frozen=True)
 class Part:
-    """A module whose output is added to the residual stream. `heads` is 0 where it has none."""
+    """The modules whose output is added to the residual stream, by path. `heads` is 0 where there are none."""
 
-    path: str
-    module: nn.Module
+    modules: dict[str, nn.Module]
     heads: int = 0
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer of a stack: the block itself and its parts by name."""
+    """One layer of a stack: the block itself and its parts by name. Nothing reads the output of a `dead` layer."""
 
     path: str
     module: nn.Module
     parts: dict[str, Part]
+    dead: bool = False
 
 
 @dataclass(frozen=True)
 class Anatomy:
-    """The stacks of a model by name ("decoder", "vision"); each is a tuple of layers, counted from 0."""
+    """The stacks of a model by name ("decoder", "vision", ...); each is a tuple of layers, counted from 0.
+
+    Where a model has several of a kind, the further ones carry their path in the name.
+    """
 
     model: str
     stacks: dict[str, tuple[Layer, ...]]
@@ -50,7 +52,7 @@ class Anatomy:
         if isinstance(layer, bool) or not isinstance(layer, int) or not 0 <= layer < len(layers):
             raise BadInput(f"{self.model} has no layer {layer!r} in its {stack}; layers are 0 to {len(layers) - 1}")
         if name == "layer":
-            return Part(layers[layer].path, layers[layer].module)
+            return Part({layers[layer].path: layers[layer].module})
         if name not in layers[layer].parts:
             raise BadInput(f"layer {layer} of the {stack} of {self.model} has no part {name!r}; "
                            f"it has: {', '.join((*layers[layer].parts, 'layer'))}")
@@ -62,64 +64,133 @@ class Anatomy:
             lines.append(f"  {stack}: {len(layers)} layers at {layers[0].path.rsplit('.', 1)[0]}")
             for i, layer in enumerate(layers):
                 parts = (f"{name} ({part.heads} heads)" if part.heads else name for name, part in layer.parts.items())
-                lines.append(f"    {i:3d} {type(layer.module).__name__}: {', '.join(parts)}")
+                dead = "; dead, nothing reads its output" if layer.dead else ""
+                lines.append(f"    {i:3d} {type(layer.module).__name__}: {', '.join(parts)}{dead}")
         return "\n".join(lines)
 
 
 def find_anatomy(model: nn.Module) -> Anatomy:
     """Map a model by its structure. Raises BadInput naming what was looked for where no decoder layer is found."""
-    name = type(model).__name__
+    decoder = getattr(model, "get_decoder", lambda: None)()
     paths = {id(module): path for path, module in model.named_modules()}
     stacks = {}
-    for stack, root in (("decoder", model.get_decoder()), ("vision", _vision_encoder(model))):
-        layers = _layers(root, paths) if root is not None else ()
-        if layers:
-            stacks[stack] = layers
+    for path, blocks in _lists(model):
+        layers = tuple(Layer(paths[id(block)], block, _parts(block, paths)) for block in blocks)
+        if all(layer.parts for layer in layers):
+            inside = decoder is not None and (f"{path}.").startswith(f"{paths.get(id(decoder), '?')}.")
+            name = _stack_name(path, inside)
+            stacks[name if name not in stacks else f"{name} ({path})"] = layers
     if "decoder" not in stacks:
-        raise BadInput(f"{name}: no decoder layers understood; looked under get_decoder() for a list named "
-                       f"{' or '.join(LISTS)} whose blocks hold one of {', '.join(NAMES['self-attention'])}")
-    return Anatomy(name, stacks)
+        raise BadInput(f"{type(model).__name__}: no decoder layers understood; looked under get_decoder() for a list of "
+                       "blocks in which each holds an attention (or another token mixer) or an MLP")
+    order = ["decoder", *(name for name in stacks if name != "decoder")]
+    return Anatomy(type(model).__name__, {name: _mark_dead(model, name, stacks[name]) for name in order})
 
 
-def _vision_encoder(model):
-    try:
-        return model.get_encoder(modality="image")
-    except (AttributeError, TypeError, ValueError):
-        return None
+def _lists(module, path=""):
+    """The outermost lists of blocks: (path, blocks). A list of lists counts as one, in order."""
+    for name, child in module.named_children():
+        below = f"{path}.{name}" if path else name
+        if isinstance(child, nn.ModuleList) and len(child) and _is_stack(child):
+            blocks = [block for item in child for block in (item if isinstance(item, nn.ModuleList) else [item])]
+            yield below, blocks
+        else:
+            yield from _lists(child, below)
 
 
-def _layers(root, paths):
-    """The first list of blocks below a module, outermost first, as layers."""
-    for name, module in root.named_modules():
-        if isinstance(module, nn.ModuleList) and name.rsplit(".", 1)[-1] in LISTS:
-            layers = tuple(Layer(paths[id(block)], block, _parts(block, paths)) for block in module)
-            if layers and all(layer.parts for layer in layers):
-                return layers
-    return ()
+def _is_stack(blocks):
+    first = blocks[0][0] if isinstance(blocks[0], nn.ModuleList) and len(blocks[0]) else blocks[0]
+    return bool(_mixers(first) and (_mlps(first) or _loose_mlp(first))) or hasattr(first, "mixer")
+
+
+def _stack_name(path, inside_decoder):
+    for name, pattern in STACKS:
+        if re.search(pattern, path):
+            return name
+    if re.search(r"(^|\.)encoder(\.|$)", path):
+        return "text encoder"
+    return "decoder" if inside_decoder else path
+
+
+def _mark_dead(model, stack, layers):
+    """Layers above the one whose output the projector reads (LLaVA's `vision_feature_layer`)."""
+    chosen = getattr(model.config, "vision_feature_layer", None)
+    if stack != "vision" or not isinstance(chosen, int):
+        return layers
+    last = chosen - 1 if chosen > 0 else len(layers) + chosen  # hidden state k is the output of layer k - 1
+    return tuple(Layer(l.path, l.module, l.parts, dead=i > last) for i, l in enumerate(layers))
 
 
 def _parts(block, paths):
+    """A block's parts by name; each part's modules by path."""
     parts = {}
-    for part, names in NAMES.items():
-        for name in names:
-            module = _descend(block, name)
-            if module is not None:
-                parts[part] = Part(paths[id(module)], module, _heads(module) if "attention" in part else 0)
-                break
+    written = [(mixer, output_projection(mixer) is not None and mixer or _bert_output(block, mixer)) for mixer in _mixers(block)]
+    if any(module is not None for _, module in written):  # a convolution or a gate beside a full mixer is no part
+        written = [(mixer, module) for mixer, module in written if module is not None]
+    for mixer, module in written:
+        module = module if module is not None else mixer
+        place = f"{paths[id(mixer)][len(paths[id(block)]):]} {type(mixer).__name__}"
+        name = "cross-attention" if CROSS.search(place) else "self-attention"
+        modules = {**(parts[name].modules if name in parts else {}), paths[id(module)]: module}
+        parts[name] = Part(modules, _heads(mixer, module))
+    modules = _mlps(block) or _loose_mlp(block)
+    if modules:
+        parts["mlp"] = Part({paths[id(module)]: module for module in modules})
     return parts
 
 
-def _descend(module, path):
-    for name in path.split("."):
-        module = getattr(module, name, None) if not name.isdigit() else dict(module.named_children()).get(name)
-        if module is None:
-            return None
-    return module
+def _mixers(module):
+    """The attentions or other token mixers below a module: the outermost that write through a projection of their own.
+
+    One that holds an MLP is a block in itself, with residual sums inside, and no part.
+    """
+    found = []
+    for child in module.children():
+        if MIXER.search(type(child).__name__) and any(True for _ in child.parameters()):
+            inner = _mixers(child)
+            if output_projection(child) is None and inner:
+                found += inner
+            elif not _mlps(child):
+                found.append(child)
+        else:
+            found += _mixers(child)
+    return found
 
 
-def _heads(attention):
+def _mlps(module):
+    """The outermost MLPs below a module; a wrapper that also normalises is looked into."""
+    found = []
+    for child in module.children():
+        inner = _mlps(child)
+        normalises = any("Norm" in type(grandchild).__name__ for grandchild in child.children())
+        found += [child] if MLP.search(type(child).__name__) and not (inner and normalises) else inner
+    return found
+
+
+def _loose_mlp(block):
+    """The last linear map of an MLP without a module of its own: `fc2`, or `output.dense` after `intermediate`."""
+    if isinstance(getattr(block, "fc2", None), nn.Linear):
+        return [block.fc2]
+    return [child.dense for name, child in block.named_children()
+            if name.startswith("output") and hasattr(child, "dense") and hasattr(block, name.replace("output", "intermediate"))]
+
+
+def output_projection(mixer: nn.Module) -> nn.Linear | None:
+    """The linear map through which an attention's heads are written, if it is the attention's own."""
+    return next((getattr(mixer, name) for name in OUTPUTS if isinstance(getattr(mixer, name, None), nn.Linear)), None)
+
+
+def _bert_output(block, mixer):
+    """In BERT's style the output projection stands beside the attention, in `output.dense`."""
+    for parent in block.modules():
+        if any(child is mixer for child in parent.children()) and hasattr(getattr(parent, "output", None), "dense"):
+            return parent.output.dense
+    return None
+
+
+def _heads(mixer, module):
     """How many heads an attention has: the width its output projection takes, over the width of a head."""
-    size = next((getattr(attention, n) for n in ("head_dim", "key_value_proj_dim", "attention_head_size")
-                 if hasattr(attention, n)), None)
-    out = next((getattr(attention, n) for n in OUTPUTS if isinstance(getattr(attention, n, None), nn.Linear)), None)
-    return out.in_features // size if size and out is not None else getattr(attention, "num_heads", 0)
+    size = next((getattr(mixer, name) for name in ("head_dim", "key_value_proj_dim", "attention_head_size")
+                 if isinstance(getattr(mixer, name, None), int)), None)
+    out = module if isinstance(module, nn.Linear) else output_projection(mixer)
+    return out.in_features // size if size and out is not None else int(getattr(mixer, "num_heads", 0))

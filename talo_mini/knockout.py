@@ -6,67 +6,181 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from .anatomy import PARTS, Anatomy
+from .anatomy import PARTS, Anatomy, output_projection
 from .questions import BadInput
 
-EFFECTS = ("zero",)
+EFFECTS = ("zero", "scale", "noise", "uniform", "mean")
+QUERIES = ("q_proj", "query", "q", "q_b_proj", "wq")
 
 
 @dataclass(frozen=True)
 class Knockout:
-    """What is knocked out (`part`), where (`layer` of `stack`, counted from 0) and how (`effect`).
+    """What is knocked out (`part`), where (`layer` of `stack`, counted from 0; one `head`) and how (`effect`).
 
-    "zero" makes an attention or an MLP add nothing to the residual stream; a "layer" hands on its own input.
+    "zero": an attention or an MLP adds nothing to the residual stream; a "layer" hands on its own input.
+    "scale": the output times `amount`. "noise": Gaussian noise of `amount` times the output's own standard deviation
+    in its place, drawn from `seed`. "uniform": every allowed position is attended to equally. "mean": the output's
+    mean over a reference set (see `mean_outputs`) in its place.
     """
 
     part: str
     layer: int
     effect: str = "zero"
     stack: str = "decoder"
+    head: int | None = None
+    amount: float = 1.0
+    seed: int = 0
 
     def __post_init__(self):
         if self.part not in PARTS:
             raise BadInput(f"unknown part {self.part!r}; use one of {', '.join(PARTS)}")
         if self.effect not in EFFECTS:
             raise BadInput(f"unknown effect {self.effect!r}; use one of {', '.join(EFFECTS)}")
+        if self.part == "layer" and self.effect != "zero":
+            raise BadInput(f"a whole layer can only be bypassed (effect 'zero'), not {self.effect!r}")
+        if self.effect == "uniform" and "attention" not in self.part:
+            raise BadInput(f"only an attention can be made uniform, not {self.part!r}")
+        if self.head is not None and ("attention" not in self.part or self.effect != "zero"):
+            raise BadInput("a head belongs to an attention and can only be zeroed")
 
 
 @contextmanager
-def knockout(anatomy: Anatomy, *knockouts: Knockout):
+def knockout(anatomy: Anatomy, *knockouts: Knockout, means: dict | None = None):
     """Apply knockouts inside a `with` block; the model is as before afterwards, also after an exception.
 
-    Blocks may be nested. Raises BadInput, before anything is touched, where a layer or part does not exist.
-    Equals zeroing the weights and biases of the part's output projection (paper, section 3).
+    Blocks may be nested. `means` is what `mean_outputs` gave. Raises BadInput, before anything is touched, where a
+    layer, part or head does not exist or the effect is not defined there. Effect "zero" equals zeroing the weights and
+    biases of the part (paper, section 3).
     """
-    targets = [(k, anatomy.part(k.part, k.layer, k.stack).module) for k in knockouts]
+    hooks = [hook for k in knockouts for hook in _hooks(anatomy, k, means or {})]
     with ExitStack() as stack:
-        for k, module in targets:
-            hook = _bypass if k.part == "layer" else _zero
+        for register, hook in hooks:
             # prepend: transformers' own hooks, which record hidden states, must see the changed output
-            stack.callback(module.register_forward_hook(hook, prepend=True, with_kwargs=True).remove)
+            stack.callback(register(hook, prepend=True, with_kwargs=True).remove)
         yield
 
 
-def _replace_first(output, tensor):
-    return (tensor, *output[1:]) if isinstance(output, tuple) else tensor
+def _hooks(anatomy, k, means):
+    """Pairs of (method that registers, hook) for one knockout."""
+    part = anatomy.part(k.part, k.layer, k.stack)
+    for path, module in part.modules.items():
+        if k.head is not None:
+            yield _without_head(part, path, module, k)
+        elif k.effect == "uniform":
+            yield _without_queries(path, module)
+        elif k.part == "layer":
+            yield module.register_forward_hook, _bypass
+        elif k.effect == "mean" and path not in means:
+            raise BadInput(f"no mean output of {path}; compute it with mean_outputs() and pass means=")
+        else:
+            yield module.register_forward_hook, _replace_by(_replacement(k, means.get(path)))
 
 
-def _zero(module, args, kwargs, output):
-    return _replace_first(output, torch.zeros_like(output[0] if isinstance(output, tuple) else output))
+def _replace_by(replacement):
+    def hook(module, args, kwargs, output):
+        return _with_first(output, replacement(_first(output)))
+    return hook
+
+
+def _replacement(k, mean):
+    """The function from a part's output to what stands in its place."""
+    if k.effect == "zero":
+        return torch.zeros_like
+    if k.effect == "scale":
+        return lambda output: output * k.amount
+    if k.effect == "mean":
+        return lambda output: mean.to(output).expand_as(output)
+
+    def noise(output):
+        generator = torch.Generator(output.device).manual_seed(k.seed)
+        drawn = torch.randn(output.shape, generator=generator, device=output.device, dtype=torch.float32)
+        return (drawn * output.float().std() * k.amount).to(output.dtype)
+    return noise
 
 
 def _bypass(module, args, kwargs, output):
-    return _replace_first(output, args[0] if args else kwargs["hidden_states"])
+    return _with_first(output, args[0] if args else kwargs["hidden_states"])
+
+
+def _without_head(part, path, module, k):
+    """A hook that zeroes one head's share of what the output projection reads."""
+    if isinstance(k.head, bool) or not 0 <= k.head < part.heads:
+        raise BadInput(f"{path} has no head {k.head!r}; heads are 0 to {part.heads - 1}")
+    projection = module if isinstance(module, nn.Linear) else output_projection(module)
+    between = [name for name, child in module.named_children() if "inner" in name and "Norm" in type(child).__name__]
+    if projection is None or between:
+        raise BadInput(f"the heads of {path} cannot be told apart: {between[0] if between else 'something'} stands between "
+                       "them and the output projection")
+    width = projection.in_features // part.heads
+
+    def hook(module, args, kwargs):
+        kept = args[0].clone()
+        kept[..., k.head * width:(k.head + 1) * width] = 0
+        return (kept, *args[1:]), kwargs
+    return projection.register_forward_pre_hook, hook
+
+
+def _without_queries(path, module):
+    """A hook that zeroes an attention's queries, so that every allowed key gets the same weight."""
+    biased = [name for name, _ in module.named_modules() if "relative_attention_bias" in name or "sink" in name]
+    if biased or getattr(module, "has_relative_attention_bias", False) or hasattr(module, "relative_attention_bias") or (
+            hasattr(module, "sinks")) or type(module).__name__.startswith("T5"):
+        raise BadInput(f"{path} adds a position bias to its scores, so zeroed queries do not make it uniform")
+    for name in QUERIES:
+        if isinstance(getattr(module, name, None), nn.Linear):
+            return getattr(module, name).register_forward_hook, _replace_by(torch.zeros_like)
+    fused = getattr(module, "qkv", None)
+    if isinstance(fused, nn.Linear) and fused.out_features == 3 * fused.in_features:
+        def first_third(output):
+            return torch.cat([torch.zeros_like(output[..., :fused.in_features]), output[..., fused.in_features:]], -1)
+        return fused.register_forward_hook, _replace_by(first_third)
+    raise BadInput(f"{path} has no query projection of its own ({', '.join(QUERIES)} or qkv), so it cannot be made uniform")
+
+
+def mean_outputs(anatomy: Anatomy, run, parts=("self-attention", "mlp"), stack: str = "decoder") -> dict:
+    """The mean output of each part of a stack over everything `run()` feeds the model, by module path, [width].
+
+    `run` is called once; it runs the model on a reference set. Padding positions count too, so use equal lengths.
+    """
+    totals, counts = {}, {}
+
+    def record(path):
+        def hook(module, args, output):
+            flat = _first(output).detach().float().flatten(0, -2)
+            totals[path] = totals.get(path, 0) + flat.sum(0)
+            counts[path] = counts.get(path, 0) + len(flat)
+        return hook
+
+    with ExitStack() as hooks:
+        for layer in anatomy.stacks[stack]:
+            for name in parts:
+                for path, module in (layer.parts[name].modules if name in layer.parts else {}).items():
+                    hooks.callback(module.register_forward_hook(record(path)).remove)
+        run()
+    return {path: total / counts[path] for path, total in totals.items()}
+
+
+def _first(output):
+    return output[0] if isinstance(output, tuple) else output
+
+
+def _with_first(output, tensor):
+    return (tensor, *output[1:]) if isinstance(output, tuple) else tensor
 
 
 @contextmanager
 def zeroed_weights(anatomy: Anatomy, *knockouts: Knockout):
-    """The paper's own way: zero all weights and biases of the part, then put them back bit for bit."""
-    modules = [anatomy.part(k.part, k.layer, k.stack).module for k in knockouts]
+    """The paper's own way: zero all weights and biases of the part, then put them back bit for bit.
+
+    Raises BadInput for a whole layer, a head or another effect, which weights cannot express.
+    """
+    modules = [module for k in knockouts for module in anatomy.part(k.part, k.layer, k.stack).modules.values()]
     for k in knockouts:
-        if k.part == "layer" or k.effect != "zero":
+        if k.part == "layer" or k.effect != "zero" or k.head is not None:
             raise BadInput(f"{k} cannot be done by zeroing weights; use knockout()")
-    kept = [(p, p.detach().clone()) for module in modules for p in _linear_parameters(module)]
+    # an embedding inside an attention (T5's position bias) is read by later layers too
+    kept = [(parameter, parameter.detach().clone()) for module in modules for inner in module.modules()
+            if not isinstance(inner, nn.Embedding) for parameter in inner.parameters(recurse=False)]
     try:
         with torch.no_grad():
             for parameter, _ in kept:
@@ -76,7 +190,3 @@ def zeroed_weights(anatomy: Anatomy, *knockouts: Knockout):
         with torch.no_grad():
             for parameter, value in kept:
                 parameter.copy_(value)
-
-
-def _linear_parameters(module):
-    return [p for m in module.modules() if isinstance(m, nn.Linear) for p in m.parameters(recurse=False)]

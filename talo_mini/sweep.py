@@ -6,20 +6,20 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import torch
-from tqdm import tqdm
 
 from .knockout import Knockout, knockout
 from .outcomes import BASE, COLUMNS, OutcomeStore
+from .progress import progress
 from .questions import BadInput, Benchmark, Question
 from .vlm import VLM
 
 
 def sweep(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), layers=None, effect: str = "zero",
-          cache=None, batch: int = 128, progress: bool | None = None) -> pd.DataFrame:
+          cache=None, batch: int = 128) -> pd.DataFrame:
     """Outcomes of the base model and of every layer's knockout, for each part; see `outcomes.COLUMNS`.
 
     All layers of the decoder are swept unless `layers` names some. With `cache`, a folder, outcomes are kept as they
-    are made and never asked again of the same weights. `progress` None shows a bar on a terminal only.
+    are made and never asked again of the same weights.
     Raises BadInput for an unknown part, layer or effect before any question is asked.
     """
     cells = [("base", "none", BASE)] + _cells(vlm, parts, layers, effect)
@@ -31,8 +31,7 @@ def sweep(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), layers=None
     todo = [(question, cell) for question, cell in product(benchmark.questions, cells)
             if (question.digest, *cell) not in done]
     open_questions = {question.id for question, _ in todo}
-    with tqdm(total=len(todo), desc=f"sweep of {vlm.name}", unit="answer",
-              disable=None if progress is None else not progress) as bar:
+    with progress(total=len(todo), desc=f"sweep of {vlm.name}", unit="answer") as bar:
         for questions in _batches([q for q in benchmark.questions if q.id in open_questions], vlm, benchmark, batch):
             inputs = vlm.inputs(questions, benchmark.prompt)
             rows = []

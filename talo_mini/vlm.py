@@ -9,6 +9,7 @@ import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from .anatomy import Anatomy, find_anatomy
+from .progress import progress
 from .questions import LETTERS, BadInput, Question
 
 MINIS = Path(__file__).parent / "minis"
@@ -81,7 +82,7 @@ class VLM:
                  batch: int = 64) -> list[str]:
         """Greedy answers as text, in the order of the questions."""
         texts = []
-        for start in range(0, len(questions), batch):
+        for start in progress(range(0, len(questions), batch), desc="writing answers", unit="batch"):
             inputs = self.inputs(questions[start:start + batch], template)
             tokens = self.model.generate(**inputs, do_sample=False, max_new_tokens=max_new_tokens)
             texts += self.processor.batch_decode(tokens[:, inputs["input_ids"].shape[1]:], skip_special_tokens=True)

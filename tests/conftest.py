@@ -12,8 +12,9 @@ from talo_mini.vlm import MINIS, VLM
 
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch):
-    """Two threads at most, no network, no memory of earlier tests."""
+    """No network, no progress bars, the same random numbers whatever ran before."""
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("CI", "true")
     torch.manual_seed(0)
 
 

@@ -48,7 +48,7 @@ def test_no_test_picture_occurs_in_training(worlds):
     """The split looks at pixels only, so it suffices that each side keeps to its own half."""
     assert all(is_test_picture(q.image) for q in worlds.questions)
     for seed in range(3):
-        assert not any(is_test_picture(image) for image, _ in itertools.islice(lessons(seed), 200))
+        assert not any(is_test_picture(image) for image, _ in itertools.islice(lessons(seed, "look"), 200))
 
 
 def test_digit_scans_are_split():
@@ -62,7 +62,7 @@ def test_held_out_questions_are_never_asked_in_training(worlds):
                 "smallest number", "farthest west"]
     held_out = [q.text for q in worlds.questions if not worlds.task(q.task).trained]
     assert all(any(p in text for p in patterns) for text in held_out)
-    asked = [text for image, questions in itertools.islice(lessons(5), 400)
+    asked = [text for image, questions in itertools.islice(lessons(5, "answer"), 400)
              for text, _, _ in itertools.islice(questions, 10)]
     assert not any(p in text for p in patterns for text in asked)
     known = {word for text in asked for word in text.rstrip("?").split()}

@@ -18,7 +18,7 @@ def benchmark():
 
 @pytest.fixture(scope="module")
 def table(tiny, benchmark):
-    return sweep(tiny, benchmark, parts=("self-attention", "layer"), progress=False)
+    return sweep(tiny, benchmark, parts=("self-attention", "layer"))
 
 
 def test_a_row_a_question_and_knockout(table, benchmark):
@@ -39,16 +39,16 @@ def test_scores_are_those_of_the_hooked_model(tiny, benchmark, table):
 
 def test_nothing_is_asked_twice(tiny, benchmark, table, tmp_path, monkeypatch):
     half = benchmark.subset(per_task=2)
-    sweep(tiny, half, parts=("self-attention",), cache=tmp_path, progress=False)
+    sweep(tiny, half, parts=("self-attention",), cache=tmp_path)
     asked = []
     monkeypatch.setattr(module, "option_scores",
                         lambda vlm, questions, inputs: asked.extend(questions) or option_scores(vlm, questions, inputs))
-    whole = sweep(tiny, benchmark, parts=("self-attention", "layer"), cache=tmp_path, progress=False)
+    whole = sweep(tiny, benchmark, parts=("self-attention", "layer"), cache=tmp_path)
     columns = ["question", "part", "layer", "answer", "correct"]
     pd.testing.assert_frame_equal(whole[columns], table[columns])
     assert np.allclose(np.concatenate(list(whole.scores)), np.concatenate(list(table.scores)), atol=1e-4)
     asked.clear()
-    again = sweep(tiny, benchmark, parts=("self-attention", "layer"), cache=tmp_path, progress=False)
+    again = sweep(tiny, benchmark, parts=("self-attention", "layer"), cache=tmp_path)
     pd.testing.assert_frame_equal(again[columns], table[columns])
     assert not asked
 
@@ -64,17 +64,17 @@ def test_an_interrupted_sweep_goes_on(tiny, benchmark, table, tmp_path, monkeypa
 
     monkeypatch.setattr(module, "option_scores", failing)
     with pytest.raises(KeyboardInterrupt):
-        sweep(tiny, benchmark, parts=("self-attention", "layer"), cache=tmp_path, batch=4, progress=False)
+        sweep(tiny, benchmark, parts=("self-attention", "layer"), cache=tmp_path, batch=4)
     assert torch.isfinite(tiny.last_logits(tiny.inputs(benchmark.questions[:1]))).all()
-    resumed = sweep(tiny, benchmark, parts=("self-attention", "layer"), cache=tmp_path, batch=4, progress=False)
+    resumed = sweep(tiny, benchmark, parts=("self-attention", "layer"), cache=tmp_path, batch=4)
     columns = ["question", "part", "layer", "answer", "correct"]
     pd.testing.assert_frame_equal(resumed[columns], table[columns])
 
 
 def test_other_weights_never_meet_old_outcomes(benchmark, tmp_path):
     from conftest import tiny_llava
-    one = sweep(tiny_llava(0), benchmark, cache=tmp_path, progress=False)
-    other = sweep(tiny_llava(1), benchmark, cache=tmp_path, progress=False)
+    one = sweep(tiny_llava(0), benchmark, cache=tmp_path)
+    other = sweep(tiny_llava(1), benchmark, cache=tmp_path)
     assert not np.allclose(np.concatenate(list(one.scores)), np.concatenate(list(other.scores)), atol=1e-3)
 
 
@@ -83,7 +83,7 @@ def test_other_weights_never_meet_old_outcomes(benchmark, tmp_path):
                                              (dict(effect="shout"), "unknown effect 'shout'")])
 def test_bad_input_before_any_question(tiny, benchmark, options, message):
     with pytest.raises(BadInput, match=message):
-        sweep(tiny, benchmark, progress=False, **options)
+        sweep(tiny, benchmark, **options)
 
 
 def test_scores_that_are_not_finite_name_layer_and_question(benchmark):
@@ -92,4 +92,4 @@ def test_scores_that_are_not_finite_name_layer_and_question(benchmark):
     with torch.no_grad():
         vlm.model.get_decoder().layers[3].mlp.down_proj.weight.fill_(float("nan"))
     with pytest.raises(BadInput, match="not finite with base"):
-        sweep(vlm, benchmark, progress=False)
+        sweep(vlm, benchmark)

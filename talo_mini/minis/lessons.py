@@ -57,12 +57,12 @@ def easy_vqa_lessons(seed: int):
 
 
 class Packer:
-    """Turns lessons into batches. `tokens` is the length of a sequence, `pictures` the number in a batch."""
+    """Turns lessons of a stage into batches. `tokens` is the length of a sequence, `pictures` the number in a batch."""
 
-    def __init__(self, processor, seed: int, pictures: int, tokens: int):
+    def __init__(self, processor, seed: int, pictures: int, tokens: int, stage: str):
         self.processor, self.pictures, self.tokens = processor, pictures, tokens
         self.rng = random.Random(f"pack/{seed}")
-        self.worlds, self.easy = lessons(seed), easy_vqa_lessons(seed)
+        self.worlds, self.easy = lessons(seed, stage), easy_vqa_lessons(seed)
         self.vocabulary = words()
         self._encode = lru_cache(100_000)(lambda text: processor.tokenizer(text, add_special_tokens=False).input_ids)
         message = [{"role": "user", "content": [{"type": "image"}]}]

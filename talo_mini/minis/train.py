@@ -14,7 +14,8 @@ from .architectures import ARCHITECTURES
 from .lessons import Packer
 
 SEED = 0
-STEPS = 4000
+STEPS = 2800
+LOOK = 1150  # steps of the stage "look", a caption with every picture; then "answer"
 PICTURES, TOKENS = 112, 112  # a batch: pictures, tokens in each sequence
 MUON_RATE, ADAMW_RATE = 4e-3, 3e-3  # matrices; embeddings and vectors
 VISION = 0.25  # the vision side's share of these rates; at the full rates it collapses to a constant
@@ -119,12 +120,13 @@ class Trainer:
         (target / "training.json").write_text(json.dumps(record, indent=1) + "\n")
 
     def run(self, steps: int, log):
-        """Letter drill first, then pictures; a checkpoint at every 100th step."""
+        """Letter drill first, then pictures; a checkpoint at every 50th step."""
         recent = 0.0
         bar = tqdm(total=steps, initial=self.step, unit="step", mininterval=10)
         while self.step < steps:
             if self.step % CHECKPOINT == 0 or bar.n == bar.initial:
-                packer = Packer(self.processor, self.seed * 1000 + self.step // CHECKPOINT, PICTURES, TOKENS)
+                packer = Packer(self.processor, self.seed * 1000 + self.step // CHECKPOINT, PICTURES, TOKENS,
+                                "look" if self.step < LOOK else "answer")
             pictures = self.drilled is not None
             warm = (self.step - (self.drilled or 0) + 1) / WARMUP
             rate = min(1, warm, (steps - self.step) / (DECAY * steps))

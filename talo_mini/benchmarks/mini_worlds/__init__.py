@@ -1,11 +1,13 @@
 """The mini worlds: 42 tasks over pictures drawn from a seed, and the lessons a mini VLM is trained on."""
 
 import io
+import itertools
 import random
 from collections.abc import Iterator
 
 from PIL import Image
 
+from ...progress import progress
 from ...questions import LETTERS, Benchmark, Question, Task, find_task
 from . import charts, digits, maps, objects
 from .world import Asked, World, is_test_picture
@@ -14,6 +16,7 @@ NAME = "mini-worlds"
 WORLDS = (objects.WORLD, charts.WORLD, digits.PAIRS, digits.TABLES, maps.WORLD)
 TEST_QUESTIONS = 400  # a task and form
 CAPTION = "what is in the image?"  # the answer is a description of the whole scene
+STAGES = {"look": (1.0, 0.5), "answer": (0.2, 1.0)}  # share of pictures with a caption; power of a world's task count
 ASKERS = {asker.__name__: (world, asker) for world in WORLDS for askers in world.abilities.values() for asker in askers}
 TASKS = tuple(Task(asker.__name__, ability, asker not in world.held_out)
               for world in WORLDS for ability, askers in world.abilities.items() for asker in askers)
@@ -77,26 +80,29 @@ def benchmark(tasks=None, per_task: int | None = None) -> Benchmark:
     """
     chosen = TASKS if tasks is None else tuple(find_task(TASKS, name, NAME) for name in tasks)
     count = TEST_QUESTIONS if per_task is None else min(per_task, TEST_QUESTIONS)
-    return Benchmark(NAME, chosen, tuple(question for task in chosen for question in test_questions(task.name, count)))
+    drawn = progress(chosen, desc=f"drawing {NAME}", unit="task")
+    return Benchmark(NAME, chosen, tuple(question for task in drawn for question in test_questions(task.name, count)))
 
 
-def lessons(seed: int) -> Iterator[tuple[Image.Image, Iterator[tuple[str, tuple[str, ...], str]]]]:
+def lessons(seed: int, stage: str) -> Iterator[tuple[Image.Image, Iterator[tuple[str, tuple[str, ...], str]]]]:
     """Endless training material: a picture and an endless supply of (question, options or (), answer) about it.
 
-    The first asks for a caption, as in the first stage of LLaVA's training. Of the others, options are shown every other
-    time, and the answer is then a letter. Held-out tasks are never asked.
+    Options are shown every other time, and the answer is then a letter. Held-out tasks are never asked. In the stage
+    "look" the first question of every picture asks for a caption, as in the first stage of LLaVA's training; in the
+    stage "answer" that of every fifth does, and worlds with more tasks are drawn more often.
     """
+    captions, evenness = STAGES[stage]
     rng = random.Random(f"train/{seed}")
     taught = {world.name: [ASKERS[task.name][1] for task in TASKS if task.trained and ASKERS[task.name][0] is world]
               for world in WORLDS}
     while True:
-        world = rng.choices(WORLDS, [len(askers) ** 0.5 for askers in taught.values()])[0]
+        world = rng.choices(WORLDS, [len(askers) ** evenness for askers in taught.values()])[0]
         scene, image = picture(world, rng, "train")
-        yield image, _questions(scene, world.describe, taught[world.name], rng)
+        described = [(CAPTION, (), world.describe(scene))] if captions == 1 or rng.random() < captions else []
+        yield image, itertools.chain(described, _questions(scene, taught[world.name], rng))
 
 
-def _questions(scene, describe, askers, rng):
-    yield CAPTION, (), describe(scene)
+def _questions(scene, askers, rng):
     while True:
         asked = rng.choice(askers)(scene, rng)
         if asked is None:

@@ -1,0 +1,182 @@
+"""Knockouts of every part of 22 families equal their definitions, exactly."""
+
+from functools import cache
+
+import pytest
+import torch
+from families import FAMILIES, family
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+from talo_mini import BadInput, Knockout, knockout, zeroed_weights
+from talo_mini.anatomy import find_anatomy
+
+POST_NORM = {"florence2": ("decoder", "text encoder", "vision"), "blip2_opt": ("q-former",),
+             "instructblip_vicuna": ("q-former",), "instructblip_t5": ("q-former",)}  # and DaViT's convolutions
+
+
+@cache
+def built(name):
+    model, inputs = family(name)
+    return model, inputs, find_anatomy(model)
+
+
+@torch.inference_mode()
+def logits(name):
+    model, inputs, _ = built(name)
+    return model(**inputs, use_cache=False).logits
+
+
+def everywhere(name):
+    """Every (stack, layer, part, dead) of a family."""
+    anatomy = built(name)[2]
+    return [(stack, i, part, layer.dead) for stack, layers in anatomy.stacks.items() for i, layer in enumerate(layers)
+            for part in layer.parts]
+
+
+def difference(a, b):
+    return (a - b).abs().max().item()
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_stacks(name):
+    anatomy = built(name)[2]
+    assert len(anatomy.stacks["decoder"]) == 4 and "vision" in anatomy.stacks
+    assert all({"mlp"} < set(layer.parts) for layers in anatomy.stacks.values() for layer in layers)
+    assert ("q-former" in anatomy.stacks) == ("blip" in name) and ("perceiver" in anatomy.stacks) == (name == "idefics2")
+    assert ("text encoder" in anatomy.stacks) == (name in ("florence2", "instructblip_t5"))
+    assert all(part.heads == 4 for layer in anatomy.stacks["decoder"] for key, part in layer.parts.items() if "attention" in key)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_hooked_zero_equals_zeroed_weights_and_biases(name):
+    base, anatomy = logits(name), built(name)[2]
+    for stack, layer, part, dead in everywhere(name):
+        target = Knockout(part, layer, stack=stack)
+        with knockout(anatomy, target):
+            hooked = logits(name)
+        with zeroed_weights(anatomy, target):
+            assert difference(hooked, logits(name)) == 0, target
+        assert (difference(hooked, base) > 1e-4) != dead, target
+    assert torch.equal(logits(name), base)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_bypass_equals_zeroing_all_parts_where_norms_come_first(name):
+    base, anatomy = logits(name), built(name)[2]
+    for stack, layers in anatomy.stacks.items():
+        for i, layer in enumerate(layers):
+            with knockout(anatomy, Knockout("layer", i, stack=stack)):
+                bypassed = logits(name)
+            assert (difference(bypassed, base) > 1e-4) != layer.dead
+            if stack not in POST_NORM.get(name, ()):
+                with knockout(anatomy, *(Knockout(part, i, stack=stack) for part in layer.parts)):
+                    assert difference(bypassed, logits(name)) == 0, (stack, i)
+
+
+def uniform_attention(module, query, key, value, mask, **options):
+    """The mean of the values over the positions a mask allows: what uniform attention is."""
+    groups = query.shape[1] // value.shape[1]
+    value = value.repeat_interleave(groups, 1)
+    allowed = torch.ones(query.shape[0], 1, query.shape[2], key.shape[2], dtype=torch.bool)
+    if mask is not None:
+        allowed = allowed & (mask if mask.dtype == torch.bool else mask > -1e4)[..., :key.shape[2]]
+    elif options.get("is_causal", getattr(module, "is_causal", False)) and query.shape[2] > 1:
+        allowed = allowed & torch.ones(query.shape[2], key.shape[2], dtype=torch.bool).tril()
+    weights = allowed.float() / allowed.sum(-1, keepdim=True).clamp(min=1)
+    return (weights.expand(-1, query.shape[1], -1, -1).to(value) @ value).transpose(1, 2).contiguous(), None
+
+
+@pytest.mark.parametrize("name", [n for n in FAMILIES if n not in ("instructblip_t5", "florence2", "mllama")])
+def test_uniform_equals_the_mean_over_allowed_positions(name, monkeypatch):
+    anatomy = built(name)[2]
+    for layer in (0, 2):
+        part = anatomy.part("self-attention", layer)
+        module = next(iter(part.modules.values()))
+        with knockout(anatomy, Knockout("self-attention", layer, "uniform")):
+            hooked = logits(name)
+        implementation = built(name)[0].get_decoder().config._attn_implementation or "eager"
+        original = ALL_ATTENTION_FUNCTIONS.get_interface(implementation, None)
+
+        def patched(attention, *args, **options):
+            return (uniform_attention if attention is module else original)(attention, *args, **options)
+
+        if original is None:
+            pytest.skip("computes its attention itself")
+        with monkeypatch.context() as patch:
+            patch.setitem(ALL_ATTENTION_FUNCTIONS._global_mapping, implementation, patched)
+            expected = logits(name)
+        assert difference(hooked, expected) < 1e-5, layer
+        assert difference(hooked, logits(name)) > 1e-4
+
+
+def test_uniform_is_refused_where_a_position_bias_remains():
+    with pytest.raises(BadInput, match="position bias"):
+        with knockout(built("instructblip_t5")[2], Knockout("self-attention", 1, "uniform")):
+            pass
+
+
+@pytest.mark.parametrize("name", [n for n in FAMILIES if n != "kosmos2"])
+def test_all_heads_zeroed_leave_only_the_output_bias(name):
+    """Where the output projection has no bias, zeroing every head equals zeroing the attention; one head differs."""
+    model, _, anatomy = built(name)
+    part = anatomy.part("self-attention", 2)
+    (path, module), = part.modules.items()
+    out = next(m for m in module.modules() if isinstance(m, torch.nn.Linear) and m.in_features % part.heads == 0
+               and any(key in n for n, x in module.named_modules() for key in ("o_proj", "out_proj", "o") if x is m and n == key))
+    heads = [Knockout("self-attention", 2, head=head) for head in range(part.heads)]
+    bias = None if out.bias is None else out.bias.detach().clone()
+    try:
+        if bias is not None:
+            out.bias.data.zero_()
+        with knockout(anatomy, *heads):
+            without = logits(name)
+        with knockout(anatomy, Knockout("self-attention", 2)):
+            assert difference(without, logits(name)) == 0
+        with knockout(anatomy, heads[1]):
+            assert difference(logits(name), without) > 1e-4
+    finally:
+        if bias is not None:
+            out.bias.data.copy_(bias)
+
+
+def test_heads_are_refused_where_a_norm_mixes_them():
+    with pytest.raises(BadInput, match="inner_attn_ln"):
+        with knockout(built("kosmos2")[2], Knockout("self-attention", 1, head=0)):
+            pass
+
+
+@pytest.mark.parametrize("name", ["llava", "qwen2_vl", "mllama", "gemma3", "blip2_opt"])
+def test_bfloat16(name):
+    model, inputs = family(name)
+    model.to(torch.bfloat16)
+    inputs = {key: value.to(torch.bfloat16) if value.is_floating_point() else value for key, value in inputs.items()}
+    anatomy = find_anatomy(model)
+    for part in ("self-attention", "mlp"):
+        with torch.inference_mode(), knockout(anatomy, Knockout(part, 2)):
+            hooked = model(**inputs, use_cache=False).logits
+        with torch.inference_mode(), zeroed_weights(anatomy, Knockout(part, 2)):
+            assert torch.equal(hooked, model(**inputs, use_cache=False).logits)
+
+
+def test_eager_and_sdpa_agree_under_a_knockout():
+    model, inputs = family("llava")
+    anatomy = find_anatomy(model)
+    for effect in ("zero", "uniform"):
+        found = []
+        for implementation in ("sdpa", "eager"):
+            model.set_attn_implementation(implementation)
+            with torch.inference_mode(), knockout(anatomy, Knockout("self-attention", 1, effect)):
+                found.append(model(**inputs, use_cache=False).logits)
+        assert difference(*found) < 1e-4
+
+
+def test_last_clip_layer_of_llava_is_dead():
+    assert [layer.dead for layer in built("llava")[2].stacks["vision"]] == [False, True]
+    assert "dead, nothing reads its output" in str(built("llava")[2])
+
+
+def test_cross_attention_of_mllama():
+    anatomy = built("mllama")[2]
+    assert [sorted(layer.parts)[0] for layer in anatomy.stacks["decoder"]] == ["mlp", "cross-attention", "mlp", "cross-attention"]
+    with pytest.raises(BadInput, match="no part 'self-attention'; it has: cross-attention, mlp, layer"):
+        anatomy.part("self-attention", 1)
