@@ -1,5 +1,6 @@
 """Knock out every layer in turn over the questions of a benchmark."""
 
+import warnings
 from contextlib import nullcontext
 from itertools import product
 
@@ -11,15 +12,17 @@ from .knockout import Knockout, knockout
 from .outcomes import BASE, COLUMNS, OutcomeStore
 from .progress import progress
 from .questions import BadInput, Benchmark, Question
+from .replay import CannotReplay, one_pass
 from .vlm import VLM
 
 
 def sweep(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), layers=None, effect: str = "zero",
-          cache=None, batch: int = 128) -> pd.DataFrame:
+          cache=None, batch: int = 32) -> pd.DataFrame:
     """Outcomes of the base model and of every layer's knockout, for each part; see `outcomes.COLUMNS`.
 
     All layers of the decoder are swept unless `layers` names some. With `cache`, a folder, outcomes are kept as they
-    are made and never asked again of the same weights.
+    are made and never asked again of the same weights. All layers are done in one pass where the model allows it; where
+    it does not, a warning says why and the whole model runs once for every layer.
     Raises BadInput for an unknown part, layer or effect before any question is asked.
     """
     cells = [("base", "none", BASE)] + _cells(vlm, parts, layers, effect)
@@ -31,18 +34,21 @@ def sweep(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), layers=None
     todo = [(question, cell) for question, cell in product(benchmark.questions, cells)
             if (question.digest, *cell) not in done]
     open_questions = {question.id for question, _ in todo}
+    method, checked = replayed_logits, False
     with progress(total=len(todo), desc=f"sweep of {vlm.name}", unit="answer") as bar:
         for questions in _batches([q for q in benchmark.questions if q.id in open_questions], vlm, benchmark, batch):
+            missing = [cell for cell in cells if not all((q.digest, *cell) in done for q in questions)]
             inputs = vlm.inputs(questions, benchmark.prompt)
-            rows = []
-            for cell in cells:
-                if all((q.digest, *cell) in done for q in questions):
-                    continue
-                part, _, layer = cell
-                with nullcontext() if layer == BASE else knockout(vlm.anatomy, Knockout(part, layer, effect)):
-                    scores = option_scores(vlm, questions, inputs)
-                rows += [_row(vlm, benchmark, q, score, cell) for q, score in zip(questions, scores)
-                         if (q.digest, *cell) not in done]
+            try:
+                logits = method(vlm, inputs, missing, check=not checked)
+            except CannotReplay as why:
+                warnings.warn(f"{vlm.name} is swept with hooks, at about twice the price: {why}", stacklevel=2)
+                method = hooked_logits
+                logits = method(vlm, inputs, missing)
+            checked = True
+            rows = [_row(vlm, benchmark, question, score, cell) for cell, values in zip(missing, logits)
+                    for question, score in zip(questions, scores(vlm, questions, values))
+                    if (question.digest, *cell) not in done]
             tables.append(pd.DataFrame(rows))
             if store:
                 store.add(key, tables[-1])
@@ -64,9 +70,26 @@ def _cells(vlm, parts, layers, effect):
     return cells
 
 
-def option_scores(vlm: VLM, questions: list[Question], inputs) -> list[np.ndarray]:
-    """Log-probability of each option of each question, from one forward pass."""
-    logits = torch.log_softmax(vlm.last_logits(inputs), -1).cpu()
+def hooked_logits(vlm: VLM, inputs, cells, check: bool = False) -> list[torch.Tensor]:
+    """Logits of the next token for each cell (part, effect, layer), by running the whole model under hooks."""
+    found = []
+    for part, effect, layer in cells:
+        with nullcontext() if layer == BASE else knockout(vlm.anatomy, Knockout(part, layer, effect)):
+            found.append(vlm.last_logits(inputs))
+    return found
+
+
+def replayed_logits(vlm: VLM, inputs, cells, check: bool = False) -> list[torch.Tensor]:
+    """The same in one pass, see `replay`. With `check` a part is compared with hooks. Raises CannotReplay."""
+    knockouts = [Knockout(part, layer, effect) for part, effect, layer in cells if layer != BASE]
+    base, *rest = one_pass(vlm.model, vlm.anatomy, inputs, knockouts, check)
+    rest = iter(rest)
+    return [base if layer == BASE else next(rest) for _, _, layer in cells]
+
+
+def scores(vlm: VLM, questions: list[Question], logits: torch.Tensor) -> list[np.ndarray]:
+    """Log-probability of each option of each question, from logits of the next token [questions, vocabulary]."""
+    logits = torch.log_softmax(logits, -1).cpu()
     return [row[vlm.option_tokens(q)].numpy() for q, row in zip(questions, logits)]
 
 

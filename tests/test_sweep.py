@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from talo_mini import BadInput, Knockout, check_outcomes, knockout, load_benchmark, sweep
-from talo_mini.sweep import option_scores
+from talo_mini.replay import CannotReplay
+from talo_mini.sweep import hooked_logits, replayed_logits, scores
 
 module = importlib.import_module("talo_mini.sweep")  # the package's name `sweep` is the function
 
@@ -31,7 +32,7 @@ def test_a_row_a_question_and_knockout(table, benchmark):
 def test_scores_are_those_of_the_hooked_model(tiny, benchmark, table):
     for q in benchmark.questions[::7]:
         with knockout(tiny.anatomy, Knockout("layer", 2)):
-            expected = option_scores(tiny, [q], tiny.inputs([q]))[0]
+            expected = scores(tiny, [q], tiny.last_logits(tiny.inputs([q])))[0]
         row = table[(table.question == q.id) & (table.part == "layer") & (table.layer == 2)].iloc[0]
         assert np.allclose(row.scores, expected, atol=1e-4)
         assert row.answer == expected.argmax() and row.correct == (row.answer == q.answer)
@@ -41,8 +42,8 @@ def test_nothing_is_asked_twice(tiny, benchmark, table, tmp_path, monkeypatch):
     half = benchmark.subset(per_task=2)
     sweep(tiny, half, parts=("self-attention",), cache=tmp_path)
     asked = []
-    monkeypatch.setattr(module, "option_scores",
-                        lambda vlm, questions, inputs: asked.extend(questions) or option_scores(vlm, questions, inputs))
+    monkeypatch.setattr(module, "replayed_logits",
+                        lambda vlm, inputs, cells, check: asked.extend(cells) or replayed_logits(vlm, inputs, cells, check))
     whole = sweep(tiny, benchmark, parts=("self-attention", "layer"), cache=tmp_path)
     columns = ["question", "part", "layer", "answer", "correct"]
     pd.testing.assert_frame_equal(whole[columns], table[columns])
@@ -56,13 +57,13 @@ def test_nothing_is_asked_twice(tiny, benchmark, table, tmp_path, monkeypatch):
 def test_an_interrupted_sweep_goes_on(tiny, benchmark, table, tmp_path, monkeypatch):
     calls = []
 
-    def failing(vlm, questions, inputs):
-        calls.append(questions)
-        if len(calls) == 8:
+    def failing(vlm, inputs, cells, check):
+        calls.append(cells)
+        if len(calls) == 3:
             raise KeyboardInterrupt
-        return option_scores(vlm, questions, inputs)
+        return replayed_logits(vlm, inputs, cells, check)
 
-    monkeypatch.setattr(module, "option_scores", failing)
+    monkeypatch.setattr(module, "replayed_logits", failing)
     with pytest.raises(KeyboardInterrupt):
         sweep(tiny, benchmark, parts=("self-attention", "layer"), cache=tmp_path, batch=4)
     assert torch.isfinite(tiny.last_logits(tiny.inputs(benchmark.questions[:1]))).all()
@@ -93,3 +94,21 @@ def test_scores_that_are_not_finite_name_layer_and_question(benchmark):
         vlm.model.get_decoder().layers[3].mlp.down_proj.weight.fill_(float("nan"))
     with pytest.raises(BadInput, match="not finite with base"):
         sweep(vlm, benchmark)
+
+
+def test_one_pass_and_hooks_agree(tiny, benchmark, table, monkeypatch):
+    monkeypatch.setattr(module, "replayed_logits", lambda vlm, inputs, cells, check: hooked_logits(vlm, inputs, cells))
+    hooked = sweep(tiny, benchmark, parts=("self-attention", "layer"))
+    columns = ["question", "part", "layer", "answer", "correct"]
+    pd.testing.assert_frame_equal(hooked[columns], table[columns])
+    assert np.allclose(np.concatenate(list(hooked.scores)), np.concatenate(list(table.scores)), atol=1e-4)
+
+
+def test_a_model_that_cannot_be_replayed_is_swept_with_hooks_and_says_so(tiny, benchmark, table, monkeypatch):
+    def refuse(*args, **options):
+        raise CannotReplay("its layers are odd")
+
+    monkeypatch.setattr(module, "one_pass", refuse)
+    with pytest.warns(UserWarning, match="swept with hooks, at about twice the price: its layers are odd"):
+        hooked = sweep(tiny, benchmark, parts=("self-attention", "layer"))
+    assert list(hooked.answer) == list(table.answer)

@@ -12,7 +12,7 @@ from ..benchmarks.mini_worlds import lessons, words
 from ..questions import LETTERS
 
 DRILL = 0.1  # share of questions about the options alone: "which is blue?"
-EASY_VQA = 0.1  # share of pictures from easy-VQA's train split
+EASY_VQA = {"look": 0.1, "answer": 0.1, "practise": 0.2}  # share of pictures from easy-VQA's train split
 
 
 @dataclass
@@ -62,6 +62,7 @@ class Packer:
     def __init__(self, processor, seed: int, pictures: int, tokens: int, stage: str):
         self.processor, self.pictures, self.tokens = processor, pictures, tokens
         self.rng = random.Random(f"pack/{seed}")
+        self.easy_share = EASY_VQA[stage]
         self.worlds, self.easy = lessons(seed, stage), easy_vqa_lessons(seed)
         self.vocabulary = words()
         self._encode = lru_cache(100_000)(lambda text: processor.tokenizer(text, add_special_tokens=False).input_ids)
@@ -101,7 +102,7 @@ class Packer:
         images, rows = [], []
         for _ in range(self.pictures if with_pictures else self.pictures // 2):
             if with_pictures:
-                image, questions = next(self.easy if self.rng.random() < EASY_VQA else self.worlds)
+                image, questions = next(self.easy if self.rng.random() < self.easy_share else self.worlds)
                 images.append(image)
                 rows.append(self._sequence(self.prefix, questions))
             else:

@@ -14,12 +14,12 @@ from .architectures import ARCHITECTURES
 from .lessons import Packer
 
 SEED = 0
-STEPS = 2800
-LOOK = 1150  # steps of the stage "look", a caption with every picture; then "answer"
+STEPS = 2900
+STAGES = {0: "look", 1150: "answer", 1550: "practise"}  # the step at which each stage of lessons begins
 PICTURES, TOKENS = 112, 112  # a batch: pictures, tokens in each sequence
 MUON_RATE, ADAMW_RATE = 4e-3, 3e-3  # matrices; embeddings and vectors
 VISION = 0.25  # the vision side's share of these rates; at the full rates it collapses to a constant
-WARMUP, DECAY = 50, 0.4  # steps, for the drill and again for pictures; share of all steps with a falling rate
+WARMUP, DECAY = 50, 0.3  # steps, for the drill and again for pictures; share of all steps with a falling rate
 DRILLED = 0.98  # letter drill accuracy at which pictures are first shown
 CHECKPOINT = 50  # steps
 
@@ -126,7 +126,7 @@ class Trainer:
         while self.step < steps:
             if self.step % CHECKPOINT == 0 or bar.n == bar.initial:
                 packer = Packer(self.processor, self.seed * 1000 + self.step // CHECKPOINT, PICTURES, TOKENS,
-                                "look" if self.step < LOOK else "answer")
+                                STAGES[max(start for start in STAGES if start <= self.step)])
             pictures = self.drilled is not None
             warm = (self.step - (self.drilled or 0) + 1) / WARMUP
             rate = min(1, warm, (steps - self.step) / (DECAY * steps))

@@ -16,7 +16,11 @@ NAME = "mini-worlds"
 WORLDS = (objects.WORLD, charts.WORLD, digits.PAIRS, digits.TABLES, maps.WORLD)
 TEST_QUESTIONS = 400  # a task and form
 CAPTION = "what is in the image?"  # the answer is a description of the whole scene
-STAGES = {"look": (1.0, 0.5), "answer": (0.2, 1.0)}  # share of pictures with a caption; power of a world's task count
+# Training stages: the share of pictures with a caption (as in the first stage of LLaVA's training), the power of a
+# world's weight by which it is drawn, and how often a task that is slow to learn is asked for each time another is.
+STAGES = {"look": (1.0, 0.5, 1), "answer": (0.2, 1.0, 1), "practise": (0.1, 1.0, 4)}
+SLOW = ("count_colour", "count_shape", "left_or_right", "above_or_below", "nearest_corner", "same_colour", "same_shape",
+        "exists", "table_read", "table_row", "table_largest", "map_name")
 ASKERS = {asker.__name__: (world, asker) for world in WORLDS for askers in world.abilities.values() for asker in askers}
 TASKS = tuple(Task(asker.__name__, ability, asker not in world.held_out)
               for world in WORLDS for ability, askers in world.abilities.items() for asker in askers)
@@ -87,24 +91,24 @@ def benchmark(tasks=None, per_task: int | None = None) -> Benchmark:
 def lessons(seed: int, stage: str) -> Iterator[tuple[Image.Image, Iterator[tuple[str, tuple[str, ...], str]]]]:
     """Endless training material: a picture and an endless supply of (question, options or (), answer) about it.
 
-    Options are shown every other time, and the answer is then a letter. Held-out tasks are never asked. In the stage
-    "look" the first question of every picture asks for a caption, as in the first stage of LLaVA's training; in the
-    stage "answer" that of every fifth does, and worlds with more tasks are drawn more often.
+    Options are shown every other time, and the answer is then a letter. Held-out tasks are never asked. `stage` is one
+    of `STAGES`.
     """
-    captions, evenness = STAGES[stage]
+    captions, evenness, practice = STAGES[stage]
     rng = random.Random(f"train/{seed}")
-    taught = {world.name: [ASKERS[task.name][1] for task in TASKS if task.trained and ASKERS[task.name][0] is world]
-              for world in WORLDS}
+    taught = {world.name: {task.name: practice if task.name in SLOW else 1 for task in TASKS
+                           if task.trained and ASKERS[task.name][0] is world} for world in WORLDS}
     while True:
-        world = rng.choices(WORLDS, [len(askers) ** evenness for askers in taught.values()])[0]
+        world = rng.choices(WORLDS, [sum(weights.values()) ** evenness for weights in taught.values()])[0]
         scene, image = picture(world, rng, "train")
-        described = [(CAPTION, (), world.describe(scene))] if captions == 1 or rng.random() < captions else []
+        described = [(CAPTION, (), world.describe(scene))] if rng.random() < captions else []
         yield image, itertools.chain(described, _questions(scene, taught[world.name], rng))
 
 
-def _questions(scene, askers, rng):
+def _questions(scene, weights, rng):
+    askers = [ASKERS[name][1] for name in weights]
     while True:
-        asked = rng.choice(askers)(scene, rng)
+        asked = rng.choices(askers, weights.values())[0](scene, rng)
         if asked is None:
             continue
         if rng.random() < 0.5:

@@ -1,0 +1,45 @@
+"""One pass equals hooks on the whole model, family by family."""
+
+import pytest
+import torch
+from families import FAMILIES, family
+
+from talo_mini import Knockout, knockout
+from talo_mini.anatomy import find_anatomy
+from talo_mini.replay import CannotReplay, one_pass
+
+REFUSED = {"instructblip_t5": "more than their hidden states"}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_family(name):
+    model, inputs = family(name)
+    anatomy = find_anatomy(model)
+    knockouts = [Knockout(part, i) for i, layer in enumerate(anatomy.stacks["decoder"]) for part in (*layer.parts, "layer")]
+    if name in REFUSED:
+        with pytest.raises(CannotReplay, match=REFUSED[name]):
+            one_pass(model, anatomy, inputs, knockouts, check=True)
+        return
+    base, *replayed = one_pass(model, anatomy, inputs, knockouts, check=True)
+    with torch.inference_mode():
+        assert (base - model(**inputs, use_cache=False).logits[:, -1]).abs().max() < 1e-4
+        for k, found in zip(knockouts, replayed, strict=True):
+            with knockout(anatomy, k):
+                hooked = model(**inputs, use_cache=False).logits[:, -1]
+            assert (found - hooked).abs().max() < 1e-4, k
+            assert (hooked - base).abs().max() > 1e-4
+
+
+def test_a_batch_with_left_padding():
+    model, inputs = family("llava")
+    ids = torch.cat([inputs["input_ids"], inputs["input_ids"].roll(1, 1)])
+    ids[1, 0], mask = 0, torch.ones_like(ids)
+    mask[1, 0] = 0
+    inputs = dict(input_ids=ids, attention_mask=mask, pixel_values=inputs["pixel_values"].repeat(2, 1, 1, 1))
+    anatomy = find_anatomy(model)
+    knockouts = [Knockout("self-attention", i) for i in (3, 0, 2)]
+    _, *replayed = one_pass(model, anatomy, inputs, knockouts, check=True)
+    with torch.inference_mode():
+        for k, found in zip(knockouts, replayed, strict=True):
+            with knockout(anatomy, k):
+                assert (found - model(**inputs, use_cache=False).logits[:, -1]).abs().max() < 1e-4
