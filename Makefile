@@ -3,10 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 RUN := HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false $(VENV)/bin/python
 
-.PHONY: book publish test clean
+.PHONY: book html publish test clean
 
 book: $(VENV)/installed
 	$(RUN) notebooks/run.py laptop
+
+html: $(VENV)/installed
+	$(RUN) notebooks/run.py committed
 
 publish: $(VENV)/installed
 	$(RUN) notebooks/run.py published

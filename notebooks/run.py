@@ -77,16 +77,16 @@ def stage_book(stage: Path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("scale", choices=("laptop", "published"))
+    parser.add_argument("scale", choices=("laptop", "published", "committed"), help="committed: build only")
     scale = parser.parse_args().scale
     start = time.time()
     stage = ROOT / "_build" / scale
-    folder = ROOT / EXPERIMENTS if scale == "published" else stage / EXPERIMENTS
-    for notebook in NOTEBOOKS:
+    folder = stage / EXPERIMENTS if scale == "laptop" else ROOT / EXPERIMENTS
+    for notebook in NOTEBOOKS if scale != "committed" else ():
         print(f"{notebook.stem} ...", end=" ", flush=True)
         seconds = execute(notebook, scale, folder)
         print(f"{seconds:.0f} s" if seconds else "unchanged, kept", flush=True)
-    if scale == "published":
+    if scale != "laptop":
         shutil.rmtree(stage / EXPERIMENTS, ignore_errors=True)
     stage_book(stage)
     page = build(stage)

@@ -49,15 +49,30 @@ def knockout(anatomy: Anatomy, *knockouts: Knockout, means: dict | None = None):
     """Apply knockouts inside a `with` block; the model is as before afterwards, also after an exception.
 
     Blocks may be nested. `means` is what `mean_outputs` gave. Raises BadInput, before anything is touched, where a
-    layer, part or head does not exist or the effect is not defined there. Effect "zero" equals zeroing the weights and
-    biases of the part (paper, section 3).
+    layer, part or head does not exist or the effect is not defined there; and at the end of the block where the model
+    ran without running the part, as cross-attention does without a picture. Effect "zero" equals zeroing the weights
+    and biases of the part (paper, section 3).
     """
-    hooks = [hook for k in knockouts for hook in _hooks(anatomy, k, means or {})]
+    hooks = [(k, *hook) for k in knockouts for hook in _hooks(anatomy, k, means or {})]
+    ran, model_ran = set(), []
     with ExitStack() as stack:
-        for register, hook in hooks:
+        for k, register, hook in hooks:
             # prepend: transformers' own hooks, which record hidden states, must see the changed output
-            stack.callback(register(hook, prepend=True, with_kwargs=True).remove)
+            stack.callback(register(_noting(ran, k, hook), prepend=True, with_kwargs=True).remove)
+        first = anatomy.stacks["decoder"][0].module
+        stack.callback(first.register_forward_pre_hook(lambda *_: model_ran.append(True)).remove)
         yield
+    idle = [k for k in knockouts if k not in ran]
+    if model_ran and idle:
+        raise BadInput(f"{idle[0].part} of layer {idle[0].layer} of the {idle[0].stack} was not run inside the block, so "
+                       "nothing was knocked out (cross-attention and vision layers need a picture)")
+
+
+def _noting(ran, k, hook):
+    def noted(*args):
+        ran.add(k)
+        return hook(*args)
+    return noted
 
 
 def _hooks(anatomy, k, means):

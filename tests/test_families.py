@@ -180,3 +180,10 @@ def test_cross_attention_of_mllama():
     assert [sorted(layer.parts)[0] for layer in anatomy.stacks["decoder"]] == ["mlp", "cross-attention", "mlp", "cross-attention"]
     with pytest.raises(BadInput, match="no part 'self-attention'; it has: cross-attention, mlp, layer"):
         anatomy.part("self-attention", 1)
+
+
+def test_a_part_that_never_ran_is_no_silent_success():
+    model, inputs, anatomy = built("mllama")
+    with pytest.raises(BadInput, match="cross-attention of layer 1 of the decoder was not run inside the block"):
+        with torch.inference_mode(), knockout(anatomy, Knockout("cross-attention", 1)):
+            model(input_ids=inputs["input_ids"], use_cache=False)

@@ -3,6 +3,7 @@ import torch
 
 from conftest import tiny_llava
 from talo_mini import BadInput, Knockout, knockout, load_benchmark, zeroed_weights
+from talo_mini.knockout import mean_outputs
 
 PARTS = ("self-attention", "mlp", "layer")
 
@@ -115,4 +116,58 @@ def test_what_does_not_exist_raises(tiny, wrong, message):
 def test_zeroed_weights_refuses_what_it_cannot_do(tiny):
     with pytest.raises(BadInput, match="cannot be done by zeroing weights"):
         with zeroed_weights(tiny.anatomy, Knockout("layer", 0)):
+            pass
+
+
+def test_scale(tiny, inputs):
+    base = tiny.last_logits(inputs)
+    with knockout(tiny.anatomy, Knockout("mlp", 1, "scale", amount=1.0)):
+        assert torch.equal(tiny.last_logits(inputs), base)
+    with knockout(tiny.anatomy, Knockout("mlp", 1, "scale", amount=0.0)):
+        scaled = tiny.last_logits(inputs)
+    with knockout(tiny.anatomy, Knockout("mlp", 1)):
+        assert torch.equal(tiny.last_logits(inputs), scaled)
+
+
+def seen_output(tiny, inputs, target, **options):
+    """What the model reads from a part under a knockout."""
+    seen = []
+    (module,) = tiny.anatomy.part(target.part, target.layer).modules.values()
+    handle = module.register_forward_hook(lambda module, args, output: seen.append(output[0] if isinstance(output, tuple) else output))
+    try:
+        with knockout(tiny.anatomy, target, **options):
+            tiny.last_logits(inputs)
+    finally:
+        handle.remove()
+    return seen[0]
+
+
+def test_noise_has_the_outputs_own_size_and_a_seed(tiny, inputs):
+    plain = seen_output(tiny, inputs, Knockout("mlp", 1, "scale", amount=1.0))
+    noise = seen_output(tiny, inputs, Knockout("mlp", 1, "noise", amount=2.0, seed=3))
+    assert noise.std() == pytest.approx(2 * plain.std().item(), rel=0.05) and abs(noise.mean()) < 0.1 * noise.std()
+    assert torch.equal(noise, seen_output(tiny, inputs, Knockout("mlp", 1, "noise", amount=2.0, seed=3)))
+    assert not torch.equal(noise, seen_output(tiny, inputs, Knockout("mlp", 1, "noise", amount=2.0, seed=4)))
+
+
+def test_mean_over_a_reference_set(tiny, inputs):
+    means = mean_outputs(tiny.anatomy, lambda: tiny.last_logits(inputs))
+    assert len(means) == 8
+    for part in ("self-attention", "mlp"):
+        plain = seen_output(tiny, inputs, Knockout(part, 2, "scale", amount=1.0))
+        held = seen_output(tiny, inputs, Knockout(part, 2, "mean"), means=means)
+        assert torch.allclose(held, plain.flatten(0, 1).mean(0).expand_as(plain), atol=1e-5)
+    with pytest.raises(BadInput, match="compute it with mean_outputs"):
+        with knockout(tiny.anatomy, Knockout("mlp", 2, "mean")):
+            pass
+
+
+@pytest.mark.parametrize("wrong,message", [
+    (dict(part="mlp", layer=0, effect="uniform"), "only an attention can be made uniform"),
+    (dict(part="layer", layer=0, effect="scale"), "can only be bypassed"),
+    (dict(part="mlp", layer=0, head=1), "a head belongs to an attention"),
+    (dict(part="self-attention", layer=0, head=4), "has no head 4; heads are 0 to 3")])
+def test_what_an_effect_cannot_do_raises(tiny, wrong, message):
+    with pytest.raises(BadInput, match=message):
+        with knockout(tiny.anatomy, Knockout(**wrong)):
             pass

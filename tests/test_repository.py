@@ -1,0 +1,56 @@
+"""What the repository promises about itself."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+ADDRESS = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
+
+
+def tracked():
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    return [ROOT / name for name in listed if name and (ROOT / name).is_file()]
+
+
+def text_files():
+    return [path for path in tracked() if path.suffix in (".py", ".md", ".yml", ".toml", ".cff", ".ipynb", ".txt", ".json", ".bib")]
+
+
+def test_the_address_of_the_repository_agrees_everywhere():
+    owner = re.escape(ADDRESS.rsplit("/", 1)[0])
+    for path in text_files():
+        for found in re.findall(owner + r"/[\w.-]+", path.read_text()):
+            assert found.removesuffix(".git").rstrip(".") == ADDRESS, path
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["repository-code"] == ADDRESS
+
+
+def test_no_file_names_a_folder_of_the_machine_that_made_it():
+    for path in text_files():
+        text = path.read_text()
+        for folder in (f"{ROOT}/", "/site" + "-packages/", "/ro" + "ot/"):
+            assert folder not in text, f"{path.name} names {folder}"
+
+
+def test_versions_agree():
+    import talo_mini
+    assert f'version = "{talo_mini.__version__}"' in (ROOT / "pyproject.toml").read_text()
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == talo_mini.__version__
+    assert f"## {talo_mini.__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_readme_shows_what_exists():
+    readme = (ROOT / "README.md").read_text()
+    for target in re.findall(r"\]\((?!http)([^)]+)\)", readme):
+        assert (ROOT / target).exists(), target
+    for name in re.findall(r"`make (\w+)`|^make (\w+)", readme, re.M):
+        assert f"\n{name[0] or name[1]}:" in (ROOT / "Makefile").read_text()
+
+
+def test_readme_code_runs(tmp_path, monkeypatch):
+    """The ten lines, on fewer questions."""
+    code = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)[1]
+    assert len(code.strip().splitlines()) <= 11
+    exec(code.replace("per_task=60", "tasks=['object_colour', 'more'], per_task=20"), {})
