@@ -16,7 +16,8 @@ def _options(answer):
     return next(options for options in (COLOURS, SHAPES, YES_NO) if answer in options)
 
 
-def _task(text, answer):
+def task(text: str, answer: str) -> str:
+    """The task a question belongs to."""
     if answer in YES_NO:
         return "is colour" if any(colour in text for colour in COLOURS) else "is shape"
     return "colour" if answer in COLOURS else "shape"
@@ -42,6 +43,6 @@ def benchmark(tasks=None, per_task: int | None = None, split: str = "test") -> B
         if number not in pictures:
             pictures[number] = (folder(split) / "images" / f"{number}.png").read_bytes()
         options = _options(answer)
-        questions.append(Question(f"{split}/{i}", _task(text, answer), pictures[number], text, options,
+        questions.append(Question(f"{split}/{i}", task(text, answer), pictures[number], text, options,
                                   options.index(answer), "direct"))
     return Benchmark(f"easy-vqa-{split}", TASKS, tuple(questions)).subset(tasks, per_task)

@@ -12,7 +12,8 @@ from ..benchmarks.mini_worlds import lessons, words
 from ..questions import LETTERS
 
 DRILL = 0.1  # share of questions about the options alone: "which is blue?"
-EASY_VQA = {"look": 0.1, "answer": 0.1, "practise": 0.2}  # share of pictures from easy-VQA's train split
+# Share of pictures from easy-VQA's train split, and of its colour questions (shapes are slower to learn), by stage.
+EASY_VQA = {"look": (0.1, 1.0), "answer": (0.1, 1.0), "practise": (0.2, 1.0), "finish": (0.35, 0.3)}
 
 
 @dataclass
@@ -41,8 +42,11 @@ def drill(rng: random.Random, vocabulary: list[str]) -> tuple[str, tuple[str, ..
     return f"which is {options[wanted]}?", tuple(options), LETTERS[wanted]
 
 
-def easy_vqa_lessons(seed: int):
-    """Pictures of easy-VQA's train split, mirrored at random (no answer depends on direction), with their questions."""
+def easy_vqa_lessons(seed: int, colours: float):
+    """Pictures of easy-VQA's train split, mirrored at random (no answer depends on direction), with their questions.
+
+    Of questions about colours only the share `colours` is asked.
+    """
     rng = random.Random(f"easy/{seed}")
     asked = {}
     for text, answer, number in easy_vqa.rows("train"):
@@ -53,7 +57,8 @@ def easy_vqa_lessons(seed: int):
         image = pictures[number]
         image = ImageOps.mirror(image) if rng.random() < 0.5 else image
         image = ImageOps.flip(image) if rng.random() < 0.5 else image
-        yield image, iter(rng.sample(asked[number], len(asked[number])))
+        kept = [question for question in asked[number] if rng.random() < colours or "colour" not in easy_vqa.task(*question[::2])]
+        yield image, iter(rng.sample(kept, len(kept)))
 
 
 class Packer:
@@ -62,8 +67,8 @@ class Packer:
     def __init__(self, processor, seed: int, pictures: int, tokens: int, stage: str):
         self.processor, self.pictures, self.tokens = processor, pictures, tokens
         self.rng = random.Random(f"pack/{seed}")
-        self.easy_share = EASY_VQA[stage]
-        self.worlds, self.easy = lessons(seed, stage), easy_vqa_lessons(seed)
+        self.easy_share, colours = EASY_VQA[stage]
+        self.worlds, self.easy = lessons(seed, stage), easy_vqa_lessons(seed, colours)
         self.vocabulary = words()
         self._encode = lru_cache(100_000)(lambda text: processor.tokenizer(text, add_special_tokens=False).input_ids)
         message = [{"role": "user", "content": [{"type": "image"}]}]

@@ -14,8 +14,8 @@ from .architectures import ARCHITECTURES
 from .lessons import Packer
 
 SEED = 0
-STEPS = 2900
-STAGES = {0: "look", 1150: "answer", 1550: "practise"}  # the step at which each stage of lessons begins
+STEPS = 3000
+STAGES = {0: "look", 1150: "answer", 1550: "practise", 2200: "finish"}  # the step at which each stage of lessons begins
 PICTURES, TOKENS = 112, 112  # a batch: pictures, tokens in each sequence
 MUON_RATE, ADAMW_RATE = 4e-3, 3e-3  # matrices; embeddings and vectors
 VISION = 0.25  # the vision side's share of these rates; at the full rates it collapses to a constant

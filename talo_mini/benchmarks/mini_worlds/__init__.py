@@ -16,11 +16,12 @@ NAME = "mini-worlds"
 WORLDS = (objects.WORLD, charts.WORLD, digits.PAIRS, digits.TABLES, maps.WORLD)
 TEST_QUESTIONS = 400  # a task and form
 CAPTION = "what is in the image?"  # the answer is a description of the whole scene
-# Training stages: the share of pictures with a caption (as in the first stage of LLaVA's training), the power of a
-# world's weight by which it is drawn, and how often a task that is slow to learn is asked for each time another is.
-STAGES = {"look": (1.0, 0.5, 1), "answer": (0.2, 1.0, 1), "practise": (0.1, 1.0, 4)}
 SLOW = ("count_colour", "count_shape", "left_or_right", "above_or_below", "nearest_corner", "same_colour", "same_shape",
-        "exists", "table_read", "table_row", "table_largest", "map_name")
+        "exists", "table_read", "table_row", "table_largest", "map_name")  # to learn
+# Training stages: the share of pictures with a caption (as in the first stage of LLaVA's training), the power of a
+# world's weight by which it is drawn, and how often some tasks are asked for each time another is.
+STAGES = {"look": (1.0, 0.5, {}), "answer": (0.2, 1.0, {}), "practise": (0.1, 1.0, dict.fromkeys(SLOW, 4)),
+          "finish": (0.1, 1.0, {**dict.fromkeys(SLOW, 2), "count_colour": 4, "count_shape": 4, "same_colour": 16})}
 ASKERS = {asker.__name__: (world, asker) for world in WORLDS for askers in world.abilities.values() for asker in askers}
 TASKS = tuple(Task(asker.__name__, ability, asker not in world.held_out)
               for world in WORLDS for ability, askers in world.abilities.items() for asker in askers)
@@ -96,7 +97,7 @@ def lessons(seed: int, stage: str) -> Iterator[tuple[Image.Image, Iterator[tuple
     """
     captions, evenness, practice = STAGES[stage]
     rng = random.Random(f"train/{seed}")
-    taught = {world.name: {task.name: practice if task.name in SLOW else 1 for task in TASKS
+    taught = {world.name: {task.name: practice.get(task.name, 1) for task in TASKS
                            if task.trained and ASKERS[task.name][0] is world} for world in WORLDS}
     while True:
         world = rng.choices(WORLDS, [sum(weights.values()) ** evenness for weights in taught.values()])[0]
