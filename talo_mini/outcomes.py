@@ -1,6 +1,7 @@
 """The table of outcomes: one row a question and knockout, kept in a folder as it is made."""
 
 import os
+import time
 import uuid
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def correctness(table: pd.DataFrame, task: str, part: str) -> tuple[pd.Series, p
 class OutcomeStore:
     """Outcomes in a folder of parquet files, one folder a model and prompt; rows are keyed by the question's digest.
 
-    Files are written whole or not at all, so that an interrupted sweep loses at most the batch at hand.
+    Files are written whole or not at all.
     """
 
     def __init__(self, folder: Path | str):
@@ -81,3 +82,36 @@ class OutcomeStore:
         unfinished = folder / f"{uuid.uuid4().hex}.part"
         rows.to_parquet(unfinished, index=False)
         os.replace(unfinished, unfinished.with_suffix(".parquet"))
+
+
+class Keeper:
+    """Collects rows and hands them to a store every ten seconds and at the end, also when something fails in between.
+
+    Without a store the rows are only collected, in `tables`.
+    """
+
+    SECONDS = 10
+
+    def __init__(self, store: OutcomeStore | None, key: str):
+        self.store, self.key, self.tables, self.rows = store, key, [], []
+
+    def __enter__(self):
+        self.since = time.monotonic()
+        return self
+
+    def __exit__(self, *error):
+        self.flush()
+
+    def add(self, rows: list[dict]):
+        """Take rows; keep them when ten seconds have passed since the last time."""
+        self.rows += rows
+        if time.monotonic() - self.since > self.SECONDS:
+            self.flush()
+
+    def flush(self):
+        """Keep what has been collected."""
+        if self.rows:
+            self.tables.append(pd.DataFrame(self.rows))
+            if self.store:
+                self.store.add(self.key, self.tables[-1])
+        self.rows, self.since = [], time.monotonic()

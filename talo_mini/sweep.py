@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from .knockout import Knockout, knockout
-from .outcomes import BASE, COLUMNS, OutcomeStore
+from .outcomes import BASE, COLUMNS, Keeper, OutcomeStore
 from .progress import progress
 from .questions import BadInput, Benchmark, Question
 from .replay import CannotReplay, one_pass
@@ -30,12 +30,11 @@ def sweep(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), layers=None
     key = f"{vlm.digest}/{benchmark.prompt}"
     kept = store.read(key) if store else pd.DataFrame(columns=[*COLUMNS, "digest"])
     done = set(zip(kept.digest, kept.part, kept.effect, kept.layer))
-    tables = [kept]
     todo = [(question, cell) for question, cell in product(benchmark.questions, cells)
             if (question.digest, *cell) not in done]
     open_questions = {question.id for question, _ in todo}
     method, checked = replayed_logits, False
-    with progress(total=len(todo), desc=f"sweep of {vlm.name}", unit="answer") as bar:
+    with Keeper(store, key) as keeper, progress(total=len(todo), desc=f"sweep of {vlm.name}", unit="answer") as bar:
         for questions in _batches([q for q in benchmark.questions if q.id in open_questions], vlm, benchmark, batch):
             missing = [cell for cell in cells if not all((q.digest, *cell) in done for q in questions)]
             inputs = vlm.inputs(questions, benchmark.prompt)
@@ -49,11 +48,9 @@ def sweep(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), layers=None
             rows = [_row(vlm, benchmark, question, score, cell) for cell, values in zip(missing, logits)
                     for question, score in zip(questions, scores(vlm, questions, values))
                     if (question.digest, *cell) not in done]
-            tables.append(pd.DataFrame(rows))
-            if store:
-                store.add(key, tables[-1])
+            keeper.add(rows)
             bar.update(len(rows))
-    return _assemble(pd.concat([table for table in tables if len(table)]), vlm, benchmark, cells)
+    return _assemble(pd.concat([table for table in (kept, *keeper.tables) if len(table)]), vlm, benchmark, cells)
 
 
 def _cells(vlm, parts, layers, effect):

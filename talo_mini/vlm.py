@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import torch
@@ -65,12 +65,16 @@ class VLM:
         Raises BadInput where two options begin with the same token.
         """
         words = LETTERS[:len(question.options)] if question.form == "choice" else question.options
-        tokens = [self.processor.tokenizer(word, add_special_tokens=False).input_ids[-1 if question.form == "choice" else 0]
-                  for word in words]
+        tokens = [self._encoded(word)[-1 if question.form == "choice" else 0] for word in words]
         if len(set(tokens)) < len(tokens):
             raise BadInput(f"question {question.id!r}: options {list(question.options)} cannot be told apart by their "
                            "first token; ask it in the choice form or use generated answers")
         return tokens
+
+    @cached_property
+    def _encoded(self):
+        """The tokens of a word, remembered, since every layer's scores ask for the same."""
+        return lru_cache(100_000)(lambda word: self.processor.tokenizer(word, add_special_tokens=False).input_ids)
 
     @torch.inference_mode()
     def last_logits(self, inputs) -> torch.Tensor:

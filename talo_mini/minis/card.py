@@ -19,7 +19,7 @@ A vision-language model of {million:.1f} million parameters, trained from scratc
 | input | a 64 x 64 picture (16 image tokens) and a short English question; {words} words are known |
 | weights | {size:.1f} MB, bfloat16 safetensors, digest `{digest}` |
 | data | the mini worlds' training pictures and easy-VQA's train split; nothing else, no pretrained weights |
-| recipe | `python -m talo_mini.minis.train {name}`: seed {seed}, {drilled} steps of letter drill, then {pictures} steps of pictures in three stages (a caption with every picture; mostly questions; more of the tasks that are slow to learn); a batch is {batch} pictures with about seven questions each; Muon for matrices, AdamW for the rest |
+| recipe | `python -m talo_mini.minis.train {name}`: seed {seed}, {drilled} steps of letter drill, then {pictures} steps of pictures in four stages (a caption with every picture; mostly questions; then, in two stages, more of the tasks that were slow to learn); a batch is {batch} pictures with about seven questions each; Muon for matrices, AdamW for the rest |
 | compute | {hours:.1f} hours on {device} |
 | licence | MIT |
 
