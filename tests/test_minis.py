@@ -3,54 +3,59 @@ import random
 
 import pytest
 import torch
+from PIL import Image
 
-from talo_mini import load_vlm
 from talo_mini.benchmarks.mini_worlds import lessons
+from talo_mini.minis.architectures import ARCHITECTURES
 from talo_mini.minis.lessons import Packer, drill
 from talo_mini.questions import LETTERS
 
 
-@pytest.fixture(scope="module")
-def mini():
-    return load_vlm("llava-mini", device="cpu")
+@pytest.fixture(scope="module", params=ARCHITECTURES)
+def mini(request):
+    model, processor = ARCHITECTURES[request.param]()
+    return model.eval(), processor
 
 
-@pytest.fixture(scope="module")
 def packer(mini):
-    return Packer(mini.processor, seed=3, pictures=4, tokens=112, stage="answer")
+    return Packer(*mini, seed=3, pictures=4, tokens=112, stage="answer")
 
 
-def test_a_packed_question_is_seen_as_if_it_stood_alone(mini, packer):
-    """Logits at each answer equal those of the processor's own prompt: same tokens, positions and attention."""
-    batch = packer.batch()
-    text = mini.model.model.language_model
-    embedded = text.embed_tokens(batch.input_ids)
-    features = torch.stack(tuple(mini.model.model.get_image_features(batch.pixel_values, return_dict=True).pooler_output))
-    embedded = torch.cat([embedded[:, :1], features, embedded[:, 17:]], 1)
-    with torch.inference_mode():
-        hidden = text(inputs_embeds=embedded, attention_mask=batch.mask(torch.float32), position_ids=batch.position_ids,
-                      use_cache=False).last_hidden_state
-        packed = mini.model.lm_head(hidden)
+@torch.inference_mode()
+def test_a_packed_question_is_seen_as_if_it_stood_alone(mini):
+    """Logits at each answer equal those of the plain model, given the same tokens without the other questions."""
+    model, lessons = mini[0], packer(mini)
+    batch, prefix = lessons.batch(), len(lessons.prefix)
+    packed = model.lm_head(model.model(input_ids=batch.input_ids, attention_mask=batch.mask(torch.float32),
+                                       position_ids=batch.position_ids, use_cache=False, **batch.pictures)[0])
+    image_token = getattr(model.config, "image_token_id", None)
     checked = 0
     for row in range(4):
+        pictures = {name: value.view(4, -1, *value.shape[1:])[row] for name, value in batch.pictures.items()}
         for segment in range(1, batch.segments[row].max() + 1):
             where = (batch.segments[row] == segment).nonzero().flatten()
-            ids = torch.cat([batch.input_ids[row, :17], batch.input_ids[row, where]])[None]
-            with torch.inference_mode():
-                alone = mini.model(input_ids=ids, pixel_values=batch.pixel_values[row:row + 1]).logits[0, 17:]
-            assert torch.allclose(packed[row, where], alone, atol=1e-3)
+            ids = torch.cat([batch.input_ids[row, :prefix], batch.input_ids[row, where]])[None]
+            if "cross_attention_mask" in pictures:
+                pictures["cross_attention_mask"] = torch.ones(*ids.shape, 1, 1)
+            if "image_grid_thw" in pictures:
+                pictures["mm_token_type_ids"] = (ids == image_token).int()
+            alone = model(input_ids=ids, **pictures).logits[0, prefix:]
+            assert torch.allclose(packed[row, where], alone, atol=1e-4)
             checked += 1
     assert checked > 12
 
 
-def test_packed_tokens_are_the_processors_own(mini, packer):
-    question = ("which is blue?", ("red", "blue"), "B")
-    tokens, targets = packer._segment(*question)
-    text = mini.processor.apply_chat_template(
-        [{"role": "user", "content": [{"type": "text", "text": "which is blue?\nA. red\nB. blue"}]}], add_generation_prompt=True)
-    expected = mini.processor.tokenizer(text).input_ids[1:]
-    answer, end = mini.processor.tokenizer("B").input_ids[0], mini.processor.tokenizer.eos_token_id
-    assert tokens == [*expected, answer]
+def test_packed_tokens_are_the_processors_own(mini):
+    lessons, processor = packer(mini), mini[1]
+    tokens, targets = lessons._segment("which is blue?", ("red", "blue"), "B")
+    text = processor.apply_chat_template(
+        [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "which is blue?\nA. red\nB. blue"}]}],
+        add_generation_prompt=True)
+    picture = Image.new("RGB", (64, 64))
+    expected = processor(text=[text], images=[[picture]], return_tensors="pt").input_ids[0].tolist()
+    answer, end = processor.tokenizer("B").input_ids[0], processor.tokenizer.eos_token_id
+    assert lessons.prefix + tokens == [*expected, answer]
+    expected = expected[len(lessons.prefix):]
     assert [t for t in targets if t >= 0] == [answer, end] and targets.index(answer) == len(expected) - 1
 
 
@@ -67,16 +72,17 @@ def test_lessons_are_deterministic():
     assert first == second
 
 
-def test_training_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_training_goes_on_from_its_checkpoint(name, tmp_path, monkeypatch):
     """Six steps in one run equal three steps, a stop, and three more."""
     from talo_mini.minis import train
 
     monkeypatch.setattr(train, "CHECKPOINT", 3)
     monkeypatch.setattr(train, "PICTURES", 2)
     monkeypatch.setattr(torch.nn.Module, "compile", lambda self: None)
-    whole = train.Trainer("llava-mini", tmp_path / "whole", "cpu")
+    whole = train.Trainer(name, tmp_path / "whole", "cpu")
     whole.run(6, log=lambda **row: None)
-    stopped = train.Trainer("llava-mini", tmp_path / "parts", "cpu")
+    stopped = train.Trainer(name, tmp_path / "parts", "cpu")
 
     def stop(**row):
         if row["step"] == 3:
@@ -85,7 +91,7 @@ def test_training_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
 
     with pytest.raises(KeyboardInterrupt):
         stopped.run(6, log=stop)
-    resumed = train.Trainer("llava-mini", tmp_path / "parts", "cpu")
+    resumed = train.Trainer(name, tmp_path / "parts", "cpu")
     resumed.load()
     assert resumed.step == 3
     resumed.run(6, log=lambda **row: None)

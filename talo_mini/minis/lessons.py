@@ -1,7 +1,7 @@
 """Training batches: many questions after one picture, each of which sees the picture and itself only."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 
 import torch
@@ -18,13 +18,21 @@ EASY_VQA = {"look": (0.1, 1.0), "answer": (0.1, 1.0), "practise": (0.2, 1.0), "f
 
 @dataclass
 class Batch:
-    """Packed sequences. pixel_values [pictures, 3, 64, 64] or None; the rest [sequences, tokens]; targets -100: none."""
+    """Packed sequences, [sequences, tokens] each; targets -100: none. `pictures` is what the image processor made.
 
-    pixel_values: torch.Tensor | None
+    position_ids are [3, sequences, tokens] where a model has rotary rows and columns.
+    """
+
+    pictures: dict[str, torch.Tensor]
     input_ids: torch.Tensor
     position_ids: torch.Tensor
     segments: torch.Tensor
     targets: torch.Tensor
+
+    def to(self, device) -> "Batch":
+        """The same batch on a device."""
+        moved = {field.name: getattr(self, field.name).to(device) for field in fields(self) if field.name != "pictures"}
+        return Batch({name: value.to(device) for name, value in self.pictures.items()}, **moved)
 
     def mask(self, dtype) -> torch.Tensor:
         """Additive attention mask [sequences, 1, tokens, tokens]: causal, within a segment or towards segment 0."""
@@ -64,7 +72,7 @@ def easy_vqa_lessons(seed: int, colours: float):
 class Packer:
     """Turns lessons of a stage into batches. `tokens` is the length of a sequence, `pictures` the number in a batch."""
 
-    def __init__(self, processor, seed: int, pictures: int, tokens: int, stage: str):
+    def __init__(self, model, processor, seed: int, pictures: int, tokens: int, stage: str):
         self.processor, self.pictures, self.tokens = processor, pictures, tokens
         self.rng = random.Random(f"pack/{seed}")
         self.easy_share, colours = EASY_VQA[stage]
@@ -72,9 +80,14 @@ class Packer:
         self.vocabulary = words()
         self._encode = lru_cache(100_000)(lambda text: processor.tokenizer(text, add_special_tokens=False).input_ids)
         message = [{"role": "user", "content": [{"type": "image"}]}]
-        prefix = processor(text=processor.apply_chat_template(message).rstrip(), images=Image.new("RGB", (64, 64)),
+        prefix = processor(text=[processor.apply_chat_template(message).rstrip()], images=[[Image.new("RGB", (64, 64))]],
                            return_tensors="pt")
         self.prefix = prefix.input_ids[0].tolist()
+        self.positions = [(i,) for i in range(len(self.prefix))]
+        if "image_grid_thw" in prefix:  # rotary rows and columns
+            prefix = {k: prefix[k] for k in ("input_ids", "mm_token_type_ids", "image_grid_thw")}
+            self.positions = list(map(tuple, model.model.get_rope_index(**prefix)[0][:, 0].T.tolist()))
+        self.needs_cross_mask = "cross_attention_mask" in processor.model_input_names
         self.after = processor.tokenizer.convert_tokens_to_ids(["ASSISTANT:"])
         self.end = processor.tokenizer.eos_token_id
 
@@ -86,8 +99,9 @@ class Packer:
         return prompt + answer, [-100] * (len(prompt) - 1) + answer + [self.end]
 
     def _sequence(self, prefix, questions):
-        ids, positions, segments, targets = list(prefix), list(range(len(prefix))), [0] * len(prefix), [-100] * len(prefix)
-        number = 0
+        ids, segments, targets = list(prefix), [0] * len(prefix), [-100] * len(prefix)
+        positions = self.positions[:len(prefix)]
+        axes, start, number = len(positions[0]), max(positions[-1]) + 1, 0
         for question in questions:
             if number and self.rng.random() < DRILL:
                 question = drill(self.rng, self.vocabulary)
@@ -96,11 +110,11 @@ class Packer:
                 break
             number += 1
             ids += tokens
-            positions += range(len(prefix), len(prefix) + len(tokens))
+            positions += [(start + i,) * axes for i in range(len(tokens))]
             segments += [number] * len(tokens)
             targets += wanted
         pad = self.tokens - len(ids)
-        return ids + [0] * pad, positions + [0] * pad, segments + [-1] * pad, targets + [-100] * pad
+        return ids + [0] * pad, positions + [(0,) * axes] * pad, segments + [-1] * pad, targets + [-100] * pad
 
     def batch(self, with_pictures: bool = True) -> Batch:
         """The next batch; without pictures it is half as many sequences of letter drills only."""
@@ -112,5 +126,14 @@ class Packer:
                 rows.append(self._sequence(self.prefix, questions))
             else:
                 rows.append(self._sequence(self.prefix[:1], iter(lambda: drill(self.rng, self.vocabulary), None)))
-        pixels = self.processor.image_processor(images, return_tensors="pt").pixel_values if images else None
-        return Batch(pixels, *(torch.tensor(column) for column in zip(*rows)))
+        ids, positions, segments, targets = (torch.tensor(column) for column in zip(*rows))
+        positions = positions[..., 0] if positions.shape[-1] == 1 else positions.permute(2, 0, 1)
+        return Batch(self._pictures(images, ids) if images else {}, ids, positions, segments, targets)
+
+    def _pictures(self, images, ids):
+        """What a model takes of the pictures, one a sequence."""
+        made = self.processor.image_processor([[image] for image in images], return_tensors="pt")
+        kept = {name: made[name] for name in made if name not in ("num_tiles", "num_patches")}
+        if self.needs_cross_mask:  # every token may look at the picture
+            kept["cross_attention_mask"] = torch.ones(*ids.shape, 1, 1)
+        return kept

@@ -15,7 +15,7 @@ from .lessons import Packer
 
 SEED = 0
 STEPS = 3000
-STAGES = {0: "look", 1150: "answer", 1550: "practise", 2200: "finish"}  # the step at which each stage of lessons begins
+STAGES = {0: "look", 23: "answer", 31: "practise", 44: "finish"}  # when each stage of lessons begins, in sixtieths of all steps
 PICTURES, TOKENS = 112, 112  # a batch: pictures, tokens in each sequence
 MUON_RATE, ADAMW_RATE = 4e-3, 3e-3  # matrices; embeddings and vectors
 VISION = 0.25  # the vision side's share of these rates; at the full rates it collapses to a constant
@@ -36,7 +36,8 @@ class Trainer:
         self.net.set_attn_implementation("eager")  # faster than sdpa at these sizes on a CPU
         self.net.set_input_embeddings(self.model.get_input_embeddings())
         self.net.lm_head = self.model.lm_head
-        for layer in self.net.model.language_model.layers:
+        self.net.get_input_embeddings().register_forward_hook(lambda module, args, output: output.to(torch.bfloat16))
+        for layer in self.net.get_decoder().layers:
             layer.compile()
         shared = {id(p) for p in self.net.parameters()}
         self.pairs = [(p, q) for p, q in zip(self.model.parameters(), self.net.parameters()) if id(p) not in shared]
@@ -54,23 +55,16 @@ class Trainer:
 
     def logits(self, batch):
         """Logits of every supervised position, and their targets."""
-        text = self.net.model.language_model
-        embedded = text.embed_tokens(batch.input_ids).to(torch.bfloat16)
-        if batch.pixel_values is not None:
-            pixels = batch.pixel_values.to(self.device, torch.bfloat16)
-            features = self.net.model.get_image_features(pixels, return_dict=True).pooler_output
-            features = torch.stack(tuple(features))
-            embedded = torch.cat([embedded[:, :1], features, embedded[:, 1 + features.shape[1]:]], 1)
-        hidden = text(inputs_embeds=embedded, attention_mask=batch.mask(torch.bfloat16),
-                      position_ids=batch.position_ids, use_cache=False).last_hidden_state
+        pictures = {name: value.to(torch.bfloat16) if value.is_floating_point() else value
+                    for name, value in batch.pictures.items()}
+        hidden = self.net.model(input_ids=batch.input_ids, attention_mask=batch.mask(torch.bfloat16),
+                                position_ids=batch.position_ids, use_cache=False, **pictures).last_hidden_state
         asked = batch.targets >= 0
         return self.net.lm_head(hidden[asked].float()), batch.targets[asked]
 
     def learn(self, batch, rate: float) -> float:
         """One optimiser step at `rate` times the full learning rates; gives the accuracy of the answers."""
-        for name in ("input_ids", "position_ids", "segments", "targets"):
-            setattr(batch, name, getattr(batch, name).to(self.device))
-        logits, targets = self.logits(batch)
+        logits, targets = self.logits(batch.to(self.device))
         F.cross_entropy(logits, targets).backward()
         for full, half in self.pairs:
             full.grad = None if half.grad is None else half.grad.float()
@@ -125,8 +119,8 @@ class Trainer:
         bar = tqdm(total=steps, initial=self.step, unit="step", mininterval=10)
         while self.step < steps:
             if self.step % CHECKPOINT == 0 or bar.n == bar.initial:
-                packer = Packer(self.processor, self.seed * 1000 + self.step // CHECKPOINT, PICTURES, TOKENS,
-                                STAGES[max(start for start in STAGES if start <= self.step)])
+                packer = Packer(self.model, self.processor, self.seed * 1000 + self.step // CHECKPOINT, PICTURES, TOKENS,
+                                STAGES[max(start for start in STAGES if start * steps <= 60 * self.step)])
             pictures = self.drilled is not None
             warm = (self.step - (self.drilled or 0) + 1) / WARMUP
             rate = min(1, warm, (steps - self.step) / (DECAY * steps))
