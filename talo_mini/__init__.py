@@ -6,6 +6,7 @@ from .interaction import (ability_contrast, cluster_order, interaction_vectors, 
                           task_accuracy)
 from .knockout import Knockout, knockout, zeroed_weights
 from .outcomes import check_outcomes
+from .prompts import write_prompt
 from .questions import BadInput, Benchmark, Question, Task
 from .sweep import sweep
 from .talo import choose_layer, talo_draws, talo_gains
@@ -15,4 +16,4 @@ __version__ = "0.1.0"
 __all__ = ["VLM", "BadInput", "Benchmark", "Knockout", "Question", "Task", "ability_contrast", "check_outcomes",
            "choose_layer", "cluster_order", "interaction_vectors", "knockout", "load_benchmark", "load_vlm", "matrix",
            "parse_answer", "save_headline", "similarity", "similarity_ceiling", "sweep", "talo_draws", "talo_gains", "task_accuracy",
-           "zeroed_weights"]
+           "write_prompt", "zeroed_weights"]

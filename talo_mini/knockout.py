@@ -187,7 +187,8 @@ def _with_first(output, tensor):
 def zeroed_weights(anatomy: Anatomy, *knockouts: Knockout):
     """The paper's own way: zero all weights and biases of the part, then put them back bit for bit.
 
-    Raises BadInput for a whole layer, a head or another effect, which weights cannot express.
+    Raises BadInput for a whole layer, a head or another effect, which weights cannot express, and for packed (4-bit) or
+    offloaded weights, which cannot be zeroed in place.
     """
     modules = [module for k in knockouts for module in anatomy.part(k.part, k.layer, k.stack).modules.values()]
     for k in knockouts:
@@ -196,6 +197,8 @@ def zeroed_weights(anatomy: Anatomy, *knockouts: Knockout):
     # an embedding inside an attention (T5's position bias) is read by later layers too
     kept = [(parameter, parameter.detach().clone()) for module in modules for inner in module.modules()
             if not isinstance(inner, nn.Embedding) for parameter in inner.parameters(recurse=False)]
+    if any(parameter.is_meta or not parameter.is_floating_point() for parameter, _ in kept):
+        raise BadInput("weights that are packed (4-bit) or offloaded cannot be zeroed in place; use knockout()")
     try:
         with torch.no_grad():
             for parameter, _ in kept:

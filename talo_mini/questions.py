@@ -21,7 +21,8 @@ class Question:
     """One picture, one question, its options and the index of the right one.
 
     `form` is "choice" (the options are shown as A, B, ...) or "direct" (they are not shown,
-    the answer is the option's own words). `image_bytes` holds an encoded picture (PNG, JPEG, ...).
+    the answer is the option's own words). `image_bytes` holds an encoded picture (PNG, JPEG, ...). `hint` is a text to
+    read before the question.
     """
 
     id: str
@@ -31,6 +32,7 @@ class Question:
     options: tuple[str, ...]
     answer: int
     form: str = "choice"
+    hint: str = ""
 
     def __post_init__(self):
         if not 0 <= self.answer < len(self.options):
@@ -55,8 +57,8 @@ class Question:
     @cached_property
     def digest(self) -> str:
         """16 hex digits that change when the text, an option, the answer, the form or a pixel changes."""
-        digest = hashlib.blake2b(repr((self.id, self.task, self.text, self.options, self.answer, self.form)).encode(),
-                                 digest_size=8)
+        parts = (self.id, self.task, self.text, self.options, self.answer, self.form, *([self.hint] if self.hint else []))
+        digest = hashlib.blake2b(repr(parts).encode(), digest_size=8)
         digest.update(self.image_bytes)
         return digest.hexdigest()
 
@@ -85,12 +87,17 @@ def find_task(tasks, name: str, benchmark: str) -> Task:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A named set of questions over tasks. `prompt` names the template that turns a question into text."""
+    """A named set of questions over tasks. `prompt` names the template that turns a question into text.
+
+    `source` is where the questions were read, `left_out` the rows that were not used and why.
+    """
 
     name: str
     tasks: tuple[Task, ...]
     questions: tuple[Question, ...]
     prompt: str = "bare"
+    source: str = ""
+    left_out: tuple[str, ...] = ()
 
     def __post_init__(self):
         doubled = [i for i, n in Counter(q.id for q in self.questions).items() if n > 1]
@@ -117,6 +124,10 @@ class Benchmark:
                 seen[key] += 1
                 kept.append(question)
         return replace(self, tasks=tuple(t for t in self.tasks if t.name in names), questions=tuple(kept))
+
+    def with_prompt(self, prompt: str) -> "Benchmark":
+        """The same questions under another prompt template."""
+        return replace(self, prompt=prompt)
 
     @cached_property
     def digest(self) -> str:

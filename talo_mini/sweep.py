@@ -11,6 +11,7 @@ import torch
 from .knockout import Knockout, knockout
 from .outcomes import BASE, COLUMNS, Keeper, OutcomeStore
 from .progress import progress
+from .prompts import write_prompt
 from .questions import BadInput, Benchmark, Question
 from .replay import CannotReplay, one_pass
 from .vlm import VLM
@@ -27,7 +28,7 @@ def sweep(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), layers=None
     """
     cells = [("base", "none", BASE)] + _cells(vlm, parts, layers, effect)
     store = OutcomeStore(cache) if cache is not None else None
-    key = f"{vlm.digest}/{benchmark.prompt}"
+    key = f"{vlm.digest}-{vlm.reading}/{benchmark.prompt}"
     kept = store.read(key) if store else pd.DataFrame(columns=[*COLUMNS, "digest"])
     done = set(zip(kept.digest, kept.part, kept.effect, kept.layer))
     todo = [(question, cell) for question, cell in product(benchmark.questions, cells)
@@ -35,7 +36,7 @@ def sweep(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), layers=None
     open_questions = {question.id for question, _ in todo}
     method, checked = replayed_logits, False
     with Keeper(store, key) as keeper, progress(total=len(todo), desc=f"sweep of {vlm.name}", unit="answer") as bar:
-        for questions in _batches([q for q in benchmark.questions if q.id in open_questions], vlm, benchmark, batch):
+        for questions in _batches([q for q in benchmark.questions if q.id in open_questions], benchmark.prompt, batch):
             missing = [cell for cell in cells if not all((q.digest, *cell) in done for q in questions)]
             inputs = vlm.inputs(questions, benchmark.prompt)
             try:
@@ -90,9 +91,9 @@ def scores(vlm: VLM, questions: list[Question], logits: torch.Tensor) -> list[np
     return [row[vlm.option_tokens(q)].numpy() for q, row in zip(questions, logits)]
 
 
-def _batches(questions, vlm, benchmark, size):
+def _batches(questions, prompt, size):
     """Questions in batches of similar length, so that little is padded."""
-    ordered = sorted(questions, key=lambda q: len(vlm.prompt(q, benchmark.prompt)))
+    ordered = sorted(questions, key=lambda q: len(write_prompt(q, prompt)))
     return [ordered[i:i + size] for i in range(0, len(ordered), size)]
 
 

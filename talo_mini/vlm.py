@@ -1,23 +1,25 @@
 """A vision-language model with its processor: load it, ask it questions, score their options."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForImageTextToText, AutoProcessor
+from transformers import AutoModelForImageTextToText, BitsAndBytesConfig
 
 from .anatomy import Anatomy, find_anatomy
+from .processors import load_processor
 from .progress import progress
+from .prompts import write_prompt
 from .questions import LETTERS, BadInput, Question
 
 MINIS = Path(__file__).parent / "minis"
-PROMPTS = {"bare": "{question}\n{options}",
-           "vlmevalkit": "Question: {question}\nOptions:\n{options}\n"
-                         "Please select the correct answer from the options above.",
-           "lmms-eval": "{question}\n{options}\nAnswer with the option's letter from the given choices directly."}
-DIRECT = "Answer the question using a single word or phrase."
+# What an image processor may limit: all of it changes what a model sees, so it is recorded with every result.
+PICTURE_LIMITS = ("size", "crop_size", "max_patches", "crop_to_patches", "max_image_tiles", "do_image_splitting",
+                  "max_image_size", "image_grid_pinpoints", "patch_size", "merge_size")
 
 
 @dataclass(frozen=True)
@@ -41,23 +43,29 @@ class VLM:
             digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
         return digest.hexdigest()
 
-    def prompt(self, question: Question, template: str = "bare") -> str:
-        """The question as the text of a chat message. Raises BadInput for an unknown template."""
-        if template not in PROMPTS:
-            raise BadInput(f"unknown prompt {template!r}; use one of {', '.join(PROMPTS)}")
-        if question.form == "direct":
-            return question.text if template == "bare" else f"{question.text}\n{DIRECT}"
-        options = "\n".join(f"{letter}. {option}" for letter, option in zip(LETTERS, question.options))
-        return PROMPTS[template].format(question=question.text, options=options)
+    @cached_property
+    def picture_limits(self) -> dict:
+        """How large pictures may be, as the processor says it."""
+        processor = self.processor.image_processor
+        found = {name: getattr(processor, name) for name in PICTURE_LIMITS if getattr(processor, name, None) is not None}
+        return json.loads(json.dumps({name: {k: v for k, v in dict(value).items() if v is not None} if "size" in name
+                                      and not isinstance(value, int) else value for name, value in found.items()}))
+
+    @cached_property
+    def reading(self) -> str:
+        """8 hex digits that change when the chat template or a picture limit changes."""
+        read = json.dumps([self.processor.chat_template, self.picture_limits], sort_keys=True)
+        return hashlib.blake2b(read.encode(), digest_size=4).hexdigest()
 
     def inputs(self, questions: list[Question], template: str = "bare") -> dict[str, torch.Tensor]:
         """Left-padded model inputs for a batch of questions, on the model's device."""
         texts = [self.processor.apply_chat_template(
-            [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": self.prompt(q, template)}]}],
+            [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": write_prompt(q, template)}]}],
             add_generation_prompt=True) for q in questions]
         batch = self.processor(text=texts, images=[[q.image] for q in questions], return_tensors="pt", padding=True,
                                padding_side="left")
-        return batch.to(self.model.device, dtype=self.model.dtype)
+        device = self.model.device
+        return batch.to("cpu" if device.type == "meta" else device, dtype=self.model.dtype)
 
     def option_tokens(self, question: Question) -> list[int]:
         """The token each option is scored by: its letter, or the first token of its words.
@@ -107,22 +115,38 @@ def parse_answer(question: Question, text: str) -> int | None:
     return next((i for i, option in enumerate(question.options) if option.casefold() == wanted), None)
 
 
-def load_vlm(name: str, device: str | None = None) -> VLM:
-    """A shipped mini ("llava-mini"), a folder, or a Hugging Face Hub id.
+def load_vlm(name: str, device: str | None = None, device_map=None, four_bit: bool = False, max_pixels: int | None = None,
+             revision: str | None = None, trust_remote_code: bool = False) -> VLM:
+    """A shipped mini ("llava-mini"), a folder, or a Hugging Face Hub id (at a `revision`).
 
     The device is a GPU where there is one; weights are float32 on a CPU and the best the GPU computes otherwise.
-    Raises BadInput where nothing of that name can be loaded.
+    `device_map` spreads a model over devices (accelerate); `four_bit` loads 4-bit weights (bitsandbytes); `max_pixels`
+    caps a picture where the processor has such a limit. Weights are read from safetensors only, and code of the
+    repository is run only with `trust_remote_code`. Raises BadInput where nothing of that name can be loaded.
     """
     source = MINIS / name if (MINIS / name / "config.json").exists() else name
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    options = dict(revision=revision, trust_remote_code=trust_remote_code) if revision or trust_remote_code else {}
+    weights = dict(dtype=_dtype(device), use_safetensors=True, device_map=device_map)
+    if four_bit:
+        weights.update(quantization_config=_four_bit(weights["dtype"]), device_map=device_map or {"": device})
     try:
-        processor = AutoProcessor.from_pretrained(source)
-        model = AutoModelForImageTextToText.from_pretrained(source, dtype=_dtype(device), use_safetensors=True)
-    except (OSError, ValueError, KeyError) as error:
+        processor = load_processor(source, **options, **({} if max_pixels is None else {"max_pixels": max_pixels}))
+        model = AutoModelForImageTextToText.from_pretrained(source, **options, **weights)
+    except (OSError, ValueError, KeyError, ImportError) as error:
         minis = ", ".join(sorted(path.parent.name for path in MINIS.glob("*/config.json")))
         raise BadInput(f"cannot load a vision-language model from {name!r}; use one of the shipped minis ({minis}), "
                        f"a folder, or a Hub id. The library said: {str(error).splitlines()[0]}") from error
-    return VLM(name, model.to(device).eval(), processor)
+    vlm = VLM(name, (model if weights["device_map"] else model.to(device)).eval(), processor)
+    if max_pixels is not None and vlm.picture_limits.get("size", {}).get("longest_edge") != max_pixels:
+        raise BadInput(f"the processor of {name!r} has no limit of pixels; its limits are {vlm.picture_limits}")
+    return vlm
+
+
+def _four_bit(dtype):
+    if find_spec("bitsandbytes") is None:
+        raise BadInput("4-bit weights need bitsandbytes, which is not installed: pip install bitsandbytes")
+    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_compute_dtype=dtype)
 
 
 def _dtype(device):

@@ -1,0 +1,53 @@
+"""Prompt templates: how a question, its hint and its options become the text of a chat message."""
+
+from dataclasses import dataclass
+
+from .questions import LETTERS, BadInput, Question
+
+DIRECT = "Answer the question using a single word or phrase."
+SELECT = "Please select the correct answer from the options above."
+LETTER = "Answer with the option's letter from the given choices directly."
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """The pieces of a template: `options` joins lines of `option`; `hint` is dropped where a question has none."""
+
+    form: str = "{hint}{question}\n{options}\n{ending}"
+    hint: str = "{hint}\n"
+    option: str = "{letter}. {option}"
+    joined: str = "\n"
+    ending: str = ""
+
+
+# Sources: VLMEvalKit `ImageMCQDataset.build_prompt`; lmms-eval `tasks/*/utils.py`.
+PROMPTS = {
+    "bare": Prompt(),
+    "vlmevalkit": Prompt("{hint}Question: {question}\nOptions:\n{options}\n{ending}", "Hint: {hint}\n", ending=SELECT),
+    "vlmevalkit-mmstar": Prompt("{hint}Question: {question}\nOptions: {options}\n{ending}", "Hint: {hint}\n",
+                                "{letter}: {option}", ", ", SELECT),
+    "lmms-eval": Prompt(hint="Context: {hint}\n", ending=LETTER),
+    "lmms-eval-mmstar": Prompt("{hint}{question}\nOptions: {options}\n{ending}", option="{letter}: {option}", joined=", ",
+                               ending=LETTER.rstrip(".")),
+    "lmms-eval-mmbench": Prompt("{hint}{question} There are several options:\n{options}\n{ending}", "{hint} ", ending=LETTER),
+    "lmms-eval-mmmu": Prompt("{hint}{question}\n{options}\n\n{ending}", ending=LETTER),
+}
+
+
+def find_prompt(name: str, benchmark: str = "") -> str:
+    """The benchmark's own variant of a template where there is one, else the template. Raises BadInput if unknown."""
+    own = f"{name}-{benchmark}"
+    if name not in PROMPTS and own not in PROMPTS:
+        raise BadInput(f"unknown prompt {name!r}; use one of {', '.join(PROMPTS)}")
+    return own if own in PROMPTS else name
+
+
+def write_prompt(question: Question, template: str = "bare") -> str:
+    """The question as text. Raises BadInput for an unknown template."""
+    prompt = PROMPTS[find_prompt(template)]
+    hint = prompt.hint.format(hint=question.hint) if question.hint else ""
+    if question.form == "direct":
+        return f"{hint}{question.text}" if template == "bare" else f"{hint}{question.text}\n{DIRECT}"
+    options = prompt.joined.join(prompt.option.format(letter=letter, option=option)
+                                 for letter, option in zip(LETTERS, question.options))
+    return prompt.form.format(hint=hint, question=question.text, options=options, ending=prompt.ending).rstrip("\n")

@@ -1,0 +1,46 @@
+import pytest
+from test_questions import png
+
+from talo_mini import BadInput, Question, write_prompt
+from talo_mini.prompts import PROMPTS, find_prompt
+
+
+def ask(form="choice", hint=""):
+    return Question("q", "t", png(), "what colour is the circle?", ("red", "blue"), 0, form, hint)
+
+
+@pytest.mark.parametrize("template,expected", [
+    ("bare", "what colour is the circle?\nA. red\nB. blue"),
+    ("vlmevalkit", "Hint: look\nQuestion: what colour is the circle?\nOptions:\nA. red\nB. blue\n"
+                   "Please select the correct answer from the options above."),
+    ("vlmevalkit-mmstar", "Question: what colour is the circle?\nOptions: A: red, B: blue\n"
+                          "Please select the correct answer from the options above."),
+    ("lmms-eval", "Context: look\nwhat colour is the circle?\nA. red\nB. blue\n"
+                  "Answer with the option's letter from the given choices directly."),
+    ("lmms-eval-mmstar", "what colour is the circle?\nOptions: A: red, B: blue\n"
+                         "Answer with the option's letter from the given choices directly"),
+    ("lmms-eval-mmbench", "look what colour is the circle? There are several options:\nA. red\nB. blue\n"
+                          "Answer with the option's letter from the given choices directly."),
+    ("lmms-eval-mmmu", "what colour is the circle?\nA. red\nB. blue\n\n"
+                       "Answer with the option's letter from the given choices directly."),
+])
+def test_templates(template, expected):
+    hint = "look" if "look" in expected else ""
+    assert write_prompt(ask(hint=hint), template) == expected
+
+
+def test_direct_questions_show_no_options():
+    assert write_prompt(ask("direct")) == "what colour is the circle?"
+    assert write_prompt(ask("direct"), "lmms-eval") == ("what colour is the circle?\n"
+                                                        "Answer the question using a single word or phrase.")
+
+
+def test_a_benchmark_has_its_own_variant():
+    assert find_prompt("vlmevalkit", "mmstar") == "vlmevalkit-mmstar"
+    assert find_prompt("vlmevalkit", "scienceqa") == "vlmevalkit"
+    assert find_prompt("lmms-eval", "mmbench") in PROMPTS
+
+
+def test_unknown_template():
+    with pytest.raises(BadInput, match="unknown prompt 'shout'; use one of bare, vlmevalkit"):
+        write_prompt(ask(), "shout")
