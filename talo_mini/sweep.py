@@ -87,8 +87,9 @@ def replayed_logits(vlm: VLM, inputs, cells, check: bool = False) -> list[torch.
 
 def scores(vlm: VLM, questions: list[Question], logits: torch.Tensor) -> list[np.ndarray]:
     """Log-probability of each option of each question, from logits of the next token [questions, vocabulary]."""
-    logits = torch.log_softmax(logits, -1).cpu()
-    return [row[vlm.option_tokens(q)].numpy() for q, row in zip(questions, logits)]
+    logits = torch.log_softmax(logits, -1).cpu().double().numpy()
+    return [np.array([np.logaddexp.reduce(row[list(tokens)]) for tokens in vlm.option_tokens(q)])
+            for q, row in zip(questions, logits)]
 
 
 def _batches(questions, prompt, size):

@@ -58,31 +58,47 @@ class VLM:
         return hashlib.blake2b(read.encode(), digest_size=4).hexdigest()
 
     def inputs(self, questions: list[Question], template: str = "bare") -> dict[str, torch.Tensor]:
-        """Left-padded model inputs for a batch of questions, on the model's device."""
-        texts = [self.processor.apply_chat_template(
-            [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": write_prompt(q, template)}]}],
-            add_generation_prompt=True) for q in questions]
-        batch = self.processor(text=texts, images=[[q.image] for q in questions], return_tensors="pt", padding=True,
-                               padding_side="left")
+        """Left-padded model inputs for a batch of questions, on the model's device.
+
+        A processor without a chat template (PaliGemma, InstructBLIP) is given the question alone.
+        """
+        texts = [write_prompt(q, template) for q in questions]
+        if self.processor.chat_template:
+            texts = [self.processor.apply_chat_template(
+                [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": text}]}],
+                add_generation_prompt=True) for text in texts]
+        images = [[q.image] for q in questions] if self.processor.chat_template else [q.image for q in questions]
+        batch = self.processor(text=texts, images=images, return_tensors="pt", padding=True, padding_side="left")
+        batch.pop("labels", None)
+        if "qformer_input_ids" in batch:
+            _pad(batch, "qformer_input_ids", "qformer_attention_mask", "right")  # it counts positions from the left
+            _pad(batch, "input_ids", "attention_mask", "left")  # the processor pads between picture and text
         device = self.model.device
         return batch.to("cpu" if device.type == "meta" else device, dtype=self.model.dtype)
 
-    def option_tokens(self, question: Question) -> list[int]:
-        """The token each option is scored by: its letter, or the first token of its words.
+    def option_tokens(self, question: Question) -> list[tuple[int, ...]]:
+        """The tokens each option is scored by: its letter, or the first token of its words, without and after a space.
 
-        Raises BadInput where two options begin with the same token.
+        Raises BadInput where two options share such a token.
         """
         words = LETTERS[:len(question.options)] if question.form == "choice" else question.options
-        tokens = [self._encoded(word)[-1 if question.form == "choice" else 0] for word in words]
-        if len(set(tokens)) < len(tokens):
+        tokens = [self._first_tokens(word) for word in words]
+        if len({token for option in tokens for token in option}) < sum(map(len, tokens)) or not all(tokens):
             raise BadInput(f"question {question.id!r}: options {list(question.options)} cannot be told apart by their "
                            "first token; ask it in the choice form or use generated answers")
         return tokens
 
     @cached_property
-    def _encoded(self):
-        """The tokens of a word, remembered, since every layer's scores ask for the same."""
-        return lru_cache(100_000)(lambda word: self.processor.tokenizer(word, add_special_tokens=False).input_ids)
+    def _first_tokens(self):
+        """The first tokens of a word, remembered, since every layer's scores ask for the same."""
+        tokenizer = self.processor.tokenizer
+
+        @lru_cache(100_000)
+        def found(word):
+            written = [tokenizer(text, add_special_tokens=False).input_ids for text in (word, f" {word}")]
+            shown = [[token for token in tokens if tokenizer.decode([token]).strip()] for tokens in written]
+            return tuple(sorted({tokens[0] for tokens in shown if tokens}))
+        return found
 
     @torch.inference_mode()
     def last_logits(self, inputs) -> torch.Tensor:
@@ -99,6 +115,13 @@ class VLM:
             tokens = self.model.generate(**inputs, do_sample=False, max_new_tokens=max_new_tokens)
             texts += self.processor.batch_decode(tokens[:, inputs["input_ids"].shape[1]:], skip_special_tokens=True)
         return texts
+
+
+def _pad(batch, ids, mask, side):
+    """Move the padding of each row to one side."""
+    order = batch[mask].argsort(dim=1, descending=side == "right", stable=True)
+    for name in (ids, mask):
+        batch[name] = batch[name].gather(1, order)
 
 
 def parse_answer(question: Question, text: str) -> int | None:
@@ -126,7 +149,7 @@ def load_vlm(name: str, device: str | None = None, device_map=None, four_bit: bo
     """
     source = MINIS / name if (MINIS / name / "config.json").exists() else name
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    options = dict(revision=revision, trust_remote_code=trust_remote_code) if revision or trust_remote_code else {}
+    options = dict(revision=revision or "main", trust_remote_code=trust_remote_code)
     weights = dict(dtype=_dtype(device), use_safetensors=True, device_map=device_map)
     if four_bit:
         weights.update(quantization_config=_four_bit(weights["dtype"]), device_map=device_map or {"": device})
@@ -136,7 +159,7 @@ def load_vlm(name: str, device: str | None = None, device_map=None, four_bit: bo
     except (OSError, ValueError, KeyError, ImportError) as error:
         minis = ", ".join(sorted(path.parent.name for path in MINIS.glob("*/config.json")))
         raise BadInput(f"cannot load a vision-language model from {name!r}; use one of the shipped minis ({minis}), "
-                       f"a folder, or a Hub id. The library said: {str(error).splitlines()[0]}") from error
+                       f"a folder, or a Hub id. The library said: {' '.join(str(error).split())[:700]}") from error
     vlm = VLM(name, (model if weights["device_map"] else model.to(device)).eval(), processor)
     if max_pixels is not None and vlm.picture_limits.get("size", {}).get("longest_edge") != max_pixels:
         raise BadInput(f"the processor of {name!r} has no limit of pixels; its limits are {vlm.picture_limits}")

@@ -602,3 +602,18 @@ def family(name):
     model, inputs = FAMILIES[name]()
     reinit(model)
     return model.eval(), inputs
+
+
+def left_padded_pair(inputs):
+    """The inputs twice over, as one batch: the first shortened by a token and padded on the left."""
+    length = inputs["input_ids"].shape[1]
+    pair = {}
+    for name, value in inputs.items():
+        if name != "decoder_input_ids" and value.ndim >= 2 and value.shape[:2] == (1, length):
+            shorter = torch.cat([torch.zeros_like(value[:, :1]), value[:, :-1]], 1)
+            pair[name] = torch.cat([shorter, value])
+        else:
+            pair[name] = torch.cat([value, value])
+    pair["attention_mask"] = torch.ones(2, length, dtype=torch.long)
+    pair["attention_mask"][0, 0] = 0
+    return pair

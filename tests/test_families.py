@@ -4,7 +4,7 @@ from functools import cache
 
 import pytest
 import torch
-from families import FAMILIES, family
+from families import FAMILIES, family, left_padded_pair
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from talo_mini import BadInput, Knockout, knockout, zeroed_weights
@@ -31,6 +31,13 @@ def everywhere(name):
     anatomy = built(name)[2]
     return [(stack, i, part, layer.dead) for stack, layers in anatomy.stacks.items() for i, layer in enumerate(layers)
             for part in layer.parts]
+
+
+@torch.inference_mode()
+def generated(name):
+    model, inputs, _ = built(name)
+    return model.generate(**left_padded_pair(inputs), do_sample=False, max_new_tokens=3, min_new_tokens=3,
+                          return_dict_in_generate=True, output_logits=True)
 
 
 def difference(a, b):
@@ -143,6 +150,22 @@ def test_heads_are_refused_where_a_norm_mixes_them():
     with pytest.raises(BadInput, match="inner_attn_ln"):
         with knockout(built("kosmos2")[2], Knockout("self-attention", 1, head=0)):
             pass
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_generation_in_a_left_padded_batch(name):
+    """Every step of greedy generation under hooks equals that under zeroed weights, question by question."""
+    anatomy, base = built(name)[2], generated(name)
+    for part in ("self-attention", "mlp"):
+        layer = next(i for i, layer in enumerate(anatomy.stacks["decoder"]) if part in layer.parts and i > 0)
+        with knockout(anatomy, Knockout(part, layer)):
+            hooked = generated(name)
+        with zeroed_weights(anatomy, Knockout(part, layer)):
+            zeroed = generated(name)
+        assert torch.equal(hooked.sequences, zeroed.sequences)
+        assert all(torch.equal(a, b) for a, b in zip(hooked.logits, zeroed.logits, strict=True))
+        assert all(difference(hooked.logits[0][row], base.logits[0][row]) > 1e-4 for row in (0, 1))
+    assert all(torch.equal(a, b) for a, b in zip(generated(name).logits, base.logits, strict=True))
 
 
 @pytest.mark.parametrize("name", ["llava", "qwen2_vl", "mllama", "gemma3", "blip2_opt"])

@@ -49,8 +49,22 @@ def test_readme_shows_what_exists():
         assert f"\n{name[0] or name[1]}:" in (ROOT / "Makefile").read_text()
 
 
-def test_readme_code_runs(tmp_path, monkeypatch):
-    """The ten lines, on fewer questions."""
+def readme_code():
     code = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)[1]
     assert len(code.strip().splitlines()) <= 11
-    exec(code.replace("per_task=60", "tasks=['object_colour', 'more'], per_task=20"), {})
+    return code.replace("per_task=60", "tasks=['object_colour', 'more'], per_task=20")
+
+
+def test_readme_code_runs():
+    """The ten lines, on fewer questions."""
+    exec(readme_code(), {})
+
+
+def test_readme_code_runs_on_a_folder_of_a_family_that_no_file_of_the_package_names(tmp_path):
+    from checkpoints import save_checkpoint, vipllava
+
+    assert not any("vipllava" in path.read_text().lower().replace("_", "") for path in (ROOT / "talo_mini").rglob("*.py"))
+    folder = save_checkpoint(vipllava, tmp_path)
+    found = {}
+    exec(readme_code().replace('"llava-mini"', repr(folder)), found)
+    assert set(found["outcomes"].layer) == {-1, 0, 1, 2, 3} and len(found["outcomes"]) == 5 * 2 * 20
