@@ -11,11 +11,13 @@ from pathlib import Path
 
 import nbformat
 import papermill
+import stand_ins
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 EXPERIMENTS = "book/experiments"
+STAND_INS = ROOT / "_build" / "stand_ins"  # read by notebooks whose own benchmark lies on the Hub
 
 
 def parameters(name: str, scale: str, folder: str) -> dict:
@@ -47,6 +49,7 @@ def execute(notebook: Path, scale: str, folder: Path) -> float:
         return 0.0
     start = time.time()
     folder.mkdir(parents=True, exist_ok=True)
+    stand_ins.write(STAND_INS)
     papermill.execute_notebook(str(notebook), str(target), values, cwd=str(ROOT), progress_bar=False, kernel_name="python3")
     executed = nbformat.read(target, 4)
     executed.metadata = {key: executed.metadata[key] for key in ("kernelspec", "language_info")} | {"talo_mini": mark}

@@ -84,7 +84,8 @@ def cluster_order(similar: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
 def ability_contrast(similar: pd.DataFrame, abilities: pd.Series, seed: int = 0, permutations: int = 5000) -> dict:
     """Mean correlation of two tasks of one ability minus that of two abilities, and its permutation p value.
 
-    Abilities are shuffled among tasks; p counts shuffles with at least the observed difference.
+    Abilities are shuffled among tasks; p counts shuffles with at least the observed difference. All are nan where no
+    two tasks share an ability, or all do.
     """
     rng = np.random.default_rng(seed)
     labels = abilities.reindex(similar.index).to_numpy()
@@ -95,6 +96,8 @@ def ability_contrast(similar: pd.DataFrame, abilities: pd.Series, seed: int = 0,
         same = labels[order][upper[0]] == labels[order][upper[1]]
         return values[same].mean() - values[~same].mean()
 
+    if len(set(labels)) in (1, len(labels)):
+        return dict.fromkeys(("within", "between", "difference", "p"), np.nan)
     observed = contrast(np.arange(len(labels)))
     shuffled = np.array([contrast(rng.permutation(len(labels))) for _ in range(permutations)])
     same = labels[upper[0]] == labels[upper[1]]

@@ -59,3 +59,8 @@ def test_task_accuracy():
     row = task_accuracy(made_up_outcomes({"see a": np.array([1, 1, 1, 0], bool)}, {"see a": np.ones((4, 1), bool)})).iloc[0]
     assert row.accuracy == 0.75 and row.low < 0.75 < row.high and row.questions == 4
     assert row.chance == pytest.approx(0.25)
+
+
+def test_no_contrast_where_no_two_tasks_share_an_ability():
+    similar = pd.DataFrame(np.eye(3), index=list("abc"), columns=list("abc"))
+    assert np.isnan(ability_contrast(similar, pd.Series(list("xyz"), index=list("abc")))["p"])
