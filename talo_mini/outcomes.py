@@ -10,6 +10,7 @@ import pandas as pd
 from .questions import BadInput
 
 BASE = -1  # the layer of a base model's row
+UNSCORED = -1  # the answer where scores were not finite; such a row is neither right nor wrong
 COLUMNS = ("model", "benchmark", "task", "ability", "form", "question", "part", "effect", "layer", "answer", "correct",
            "chance", "scores")
 
@@ -41,9 +42,15 @@ def with_part(table: pd.DataFrame, part: str) -> tuple[pd.DataFrame, pd.DataFram
 def correctness(table: pd.DataFrame, task: str, part: str) -> tuple[pd.Series, pd.DataFrame]:
     """Whether each question of a task is answered right: base [questions], knocked out [questions, layers].
 
-    Rows are aligned by question. Raises BadInput where a layer lacks a question the base model answered.
+    Rows are aligned by question. A question that could not be scored with some layer knocked out is left out for all of
+    them. Raises BadInput where a layer lacks a question the base model answered, and where none could be scored.
     """
     base, knocked = with_part(table[table.task == task], part)
+    unscored = {row.question: row.layer for table in (base, knocked) for row in table[table.answer == UNSCORED].itertuples()}
+    base, knocked = base[~base.question.isin(unscored)], knocked[~knocked.question.isin(unscored)]
+    if base.empty:
+        raise BadInput(f"no question of task {task!r} could be scored, for example with {part} of layer "
+                       f"{next(iter(unscored.values()))} knocked out; use a wider number type (float32 or bfloat16)")
     right = base.set_index("question").correct
     wide = knocked.pivot(index="question", columns="layer", values="correct").reindex(right.index)
     if wide.isna().any(axis=None):
@@ -56,32 +63,46 @@ def correctness(table: pd.DataFrame, task: str, part: str) -> tuple[pd.Series, p
 class OutcomeStore:
     """Outcomes in a folder of parquet files, one folder a model and prompt; rows are keyed by the question's digest.
 
-    Files are written whole or not at all.
+    Files are written whole or not at all, under names of their own: several processes may write at once.
     """
 
     def __init__(self, folder: Path | str):
         self.folder = Path(folder)
 
     def read(self, key: str) -> pd.DataFrame:
-        """Every row kept under a key, one a question and knockout. A file that cannot be read is set aside."""
+        """Every row kept under a key, one a question and knockout. A file that cannot be used is named and set aside."""
         tables = []
         for path in sorted((self.folder / key).glob("*.parquet")):
             try:
-                tables.append(pd.read_parquet(path))
+                table = pd.read_parquet(path)
+                missing = {*COLUMNS, "digest"} - set(table.columns)
+                if missing:
+                    raise ValueError(f"it has no column {min(missing)!r}")
+                tables.append(table)
+            except FileNotFoundError:
+                continue  # set aside by another process
             except Exception as error:
                 path.rename(path.with_suffix(".corrupt"))
-                print(f"{path} cannot be read ({error}); set aside as {path.stem}.corrupt, its questions are asked again")
+                print(f"{path} cannot be used ({error}); set aside as {path.stem}.corrupt, its questions are asked again")
         if not tables:
             return pd.DataFrame(columns=[*COLUMNS, "digest"])
         return pd.concat(tables, ignore_index=True).drop_duplicates(["digest", "part", "effect", "layer"])
 
     def add(self, key: str, rows: pd.DataFrame):
-        """Keep rows under a key."""
+        """Keep rows under a key. Raises BadInput where the folder cannot be written; what it holds is untouched."""
         folder = self.folder / key
-        folder.mkdir(parents=True, exist_ok=True)
         unfinished = folder / f"{uuid.uuid4().hex}.part"
-        rows.to_parquet(unfinished, index=False)
-        os.replace(unfinished, unfinished.with_suffix(".parquet"))
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with open(unfinished, "wb") as file:
+                rows.to_parquet(file, index=False)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(unfinished, unfinished.with_suffix(".parquet"))
+        except OSError as error:
+            unfinished.unlink(missing_ok=True)
+            raise BadInput(f"outcomes cannot be kept in {folder} ({error}); make room or name another folder, and run again: "
+                           "what was kept before is safe") from error
 
 
 class Keeper:

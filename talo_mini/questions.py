@@ -125,6 +125,13 @@ class Benchmark:
                 kept.append(question)
         return replace(self, tasks=tuple(t for t in self.tasks if t.name in names), questions=tuple(kept))
 
+    def share(self, number: int, of: int) -> "Benchmark":
+        """The questions of one of `of` processes, every one in exactly one share. Raises BadInput for an empty share."""
+        kept = self.questions[number::of]
+        if not kept:
+            raise BadInput(f"benchmark {self.name!r} has {len(self.questions)} questions, too few for {of} processes")
+        return replace(self, tasks=tuple(t for t in self.tasks if t.name in {q.task for q in kept}), questions=kept)
+
     def with_prompt(self, prompt: str) -> "Benchmark":
         """The same questions under another prompt template."""
         return replace(self, prompt=prompt)

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from .knockout import Knockout, knockout
-from .outcomes import BASE, COLUMNS, Keeper, OutcomeStore
+from .outcomes import BASE, COLUMNS, UNSCORED, Keeper, OutcomeStore
 from .progress import progress
 from .prompts import write_prompt
 from .questions import BadInput, Benchmark, Question
@@ -23,40 +23,64 @@ def sweep(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), layers=None
 
     All layers of the decoder are swept unless `layers` names some. With `cache`, a folder, outcomes are kept as they
     are made and never asked again of the same weights. All layers are done in one pass where the model allows it; where
-    it does not, a warning says why and the whole model runs once for every layer.
+    it does not, a warning says why and the whole model runs once for every layer. Where memory runs out, the batch is
+    halved, with a warning. A question whose scores are not finite is UNSCORED, with a warning that names it.
     Raises BadInput for an unknown part, layer or effect before any question is asked.
     """
-    cells = [("base", "none", BASE)] + _cells(vlm, parts, layers, effect)
-    store = OutcomeStore(cache) if cache is not None else None
-    key = f"{vlm.digest}-{vlm.reading}/{benchmark.prompt}"
+    cells = _cells(vlm, parts, layers, effect)
+    store, key = OutcomeStore(cache) if cache is not None else None, _key(vlm, benchmark)
     kept = store.read(key) if store else pd.DataFrame(columns=[*COLUMNS, "digest"])
     done = set(zip(kept.digest, kept.part, kept.effect, kept.layer))
     todo = [(question, cell) for question, cell in product(benchmark.questions, cells)
             if (question.digest, *cell) not in done]
     open_questions = {question.id for question, _ in todo}
-    method, checked = replayed_logits, False
+    method, checked, unscored = replayed_logits, False, []
     with Keeper(store, key) as keeper, progress(total=len(todo), desc=f"sweep of {vlm.name}", unit="answer") as bar:
-        for questions in _batches([q for q in benchmark.questions if q.id in open_questions], benchmark.prompt, batch):
+        waiting = _batches([q for q in benchmark.questions if q.id in open_questions], benchmark.prompt, batch)
+        while waiting:
+            questions = waiting.pop(0)
             missing = [cell for cell in cells if not all((q.digest, *cell) in done for q in questions)]
-            inputs = vlm.inputs(questions, benchmark.prompt)
             try:
-                logits = method(vlm, inputs, missing, check=not checked)
+                logits = method(vlm, vlm.inputs(questions, benchmark.prompt), missing, check=not checked)
             except CannotReplay as why:
                 warnings.warn(f"{vlm.name} is swept with hooks, at about twice the price: {why}", stacklevel=2)
                 method = hooked_logits
-                logits = method(vlm, inputs, missing)
+                waiting.insert(0, questions)
+                continue
+            except RuntimeError as error:  # torch's own class for memory covers GPUs only
+                if "memory" not in str(error):
+                    raise
+                waiting = _halved([questions, *waiting], error)
+                continue
             checked = True
             rows = [_row(vlm, benchmark, question, score, cell) for cell, values in zip(missing, logits)
                     for question, score in zip(questions, scores(vlm, questions, values))
                     if (question.digest, *cell) not in done]
+            unscored += [row for row in rows if row["answer"] == UNSCORED]
             keeper.add(rows)
             bar.update(len(rows))
+    if unscored:
+        warnings.warn(f"{len(unscored)} answers could not be scored, the first is question {unscored[0]['question']!r} with "
+                      f"{unscored[0]['part']} of layer {unscored[0]['layer']} knocked out: its scores are not finite; use a "
+                      "wider number type (float32 or bfloat16)", stacklevel=2)
     return _assemble(pd.concat([table for table in (kept, *keeper.tables) if len(table)]), vlm, benchmark, cells)
 
 
+def kept_outcomes(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), layers=None, effect: str = "zero",
+                  cache="runs/sweeps") -> tuple[pd.DataFrame, int]:
+    """What a cache holds of a sweep, as `sweep` would give it, and how many answers are still missing."""
+    cells = _cells(vlm, parts, layers, effect)
+    table = _assemble(OutcomeStore(cache).read(_key(vlm, benchmark)), vlm, benchmark, cells)
+    return table, len(benchmark.questions) * len(cells) - len(table)
+
+
+def _key(vlm, benchmark):
+    return f"{vlm.digest}-{vlm.reading}/{benchmark.prompt}"
+
+
 def _cells(vlm, parts, layers, effect):
-    """Every (part, effect, layer) to knock out, after a check that each exists."""
-    cells = []
+    """The base model and every (part, effect, layer) to knock out, after a check that each exists."""
+    cells = [("base", "none", BASE)]
     for part in parts:
         having = [i for i, layer in enumerate(vlm.anatomy.stacks["decoder"]) if part == "layer" or part in layer.parts]
         for layer in having if layers is None else layers:
@@ -88,8 +112,9 @@ def replayed_logits(vlm: VLM, inputs, cells, check: bool = False) -> list[torch.
 def scores(vlm: VLM, questions: list[Question], logits: torch.Tensor) -> list[np.ndarray]:
     """Log-probability of each option of each question, from logits of the next token [questions, vocabulary]."""
     logits = torch.log_softmax(logits, -1).cpu().double().numpy()
-    return [np.array([np.logaddexp.reduce(row[list(tokens)]) for tokens in vlm.option_tokens(q)])
-            for q, row in zip(questions, logits)]
+    with np.errstate(invalid="ignore"):
+        return [np.array([np.logaddexp.reduce(row[list(tokens)]) for tokens in vlm.option_tokens(q)])
+                for q, row in zip(questions, logits)]
 
 
 def _batches(questions, prompt, size):
@@ -98,12 +123,20 @@ def _batches(questions, prompt, size):
     return [ordered[i:i + size] for i in range(0, len(ordered), size)]
 
 
+def _halved(waiting, error):
+    """The batches, each cut in two. Raises BadInput where a batch is a single question already."""
+    size = max(map(len, waiting)) // 2
+    if not size:
+        raise BadInput(f"memory does not suffice for one question ({error}); use a smaller picture limit or model") from error
+    warnings.warn(f"memory ran out; going on with {size} questions at once", stacklevel=3)
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return [questions[i:i + size] for questions in waiting for i in range(0, len(questions), size)]
+
+
 def _row(vlm, benchmark, question, score, cell):
     part, effect, layer = cell
-    if not np.isfinite(score).all():
-        raise BadInput(f"question {question.id!r}: the scores are not finite with {part} of layer {layer} knocked out; "
-                       "use a wider number type (float32 or bfloat16)")
-    answer = int(score.argmax())
+    answer = int(score.argmax()) if np.isfinite(score).all() else UNSCORED
     return dict(model=vlm.name, benchmark=benchmark.name, task=question.task,
                 ability=benchmark.task(question.task).ability, form=question.form, question=question.id, part=part,
                 effect=effect, layer=layer, answer=answer, correct=answer == question.answer, chance=question.chance,

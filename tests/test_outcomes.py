@@ -56,3 +56,26 @@ def test_store_sets_a_corrupt_file_aside(table, tmp_path, capsys):
     assert len(store.read("key")) < len(table)
     assert broken.name in capsys.readouterr().out and broken.with_suffix(".corrupt").exists()
     assert store.read("other").empty
+
+
+def test_a_file_of_another_kind_is_set_aside(table, tmp_path, capsys):
+    store = OutcomeStore(tmp_path)
+    store.add("key", table.assign(digest=table.question))
+    table[["model", "answer"]].to_parquet(tmp_path / "key" / "alien.parquet")
+    assert len(store.read("key")) == len(table)
+    assert "alien.parquet cannot be used (it has no column" in capsys.readouterr().out
+    assert (tmp_path / "key" / "alien.corrupt").exists()
+
+
+def test_a_full_disk_is_one_sentence_and_loses_nothing(table, tmp_path, monkeypatch):
+    store = OutcomeStore(tmp_path)
+    rows = table.assign(digest=table.question)
+    store.add("key", rows[:30])
+
+    def full(self, file, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pandas.DataFrame.to_parquet", full)
+    with pytest.raises(BadInput, match="cannot be kept in .*No space left on device.*what was kept before is safe"):
+        store.add("key", rows[30:])
+    assert len(store.read("key")) == 30 and not list((tmp_path / "key").glob("*.part"))

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from talo_mini import BadInput, Knockout, check_outcomes, knockout, load_benchmark, sweep
+from talo_mini.outcomes import UNSCORED, correctness
 from talo_mini.replay import CannotReplay
 from talo_mini.sweep import hooked_logits, replayed_logits, scores
 
@@ -87,13 +88,58 @@ def test_bad_input_before_any_question(tiny, benchmark, options, message):
         sweep(tiny, benchmark, **options)
 
 
-def test_scores_that_are_not_finite_name_layer_and_question(benchmark):
+def test_scores_that_are_not_finite_are_counted_and_not_wrong(benchmark):
     from conftest import tiny_llava
     vlm = tiny_llava(2)
-    with torch.no_grad():
-        vlm.model.get_decoder().layers[3].mlp.down_proj.weight.fill_(float("nan"))
-    with pytest.raises(BadInput, match="not finite with base"):
-        sweep(vlm, benchmark)
+    knocked = Knockout("self-attention", 2)
+    target = next(iter(vlm.anatomy.part("self-attention", 2).modules.values()))
+
+    def spoil(module, args, output):  # the first question of each batch of eight
+        spoiled = output[0].clone()
+        spoiled[::8] = float("nan")
+        return (spoiled, *output[1:])
+
+    questions = sorted(benchmark.subset(form="choice").questions, key=lambda q: len(q.text))
+    hook = target.register_forward_hook(spoil)
+    try:
+        with pytest.warns(UserWarning, match="answers could not be scored, the first is question .* of layer"):
+            table = sweep(vlm, benchmark.subset(form="choice"), batch=8)
+    finally:
+        hook.remove()
+    unscored = table[table.answer == UNSCORED]
+    assert len(unscored) and not unscored.correct.any() and len(table) == len(questions) * 5
+    assert set(table[(table.layer == knocked.layer) & (table.part == "self-attention")].answer) != {UNSCORED}
+    for task in ("object_colour", "more"):
+        lost = unscored[unscored.task == task].question.nunique()
+        right, wide = correctness(table, task, "self-attention")
+        assert len(right) == 5 - lost and wide.shape == (5 - lost, 4)
+
+
+def test_a_task_without_any_score_is_refused(table):
+    spoiled = table.assign(answer=table.answer.where(table.layer != 1, UNSCORED))
+    with pytest.raises(BadInput, match="no question of task 'more' could be scored, for example with layer of layer 1"):
+        correctness(spoiled, "more", "layer")
+
+
+def test_where_memory_runs_out_the_batch_is_halved(tiny, benchmark, table, monkeypatch):
+    sizes = []
+
+    def small(vlm, inputs, cells, check):
+        sizes.append(len(inputs["input_ids"]))
+        if sizes[-1] > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return replayed_logits(vlm, inputs, cells, check)
+
+    monkeypatch.setattr(module, "replayed_logits", small)
+    with pytest.warns(UserWarning, match="memory ran out; going on with 2 questions at once"):
+        found = sweep(tiny, benchmark, parts=("self-attention", "layer"), batch=8)
+    columns = ["question", "part", "layer", "answer", "correct"]
+    pd.testing.assert_frame_equal(found[columns], table[columns])
+    assert sizes[:3] == [8, 4, 2] and max(sizes[3:]) == 2
+    monkeypatch.setattr(module, "replayed_logits", lambda *args, **options: (_ for _ in ()).throw(
+        torch.OutOfMemoryError("CUDA out of memory")))
+    with pytest.warns(UserWarning), pytest.raises(BadInput, match="memory does not suffice for one question"):
+        sweep(tiny, benchmark)
 
 
 def test_one_pass_and_hooks_agree(tiny, benchmark, table, monkeypatch):

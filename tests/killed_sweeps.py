@@ -1,0 +1,44 @@
+"""Kill a sweep at random moments, again and again, until it is done: `python killed_sweeps.py CHECKPOINT CACHE KILLS`.
+
+Prints, as JSON, how often it was killed, and how many answers were kept, distinct ones and in the uninterrupted run.
+"""
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from talo_mini import load_benchmark, load_vlm, sweep
+from talo_mini.outcomes import Keeper
+from talo_mini.sweep import kept_outcomes
+
+checkpoint, cache, kills = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+torch.set_num_threads(1)
+Keeper.SECONDS = 0  # every batch is kept at once, so that there is much to interrupt
+vlm = load_vlm(checkpoint, device="cpu")
+benchmark = load_benchmark("mini-worlds", tasks=["object_colour", "more"], per_task=100, form="choice")
+start = time.time()
+whole = sweep(vlm, benchmark, batch=4, cache=cache / "whole")
+usual = time.time() - start
+rng = random.Random(0)
+killed, missing = 0, 1
+while missing:
+    child = os.fork()
+    if not child:
+        sweep(vlm, benchmark, batch=4, cache=cache / "killed")
+        os._exit(0)
+    if killed < kills:
+        time.sleep(rng.uniform(0, usual / kills))
+        os.kill(child, signal.SIGKILL)
+    killed += os.waitpid(child, 0)[1] == signal.SIGKILL
+    table, missing = kept_outcomes(vlm, benchmark, cache=cache / "killed")
+rows = pd.concat([pd.read_parquet(path) for path in (cache / "killed").rglob("*.parquet")])
+columns = ["question", "part", "layer", "answer", "correct"]
+print(json.dumps(dict(killed=killed, kept=len(rows), distinct=len(rows.drop_duplicates(["digest", "part", "layer"])), whole=len(whole),
+                      same=table[columns].equals(whole[columns]), corrupt=len(list(cache.rglob("*.corrupt"))))))

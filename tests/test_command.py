@@ -1,0 +1,100 @@
+"""The command line, in one process and in many, and runs that are killed."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from checkpoints import CHECKPOINTS, save_checkpoint
+
+import talo_mini.__main__ as command
+from talo_mini import BadInput, load_benchmark, load_vlm, sweep
+
+ROOT = Path(__file__).resolve().parent.parent
+COLUMNS = ["question", "part", "layer", "answer", "correct"]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return save_checkpoint(CHECKPOINTS["llava_next"], tmp_path_factory.mktemp("checkpoint"))
+
+
+@pytest.fixture(scope="module")
+def expected(folder):
+    benchmark = load_benchmark("mini-worlds", tasks=["object_colour", "more"], per_task=4)
+    return sweep(load_vlm(folder, device="cpu"), benchmark, parts=["self-attention", "mlp"])
+
+
+def options(folder, where):
+    return ["sweep", folder, "mini-worlds", "--tasks", "object_colour", "more", "--per-task", "4", "--parts", "self-attention",
+            "mlp", "--batch", "3", "--cache", str(where / "cache"), "--out", str(where / "outcomes.parquet")]
+
+
+def test_one_process(folder, expected, tmp_path, capsys):
+    command.main(options(folder, tmp_path))
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "outcomes.parquet")[COLUMNS], expected[COLUMNS])
+    printed = capsys.readouterr().out
+    assert "object_colour" in printed and "144 outcomes in" in printed
+
+
+def test_a_worker_that_dies_and_is_started_again(folder, expected, tmp_path, monkeypatch, capsys):
+    """Two shares, one interrupted midway; no table until all is there; then the table of one process."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    command.main(options(folder, tmp_path))
+    assert not (tmp_path / "outcomes.parquet").exists() and "72 answers of other processes" in capsys.readouterr().out
+    monkeypatch.setenv("RANK", "1")
+    real, batches = command.sweep, []
+
+    def dying(vlm, benchmark, **options):
+        batches.append(benchmark)
+        real(vlm, benchmark.share(0, 2), **options)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(command, "sweep", dying)
+        command.main(options(folder, tmp_path))
+    assert not (tmp_path / "outcomes.parquet").exists()
+    command.main(options(folder, tmp_path))
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "outcomes.parquet")[COLUMNS], expected[COLUMNS])
+
+
+def test_a_run_may_end_on_another_number_of_processes(folder, expected, tmp_path, monkeypatch):
+    monkeypatch.setenv("SLURM_NTASKS", "3")
+    monkeypatch.setenv("SLURM_PROCID", "2")
+    command.main(options(folder, tmp_path))
+    monkeypatch.delenv("SLURM_NTASKS")
+    command.main(options(folder, tmp_path))
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "outcomes.parquet")[COLUMNS], expected[COLUMNS])
+
+
+def test_two_processes_of_torchrun(folder, expected, tmp_path):
+    subprocess.run([sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0", "-m", "talo_mini",
+                    *options(folder, tmp_path)], cwd=tmp_path, env=ENVIRONMENT, check=True, capture_output=True, timeout=400)
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "outcomes.parquet")[COLUMNS], expected[COLUMNS])
+
+
+def test_thirty_kills_lose_and_repeat_nothing(folder, tmp_path):
+    """Killed with SIGKILL at random moments, the run ends with the same table, every finished answer asked once."""
+    script = ROOT / "tests" / "killed_sweeps.py"
+    result = subprocess.run([sys.executable, str(script), folder, str(tmp_path), "40"], env=ENVIRONMENT, capture_output=True,
+                            text=True, timeout=500)
+    assert result.returncode == 0, result.stderr[-2000:]
+    found = json.loads(result.stdout.splitlines()[-1])
+    assert found["killed"] >= 30 and found["same"] and found["corrupt"] == 0
+    assert found["kept"] == found["distinct"] == found["whole"]
+
+
+def test_bad_input_is_one_sentence_and_status_two(tmp_path, capsys):
+    with pytest.raises(SystemExit) as raised:
+        command.main(["sweep", "llava-mini", "nothing"])
+    assert raised.value.code == 2 and "unknown benchmark 'nothing'" in capsys.readouterr().err
+
+
+def test_more_processes_than_questions(folder):
+    with pytest.raises(BadInput, match="has 4 questions, too few for 9 processes"):
+        load_benchmark("mini-worlds", tasks=["more"], per_task=2).share(5, 9)
