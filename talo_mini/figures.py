@@ -125,3 +125,36 @@ def show_similarity(similar: pd.DataFrame, abilities: pd.Series, linkage, title:
     handles = [plt.Line2D([], [], marker="s", ls="", color=colour, label=ability) for ability, colour in colours.items()]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
     return figure
+
+
+def show_curves(curves: dict, x: str, title: str, xlabel: str, ylabel: str, log: bool = True):
+    """Curves with 95% bands by label; each table has the column `x` and delta, low and high, in fractions."""
+    figure, axis = _axes(6.5, 3.6, title)
+    axis.axhline(0, color="black", lw=0.8)
+    for (label, table), colour, marker in zip(curves.items(), ABILITY_COLOURS, "osD^vPX"):
+        axis.plot(table[x], POINTS * table.delta, marker=marker, ms=4, lw=1.2, color=colour, label=label)
+        axis.fill_between(table[x], POINTS * table.low, POINTS * table.high, color=colour, alpha=0.15, lw=0)
+    if log:
+        axis.set_xscale("log")
+        ticks = sorted({value for table in curves.values() for value in table[x]})
+        axis.set_xticks(ticks, [f"{value:g}" for value in ticks], minor=False)
+        axis.minorticks_off()
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    axis.grid(alpha=0.3)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+def show_spread(values: dict, title: str, xlabel: str, marked: dict | None = None):
+    """Histograms of values by label, in fractions shown as points, each summing to 100%; `marked` draws vertical lines."""
+    figure, axis = _axes(6.5, 3.2, title)
+    everything = np.concatenate([np.asarray(found, float) for found in values.values()])
+    bins = np.histogram_bin_edges(POINTS * everything, 30)
+    for (label, found), colour in zip(values.items(), ABILITY_COLOURS):
+        axis.hist(POINTS * np.asarray(found, float), bins, weights=np.full(len(found), 100 / len(found)), color=colour, alpha=0.6,
+                  label=label)
+    for (label, value), style in zip((marked or {}).items(), ("-", "--", ":")):
+        axis.axvline(POINTS * value, color="black", ls=style, label=label)
+    axis.set(xlabel=xlabel, ylabel="share (%)")
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    return figure

@@ -31,6 +31,16 @@ def interaction_vectors(outcomes: pd.DataFrame, part: str = "self-attention") ->
     return table.assign(q=false_discovery(table.p))
 
 
+def gain_kind(vectors: pd.DataFrame) -> pd.Series:
+    """What a rise of accuracy is worth: "towards chance" (it ends at or below), "across chance" or "above chance"; else "none".
+
+    Where the base model is worse than a guess, whatever breaks it looks like a gain.
+    """
+    kinds = np.select([vectors.delta <= 0, vectors.accuracy <= vectors.chance, vectors.base < vectors.chance],
+                      ["none", "towards chance", "across chance"], "above chance")
+    return pd.Series(kinds, index=vectors.index)
+
+
 def task_accuracy(outcomes: pd.DataFrame) -> pd.DataFrame:
     """Accuracy of the base model, one row a task and form, with its 95% interval and chance level."""
     base = outcomes[outcomes.part == "base"]

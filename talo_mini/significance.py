@@ -1,4 +1,4 @@
-"""Honest statistics: intervals, paired tests, false discovery, permutation."""
+"""Honest statistics: intervals, paired tests, false discovery, the luck of the best of many, power."""
 
 import numpy as np
 from scipy import stats
@@ -45,3 +45,44 @@ def mean_interval(values, seed: int = 0, resamples: int = 2000) -> tuple[float, 
         return float(values.mean()), float(values.mean())
     result = stats.bootstrap((values,), np.mean, n_resamples=resamples, rng=np.random.default_rng(seed))
     return float(result.confidence_interval.low), float(result.confidence_interval.high)
+
+
+def gain_p(gained, lost):
+    """One-sided p value that a gain is chance: the exact McNemar test of `gained` more than `lost`."""
+    gained, lost = np.asarray(gained), np.asarray(lost)
+    return stats.binom.sf(gained - 1, gained + lost, 0.5)
+
+
+def best_of_layers(change: np.ndarray, permutations: int = 2000, seed: int = 0) -> tuple[float, np.ndarray]:
+    """How large the best layer's gain would be by luck. change [questions, layers]: +1 turned right, -1 wrong, 0 neither.
+
+    Where no layer matters, a question's changes are as likely with the opposite sign; all its layers are flipped together,
+    so that layers that go along with each other still do. Gives the p value of the best layer, corrected for having been
+    picked among all, and the best gain in each permutation, in fractions (max-T test, Westfall and Young 1993).
+    """
+    rng = np.random.default_rng(seed)
+    signs = rng.choice([-1.0, 1.0], size=(permutations, len(change)))
+    null = (signs @ change).max(1) / len(change)
+    observed = change.mean(0).max()
+    return float((1 + (null >= observed - 1e-12).sum()) / (1 + permutations)), null
+
+
+def power(gain: float, changed: float, questions: int, level: float = 0.05) -> float:
+    """Probability that the exact McNemar test finds a true gain (in fractions) at p < level, two-sided.
+
+    `changed` is the share of questions whose answer turns right or wrong, at least `gain`.
+    """
+    turned = np.arange(questions + 1)
+    share = stats.binom.pmf(turned, questions, changed)
+    # the smallest number of gained questions, of those that turned, that is significant; then its probability
+    needed = stats.binom.isf(level / 2, turned, 0.5) + 1
+    upward = stats.binom.sf(needed - 1, turned, (1 + gain / changed) / 2)
+    return float((share * upward)[turned > 0].sum())
+
+
+def questions_needed(gain: float, changed: float, wanted: float = 0.8, level: float = 0.05) -> int:
+    """The smallest number of questions, to within 2%, at which a true gain is found with the `wanted` probability."""
+    questions = 10
+    while power(gain, changed, questions, level) < wanted:
+        questions = int(np.ceil(1.02 * questions))
+    return questions

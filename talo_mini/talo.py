@@ -1,13 +1,15 @@
 """TaLo: choose the most interfering layer on a few probe questions, and measure on the rest what bypassing it gains."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
 from .outcomes import correctness, with_part
 from .questions import BadInput
-from .significance import mean_interval
+from .significance import gain_p, mean_interval
 
-RULES = ("best", "released")
+RULES = ("best", "released", "cautious")
 NONE = -1  # no layer is bypassed
 
 
@@ -24,13 +26,14 @@ def choose_layer(right: np.ndarray, knocked: np.ndarray, first: int = 0) -> int:
 
 
 def draw_best(rng, right, knocked, shots):
-    """One probe set of `shots` questions; every layer competes; the rest is for evaluation. Gives (choice, evaluation)."""
+    """One probe set of `shots` questions; every layer competes. Gives (choice, probe, evaluation): the rest is evaluation."""
     order = rng.permutation(len(right))
-    return choose_layer(right[order[:shots]], knocked[order[:shots]]), order[shots:]
+    probe = order[:shots]
+    return choose_layer(right[probe], knocked[probe]), probe, order[shots:]
 
 
 def draw_released(rng, right, knocked, shots):
-    """As the paper's released code does it. Gives (choice, evaluation).
+    """As the paper's released code does it. Gives (choice, probe, evaluation).
 
     A pool of min(n // 3, 4 * shots) questions is kept out of the evaluation; up to five probe sets are drawn from it
     until the base model errs on one and some layer helps; the first layer never competes.
@@ -44,15 +47,30 @@ def draw_released(rng, right, knocked, shots):
             choice = choose_layer(right[probe], knocked[probe], first=1)
         if choice != NONE:
             break
-    return choice, order[len(pool):]
+    return choice, probe, order[len(pool):]
+
+
+def draw_cautious(rng, right, knocked, shots, level):
+    """As `draw_best`, but abstains unless the gain of the best layer is significant, corrected for all that competed.
+
+    The one-sided exact McNemar test on the probe set, times the number of layers (Bonferroni), must be below `level`: the
+    lower bound of the gain is then above zero, and a layer that does not help is bypassed in at most that share of draws.
+    """
+    choice, probe, evaluation = draw_best(rng, right, knocked, shots)
+    if choice != NONE:
+        after, before = knocked[probe, choice], right[probe]
+        if knocked.shape[1] * gain_p((after & ~before).sum(), (before & ~after).sum()) >= level:
+            choice = NONE
+    return choice, probe, evaluation
 
 
 def talo_draws(outcomes: pd.DataFrame, task: str, part: str = "self-attention", shots: int = 10, draws: int = 20,
-               seed: int = 0, rule: str = "best") -> tuple[pd.DataFrame, np.ndarray]:
+               seed: int = 0, rule: str = "best", level: float = 0.05) -> tuple[pd.DataFrame, np.ndarray]:
     """TaLo on one task with `draws` redrawn probe sets, each measured on the questions it did not see.
 
-    First a table, one row a draw: layer (NONE: keep all), questions, base, accuracy, delta, random (mean delta of all
-    layers), hindsight (delta of the best layer on the evaluation questions, at least 0), all in fractions.
+    `rule` is how a layer is chosen: "best", "released" (the paper's code) or "cautious" (abstain unless significant at
+    `level`). First a table, one row a draw: layer (NONE: keep all), questions, base, accuracy, delta, probe_delta (the
+    chosen layer's gain on the probe set), random (mean delta of all layers), hindsight (delta of the best layer on the evaluation questions, at least 0), all in fractions.
     Then the mean change of each question over the draws that evaluated it, [questions], nan where none did.
     Raises BadInput for an unknown rule or where fewer than 2 * shots questions leave too little to measure on.
     """
@@ -65,8 +83,9 @@ def talo_draws(outcomes: pd.DataFrame, task: str, part: str = "self-attention", 
                        f"use at most {len(right) // 2} shots or more questions")
     rng = np.random.default_rng([seed, *task.encode()])
     rows, change, asked = [], np.zeros(len(right)), np.zeros(len(right))
+    draw = {"best": draw_best, "released": draw_released, "cautious": partial(draw_cautious, level=level)}[rule]
     for _ in range(draws):
-        choice, evaluation = (draw_best if rule == "best" else draw_released)(rng, right, knocked, shots)
+        choice, probe, evaluation = draw(rng, right, knocked, shots)
         before, after = right[evaluation], knocked[evaluation]
         chosen = before if choice == NONE else after[:, choice]
         change[evaluation] += chosen.astype(int) - before
@@ -74,22 +93,24 @@ def talo_draws(outcomes: pd.DataFrame, task: str, part: str = "self-attention", 
         deltas = after.mean(0) - before.mean()
         rows.append(dict(layer=NONE if choice == NONE else int(layers[choice]), questions=len(evaluation),
                          base=before.mean(), accuracy=chosen.mean(), delta=chosen.mean() - before.mean(),
+                         probe_delta=0.0 if choice == NONE else knocked[probe, choice].mean() - right[probe].mean(),
                          random=deltas.mean(), hindsight=max(0.0, deltas.max())))
     with np.errstate(invalid="ignore"):
         return pd.DataFrame(rows), change / asked
 
 
 def talo_gains(outcomes: pd.DataFrame, part: str = "self-attention", shots: int = 10, draws: int = 20, seed: int = 0,
-               rule: str = "best") -> pd.DataFrame:
+               rule: str = "best", level: float = 0.05) -> pd.DataFrame:
     """What TaLo gains on every task, one row a task, averaged over redrawn probe sets.
 
     Columns: task, ability, questions, chance, base, accuracy, delta, low, high (95% bootstrap interval of delta over
     questions), acted (share of draws that bypassed a layer), harmed (share that lost accuracy), layer (the most frequent
-    choice, NONE if none), agreement (its share among the draws that acted), random, hindsight. Fractions throughout.
+    choice, NONE if none), agreement (its share among the draws that acted), probe_delta (of the draws that acted), random,
+    hindsight. Fractions throughout.
     """
     rows = []
     for task, group in with_part(outcomes, part)[0].groupby("task", sort=False):
-        table, change = talo_draws(outcomes, task, part, shots, draws, seed, rule)
+        table, change = talo_draws(outcomes, task, part, shots, draws, seed, rule, level)
         low, high = mean_interval(change[~np.isnan(change)], seed)
         acted = table[table.layer != NONE]
         shares = acted.layer.value_counts(normalize=True)
@@ -98,5 +119,27 @@ def talo_gains(outcomes: pd.DataFrame, part: str = "self-attention", shots: int 
                          high=high, acted=len(acted) / draws, harmed=(table.delta < 0).mean(),
                          layer=int(shares.index[0]) if len(acted) else NONE,
                          agreement=shares.iloc[0] if len(acted) else np.nan,
-                         random=table.random.mean(), hindsight=table.hindsight.mean()))
+                         probe_delta=acted.probe_delta.mean(), random=table.random.mean(), hindsight=table.hindsight.mean()))
+    return pd.DataFrame(rows)
+
+
+def shots_curve(outcomes: pd.DataFrame, shots, part: str = "self-attention", draws: int = 200, seed: int = 0,
+                rule: str = "best", level: float = 0.05) -> pd.DataFrame:
+    """TaLo against the number of probe questions, one row a number, averaged over tasks.
+
+    Columns: shots, tasks, delta, low, high (95% bootstrap interval over tasks), acted, harmed, regret (the best layer in
+    hindsight minus the choice), agreement, curse (gain on the probe set minus gain on the rest, of draws that acted).
+    Tasks with fewer than twice as many questions are left out of a row. Fractions throughout.
+    """
+    sizes = outcomes[outcomes.part == "base"].groupby("task", sort=False).size()
+    rows = []
+    for number in shots:
+        kept = outcomes[outcomes.task.isin(sizes[sizes >= 2 * number].index)]
+        gains = talo_gains(kept, part, number, draws, seed, rule, level)
+        low, high = mean_interval(gains.delta, seed)
+        acted = gains.acted > 0
+        rows.append(dict(shots=number, tasks=len(gains), delta=gains.delta.mean(), low=low, high=high, acted=gains.acted.mean(),
+                         harmed=gains.harmed.mean(), regret=(gains.hindsight - gains.delta).mean(),
+                         agreement=gains.agreement.mean(),
+                         curse=(gains.probe_delta - gains.delta / gains.acted)[acted].mean()))
     return pd.DataFrame(rows)

@@ -1,5 +1,6 @@
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 
 from conftest import made_up_outcomes
@@ -49,3 +50,13 @@ def test_questions_are_shown_with_their_answer():
     questions = load_benchmark("mini-worlds", tasks=["object_colour"], per_task=3, form="direct").questions
     found = texts(figures.show_questions(questions, columns=2))
     assert all(f"→ {q.options[q.answer]}" in found for q in questions)
+
+
+def test_curves_and_spreads():
+    curve = pd.DataFrame(dict(shots=[1, 10], delta=[0.0, 0.1], low=[-0.1, 0.0], high=[0.1, 0.2]))
+    found = texts(figures.show_curves({"one": curve}, "shots", "a finding", "probe questions", "gain (points)"))
+    assert all(word in found for word in ("a finding", "probe questions", "gain (points)", "one", "10"))
+    figure = figures.show_spread({"one": [0.1, 0.2, 0.2], "two": [0.3]}, "a finding", "gain (points)", {"mean": 0.2})
+    assert all(word in texts(figure) for word in ("a finding", "share (%)", "one", "two", "mean"))
+    heights = [sum(bar.get_height() for bar in bars) for bars in figure.axes[0].containers]
+    assert heights == pytest.approx([100, 100])

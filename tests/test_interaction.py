@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from conftest import made_up_outcomes
-from talo_mini import ability_contrast, cluster_order, interaction_vectors, matrix, similarity, similarity_ceiling, task_accuracy
+from talo_mini import ability_contrast, cluster_order, gain_kind, interaction_vectors, matrix, similarity, similarity_ceiling, task_accuracy
 
 
 def outcomes_from(profiles: dict, questions=400, base=0.7, seed=0):
@@ -64,3 +64,9 @@ def test_task_accuracy():
 def test_no_contrast_where_no_two_tasks_share_an_ability():
     similar = pd.DataFrame(np.eye(3), index=list("abc"), columns=list("abc"))
     assert np.isnan(ability_contrast(similar, pd.Series(list("xyz"), index=list("abc")))["p"])
+
+
+def test_what_a_gain_is_worth():
+    table = pd.DataFrame(dict(base=[0.0, 0.1, 0.5, 0.5], accuracy=[0.2, 0.4, 0.7, 0.3], chance=0.25))
+    kinds = gain_kind(table.assign(delta=table.accuracy - table.base))
+    assert list(kinds) == ["towards chance", "across chance", "above chance", "none"]

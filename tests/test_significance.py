@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from statsmodels.stats.contingency_tables import mcnemar
 
-from talo_mini.significance import accuracy_interval, false_discovery, mean_interval, paired_interval, paired_p
+from talo_mini.significance import (accuracy_interval, best_of_layers, false_discovery, gain_p, mean_interval, paired_interval,
+                                    paired_p, power, questions_needed)
 
 
 @pytest.mark.parametrize("gained,lost", [(0, 0), (1, 0), (6, 0), (10, 3), (2, 14), (40, 41)])
@@ -40,3 +41,33 @@ def test_false_discovery_rate_is_controlled():
 def test_accuracy_interval():
     low, high = accuracy_interval(8, 10)
     assert low == pytest.approx(0.490, abs=0.001) and high == pytest.approx(0.943, abs=0.001)  # Wilson, by hand
+
+
+def test_gain_p_is_one_sided():
+    assert gain_p(5, 0) == pytest.approx(0.5**5) and gain_p(0, 5) == pytest.approx(1) and gain_p(0, 0) == 1
+
+
+def test_best_of_layers_holds_its_level_and_finds_a_gain():
+    """Under a null of correlated layers p < 0.05 happens in about 5%; a planted gain is found."""
+    rng, found = np.random.default_rng(0), []
+    for seed in range(300):
+        shared = rng.choice([-1, 0, 0, 1], (60, 1))
+        change = np.where(rng.random((60, 12)) < 0.5, shared, rng.choice([-1, 0, 0, 0, 1], (60, 12)))
+        found.append(best_of_layers(change, 199, seed)[0] < 0.05)
+    assert 0.02 <= np.mean(found) <= 0.08
+    change[:, 3] = rng.random(60) < 0.3
+    p, null = best_of_layers(change, 999)
+    assert p < 0.02 and np.quantile(null, 0.95) < change[:, 3].mean() and len(null) == 999
+
+
+@pytest.mark.parametrize("gain,changed,questions", [(0.1, 0.2, 100), (0.05, 0.3, 400), (0.02, 0.02, 300)])
+def test_power_against_simulation(gain, changed, questions):
+    up, down = (changed + gain) / 2, (changed - gain) / 2
+    draws = np.random.default_rng(0).multinomial(questions, [up, down, 1 - up - down], size=6000)
+    found = (paired_p(draws[:, 0], draws[:, 1]) < 0.05) & (draws[:, 0] > draws[:, 1])
+    assert power(gain, changed, questions) == pytest.approx(found.mean(), abs=0.02)
+
+
+def test_questions_needed():
+    n = questions_needed(0.05, 0.2)
+    assert power(0.05, 0.2, n) >= 0.8 > power(0.05, 0.2, int(n / 1.05))

@@ -1,9 +1,11 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
 from conftest import made_up_outcomes
-from talo_mini import BadInput, choose_layer, talo_draws, talo_gains
-from talo_mini.talo import NONE, draw_best, draw_released
+from talo_mini import BadInput, choose_layer, shots_curve, talo_draws, talo_gains
+from talo_mini.talo import NONE, draw_best, draw_cautious, draw_released
 
 
 def test_the_best_layer_is_chosen_the_lowest_of_equals():
@@ -38,12 +40,12 @@ def test_a_planted_layer_is_found_and_its_gain_measured():
 def test_the_choice_never_sees_the_evaluation():
     """Answers of the evaluation questions may be anything: the choice stays."""
     right, knocked = planted()
-    for draw in (draw_best, draw_released):
-        choice, evaluation = draw(np.random.default_rng(1), right, knocked, 10)
+    for draw in (draw_best, draw_released, partial(draw_cautious, level=0.05)):
+        choice, _, evaluation = draw(np.random.default_rng(1), right, knocked, 10)
         changed_right, changed = right.copy(), knocked.copy()
         changed_right[evaluation] ^= True
         changed[evaluation] ^= True
-        again, same = draw(np.random.default_rng(1), changed_right, changed, 10)
+        again, _, same = draw(np.random.default_rng(1), changed_right, changed, 10)
         assert again == choice and np.array_equal(same, evaluation)
 
 
@@ -60,7 +62,7 @@ def test_released_rule():
     right, knocked = planted(guilty=0)
     choices = [draw_released(np.random.default_rng(seed), right, knocked, 10)[0] for seed in range(20)]
     assert 0 not in choices  # the first layer never competes
-    _, evaluation = draw_released(np.random.default_rng(0), right, knocked, 10)
+    _, _, evaluation = draw_released(np.random.default_rng(0), right, knocked, 10)
     assert len(evaluation) == 300 - 40
     perfect = np.ones(60, bool)
     assert draw_released(np.random.default_rng(0), perfect, np.ones((60, 4), bool), 10)[0] == NONE
@@ -78,3 +80,35 @@ def test_bad_input():
         talo_draws(table, "see a", shots=10)
     with pytest.raises(BadInput, match="unknown rule 'luck'"):
         talo_draws(table, "see a", rule="luck")
+
+
+def test_the_cautious_rule_abstains_at_its_level():
+    """Where no layer helps, it acts in at most 5% of draws; a strong layer is still found with enough shots."""
+    rng = np.random.default_rng(0)
+    acted = []
+    for seed in range(400):
+        right, knocked = rng.random(60) < 0.5, rng.random((60, 12)) < 0.5
+        acted.append(draw_cautious(np.random.default_rng(seed), right, knocked, 30, 0.05)[0] != NONE)
+    assert np.mean(acted) <= 0.06
+    right, knocked = planted()
+    choices = [draw_cautious(np.random.default_rng(seed), right, knocked, 60, 0.05)[0] for seed in range(50)]
+    assert set(choices) <= {3, NONE} and np.mean(np.array(choices) == 3) > 0.9
+
+
+def test_shots_curve():
+    right, knocked = planted()
+    few, many, too_many = (1, 40, 200)
+    table = shots_curve(made_up_outcomes({"see a": right, "see b": right}, {"see a": knocked, "see b": knocked}),
+                        [few, many], draws=40).set_index("shots")
+    assert table.delta[few] < table.delta[many] and table.regret[many] < 0.02 < table.regret[few]
+    assert table.agreement[many] > 0.95 and table.acted[few] < table.acted[many]
+    with pytest.raises(BadInput):
+        shots_curve(made_up_outcomes({"see a": right}, {"see a": knocked}), [too_many])
+
+
+def test_the_winners_curse_is_seen():
+    """The luckiest of equal layers gains on the probe set and nothing on the rest."""
+    rng = np.random.default_rng(0)
+    table, _ = talo_draws(made_up_outcomes({"see a": rng.random(200) < 0.5}, {"see a": rng.random((200, 12)) < 0.5}),
+                          "see a", draws=100)
+    assert table.probe_delta.mean() > 0.15 and abs(table.delta.mean()) < 0.1
