@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import nbformat
+import claims
 import papermill
 import stand_ins
 import yaml
@@ -58,7 +59,18 @@ def execute(notebook: Path, scale: str, folder: Path) -> float:
         if cell.cell_type == "code":  # progress bars and warnings name this machine's folders
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
     nbformat.write(executed, target)
+    headline = folder / f"{notebook.stem}.json"
+    headline.write_text(json.dumps({**json.loads(headline.read_text()), "commit": commit()}, indent=1) + "\n")
     return time.time() - start
+
+
+def commit() -> str:
+    """The commit that is checked out, with a + where files differ from it; empty outside a git clone."""
+    def told(*words):
+        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+
+    changed = told("status", "--porcelain", "--untracked-files=no", "--", "talo_mini", "notebooks")
+    return told("rev-parse", "--short=10", "HEAD") + "+" * bool(changed)
 
 
 def build(stage: Path) -> Path:
@@ -74,13 +86,18 @@ def build(stage: Path) -> Path:
 
 
 def stage_book(stage: Path):
-    """Copy the book's sources and the model card into `stage`; executed notebooks too where it has none of its own."""
+    """Copy the book's sources and the model cards into `stage`, and write the page of claims from its headline numbers.
+
+    Executed notebooks are copied too where the stage has none of its own.
+    """
     for name in ("_config.yml", "_toc.yml"):
         stage.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, stage / name)
     shutil.copytree(ROOT / "book", stage / "book", dirs_exist_ok=True,
                     ignore=None if not (stage / EXPERIMENTS).exists() else shutil.ignore_patterns("experiments"))
-    shutil.copy2(ROOT / "talo_mini" / "minis" / "llava-mini" / "README.md", stage / "book" / "model_card.md")
+    for card in sorted((ROOT / "talo_mini" / "minis").glob("*/README.md")):
+        shutil.copy2(card, stage / "book" / f"{card.parent.name}.md")
+    claims.write(stage / EXPERIMENTS, stage / "book" / "paper_vs_ours.md")
 
 
 def main():

@@ -10,7 +10,7 @@ from .questions import BadInput
 PARTS = ("self-attention", "cross-attention", "mlp", "layer")
 # What model codebases call the classes and children that add to the residual stream.
 MIXER = re.compile(r"Att(entio)?n|DeltaNet|Mamba|ShortConv|Mixer")
-CROSS = re.compile(r"cross|enc_?dec|encoder_attn", re.IGNORECASE)
+CROSS = re.compile(r"cross|enc(oder)?_?dec|encoder_attn", re.IGNORECASE)
 MLP = re.compile(r"MLP|FeedForward|FFN|FF$|Moe(Block|Layer)?$|Dense\w*Dense", re.IGNORECASE)
 OUTPUTS = ("o_proj", "out_proj", "proj", "projection_layer", "projection", "o", "dense", "wo", "c_proj")
 STACKS = (("q-former", r"qformer"), ("perceiver", r"perceiver|resampler"), ("vision", r"vision|visual|image_encoder"))
@@ -73,13 +73,16 @@ def find_anatomy(model: nn.Module) -> Anatomy:
     """Map a model by its structure. Raises BadInput naming what was looked for where no decoder layer is found."""
     decoder = getattr(model, "get_decoder", lambda: None)()
     paths = {id(module): path for path, module in model.named_modules()}
+    inside = "?" if decoder is None else f"{paths.get(id(decoder), '?')}."
     stacks = {}
     for path, blocks in _lists(model):
         layers = tuple(Layer(paths[id(block)], block, _parts(block, paths)) for block in blocks)
         if all(layer.parts for layer in layers):
-            inside = decoder is not None and (f"{path}.").startswith(f"{paths.get(id(decoder), '?')}.")
-            name = _stack_name(path, inside)
+            name = _stack_name(path, path.startswith(inside))
             stacks[name if name not in stacks else f"{name} ({path})"] = layers
+    for name in () if "decoder" in stacks else list(stacks):  # BERT's list is called "encoder" also where it decodes
+        if name.startswith("text encoder") and stacks[name][0].path.startswith(inside):
+            stacks["decoder"] = stacks.pop(name)
     if "decoder" not in stacks:
         raise BadInput(f"{type(model).__name__}: no decoder layers understood; looked under get_decoder() for a list of "
                        "blocks in which each holds an attention (or another token mixer) or an MLP")

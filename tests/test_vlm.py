@@ -1,7 +1,9 @@
 import pytest
 import torch
+from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from talo_mini import BadInput, Question, load_benchmark, load_vlm, parse_answer, write_prompt
+from talo_mini import BadInput, Question, load_benchmark, load_vlm, parse_answer, sweep, write_prompt
+from talo_mini.vlm import MINIS
 from test_questions import png
 
 
@@ -9,15 +11,25 @@ def ask(text="what colour is the circle?", options=("red", "blue"), form="choice
     return Question(id, "t", png(), text, options, 0, form)
 
 
-def test_the_shipped_mini_loads_through_the_auto_classes():
-    from transformers import AutoModelForImageTextToText, AutoProcessor
+SHIPPED = sorted(path.parent.name for path in MINIS.glob("*/config.json"))
 
-    from talo_mini.vlm import MINIS
+
+def test_the_first_mini_loads_through_the_auto_classes():
     model = AutoModelForImageTextToText.from_pretrained(MINIS / "llava-mini")
     assert type(model).__name__ == "LlavaForConditionalGeneration"
     assert len(model.get_decoder().layers) >= 12
     AutoProcessor.from_pretrained(MINIS / "llava-mini")
-    assert sum(path.stat().st_size for path in (MINIS / "llava-mini").iterdir()) < 12e6
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_mini_has_learned_its_tasks(name):
+    """A small sample of what its card measures, well below the card's bars."""
+    vlm = load_vlm(name, device="cpu")
+    assert sum(path.stat().st_size for path in (MINIS / name).iterdir()) < 12e6 and len(vlm.anatomy.stacks["decoder"]) >= 8
+    assert f"digest `{vlm.digest}`" in (MINIS / name / "README.md").read_text()
+    for form in ("choice", "direct"):
+        outcomes = sweep(vlm, load_benchmark("mini-worlds", ["object_shape", "count_all", "above_or_below", "more"], 25, form), parts=())
+        assert outcomes.correct.mean() > 0.8 > 0.4 > outcomes.chance.mean()
 
 
 def test_unknown_model_is_one_sentence():

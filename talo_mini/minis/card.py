@@ -15,11 +15,11 @@ A vision-language model of {million:.1f} million parameters, trained from scratc
 
 | | |
 | --- | --- |
-| architecture | `{architecture}`: {vision} vision layers, {layers} decoder layers of {heads} heads, {width} wide |
-| input | a 64 x 64 picture (16 image tokens) and a short English question; {words} words are known |
+| architecture | `{architecture}`: {vision} vision layers, {layers} decoder layers{crossed} of {heads} heads, {width} wide |
+| input | a 64 x 64 picture and a short English question; {words} words are known |
 | weights | {size:.1f} MB, bfloat16 safetensors, digest `{digest}` |
 | data | the mini worlds' training pictures and easy-VQA's train split; nothing else, no pretrained weights |
-| recipe | `python -m talo_mini.minis.train {name}`: seed {seed}, {drilled} steps of letter drill, then {pictures} steps of pictures in four stages (a caption with every picture; mostly questions; then, in two stages, more of the tasks that were slow to learn); a batch is {batch} pictures with about seven questions each; Muon for matrices, AdamW for the rest |
+| recipe | `python -m talo_mini.minis.train {name} --steps {steps}`: seed {seed}, {drilled} steps of letter drill, then {pictures} steps of pictures in four stages (a caption with every picture; mostly questions; then, in two stages, more of the tasks that were slow to learn); a batch is {batch} pictures with about seven questions each; Muon for matrices, AdamW for the rest |
 | compute | {hours:.1f} hours on {device} |
 | licence | MIT |
 
@@ -55,15 +55,18 @@ def card(name: str, per_task: int, cache: str) -> str:
                  for r in (by.loc[(task.name, form)] for form in ("direct", "choice"))]
         rows.append(f"| {task.ability} | {task.name}{'' if task.trained else ' (held out)'} | {' | '.join(cells)} |")
     trained = accuracy[accuracy.task.isin([t.name for t in benchmark.tasks if t.trained])].groupby("form").accuracy.mean()
-    config = vlm.model.config
+    config, decoder = vlm.model.config, vlm.anatomy.stacks["decoder"]
+    crossed = sum("cross-attention" in layer.parts for layer in decoder)
+    training = training_record(name)
     return CARD.format(
         name=name, million=sum(p.numel() for p in vlm.model.parameters()) / 1e6,
-        architecture=type(vlm.model).__name__, vision=len(vlm.anatomy.stacks["vision"]),
-        layers=len(vlm.anatomy.stacks["decoder"]), heads=config.text_config.num_attention_heads,
+        architecture=type(vlm.model).__name__,
+        vision=sum(len(layers) for name, layers in vlm.anatomy.stacks.items() if name.startswith("vision")),
+        layers=len(decoder), crossed=f" ({crossed} of them cross-attention)" if crossed else "", heads=config.text_config.num_attention_heads,
         width=config.text_config.hidden_size, words=len(vlm.processor.tokenizer),
         size=(MINIS / name / "model.safetensors").stat().st_size / 1e6, digest=vlm.digest, per_task=per_task,
         direct=trained["direct"], choice=trained["choice"], easy=easy.correct.mean(), easy_questions=len(easy),
-        rows="\n".join(rows), **training_record(name))
+        rows="\n".join(rows), steps=training["drilled"] + training["pictures"], **training)
 
 
 def main():

@@ -108,7 +108,7 @@ class Trainer:
         model.save_pretrained(target)
         self.processor.save_pretrained(target)
         seconds = sum(json.loads(line)["seconds"] for line in (self.folder / "log.jsonl").read_text().splitlines())
-        device = torch.cuda.get_device_name() if self.device == "cuda" else f"{torch.get_num_threads()} CPU cores"
+        device = torch.cuda.get_device_name() if self.device == "cuda" else f"{torch.get_num_threads()} CPU core" + "s" * (torch.get_num_threads() > 1)
         record = dict(seed=self.seed, drilled=self.drilled, pictures=self.step - self.drilled, batch=PICTURES,
                       hours=round(seconds / 3600, 2), device=device)
         (target / "training.json").write_text(json.dumps(record, indent=1) + "\n")
