@@ -52,6 +52,16 @@ def similar(found):
                 status="reproduced" if centred["p"] < 0.05 and centred["difference"] > 0 else "not reproduced beyond what all tasks share")
 
 
+def kinds(found):
+    """C3: zeroing and uniform attention agree, noise collapses the model."""
+    pair = next(row for row in found["agreement"] if row["pair"].endswith("uniform"))
+    noise = next(row for row in found["hurt"] if row["effect"].startswith("noise"))
+    return dict(ours=f"zero and uniform: r = {pair['delta']:.2f} [{pair['low']:.2f}, {pair['high']:.2f}] (mean over {pair['tasks']} tasks; a vector "
+                f"agrees with itself with {found['ceiling']:.2f}); noise: {points(noise['delta'])} points on average "
+                f"[{points(noise['low'])}, {points(noise['high'])}]",
+                status="reproduced" if pair["low"] > 0.95 else "not reproduced at r above 0.95")
+
+
 def talo(found):
     """C4: TaLo gains without training."""
     rows = [row for row in found["whole"] if row["method"] == "TaLo"]
@@ -90,7 +100,8 @@ CLAIMS = (
      "in three model families", MINI + "; every gain is tested and compared with chance"),
     ("C2. Similar tasks, similar vectors", "04_task_layer_interaction_vectors", similar, "tasks that need similar abilities have highly correlated "
      "vectors, and cluster", MINI + "; compared with a permutation of the abilities, with and without each layer's mean effect"),
-    ("C3. The kind of intervention hardly matters", "06_kind_of_intervention", None, "r > 0.95 between zeroing and uniform attention", ""),
+    ("C3. The kind of intervention hardly matters", "06_kind_of_intervention", kinds,
+     "r > 0.95 between zeroing and uniform attention; noise collapses the model", MINI + "; correlation a task, with an interval over tasks"),
     ("C4. TaLo improves accuracy without training", "05_talo", talo, "up to +10.4 points on LLaVA, on chosen tasks",
      MINI + "; the mean over redrawn probe sets, measured on questions that did not choose the layer"),
     ("C4, headline. ScienceQA Maps", "20_real_vlm_scienceqa_maps", maps, "+16.6 points with Qwen-VL", "written for a free Colab GPU"),

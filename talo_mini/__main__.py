@@ -41,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--prompt", help="the prompt template (default: vlmevalkit; bare for shipped benchmarks)")
     command.add_argument("--skip-malformed", action="store_true", help="leave out rows that cannot be used")
     command.add_argument("--parts", nargs="+", default=["self-attention"], help="what is knocked out (default %(default)s)")
-    command.add_argument("--effect", default="zero", help="how (default %(default)s)")
+    command.add_argument("--effect", default="zero", help="how: zero, uniform, 'scale 0.5', 'noise 1' (default %(default)s)")
     command.add_argument("--batch", type=int, default=32, help="questions at once (default %(default)s)")
     command.add_argument("--device-map", help='spread a large model over devices ("auto")')
     command.add_argument("--four-bit", action="store_true", help="4-bit weights (bitsandbytes)")

@@ -24,8 +24,8 @@ class Replay:
     Raises CannotReplay where the decoder's layers do not lead to its logits in a way that can be followed.
     """
 
-    def __init__(self, model, anatomy: Anatomy, inputs):
-        self.model, self.anatomy = model, anatomy
+    def __init__(self, model, anatomy: Anatomy, inputs, means=None):
+        self.model, self.anatomy, self.means = model, anatomy, means
         self.layers = [layer.module for layer in anatomy.stacks["decoder"]]
         calls, outputs = {}, {}
         with ExitStack() as hooks:
@@ -86,7 +86,7 @@ class Replay:
         args, kwargs = self.calls[i]
         if k.part == "layer":
             return args[0]
-        with knockout(self.anatomy, k):
+        with knockout(self.anatomy, k, means=self.means):
             return self.layers[i](*args, **kwargs)
 
     def _run(self, i, hidden, times):
@@ -110,15 +110,15 @@ class Replay:
 
 
 @torch.inference_mode()
-def one_pass(model, anatomy: Anatomy, inputs, knockouts: list[Knockout], check: bool) -> list[torch.Tensor]:
+def one_pass(model, anatomy: Anatomy, inputs, knockouts: list[Knockout], check: bool, means=None) -> list[torch.Tensor]:
     """Logits of the base model and under each knockout alone, [questions, vocabulary] each.
 
     With `check`, the lowest and the highest knockout are also run with hooks. Raises CannotReplay if they differ.
     """
-    replay = Replay(model, anatomy, inputs)
+    replay = Replay(model, anatomy, inputs, means)
     logits = replay.logits(knockouts)
     for k in {min(knockouts, key=lambda k: k.layer), max(knockouts, key=lambda k: k.layer)} if check and knockouts else ():
-        with knockout(anatomy, k):
+        with knockout(anatomy, k, means=means):
             hooked = model(**inputs, use_cache=False, logits_to_keep=1).logits[:, -1].float()
         difference = (hooked - logits[knockouts.index(k)]).abs().max().item()
         if not difference <= TOLERANCE * max(1.0, hooked.abs().max().item()):

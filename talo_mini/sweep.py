@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from .knockout import Knockout, knockout
+from .knockout import Knockout, knockout, mean_outputs
 from .outcomes import BASE, COLUMNS, UNSCORED, Keeper, OutcomeStore
 from .progress import progress
 from .prompts import write_prompt
@@ -18,15 +18,20 @@ from .vlm import VLM
 
 
 def sweep(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), layers=None, effect: str = "zero",
-          cache=None, batch: int = 32) -> pd.DataFrame:
+          cache=None, batch: int = 32, reference: Benchmark | None = None) -> pd.DataFrame:
     """Outcomes of the base model and of every layer's knockout, for each part; see `outcomes.COLUMNS`.
 
+    `effect` is "zero", "uniform", "scale 0.5", "noise 1" (with the amount) or "mean", over the `reference` questions.
     All layers of the decoder are swept unless `layers` names some. With `cache`, a folder, outcomes are kept as they
     are made and never asked again of the same weights. All layers are done in one pass where the model allows it; where
     it does not, a warning says why and the whole model runs once for every layer. Where memory runs out, the batch is
     halved, with a warning. A question whose scores are not finite is UNSCORED, with a warning that names it.
     Raises BadInput for an unknown part, layer or effect before any question is asked.
     """
+    if effect == "mean":
+        if reference is None:
+            raise BadInput("effect 'mean' needs reference=, a benchmark whose questions the mean is taken over")
+        effect = f"mean {reference.digest}"
     cells = _cells(vlm, parts, layers, effect)
     store, key = OutcomeStore(cache) if cache is not None else None, _key(vlm, benchmark)
     kept = store.read(key) if store else pd.DataFrame(columns=[*COLUMNS, "digest"])
@@ -34,6 +39,7 @@ def sweep(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), layers=None
     todo = [(question, cell) for question, cell in product(benchmark.questions, cells)
             if (question.digest, *cell) not in done]
     open_questions = {question.id for question, _ in todo}
+    means = _means(vlm, reference, parts) if reference and todo else None
     method, checked, unscored = replayed_logits, False, []
     with Keeper(store, key) as keeper, progress(total=len(todo), desc=f"sweep of {vlm.name}", unit="answer") as bar:
         waiting = _batches([q for q in benchmark.questions if q.id in open_questions], benchmark.prompt, batch)
@@ -41,7 +47,7 @@ def sweep(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), layers=None
             questions = waiting.pop(0)
             missing = [cell for cell in cells if not all((q.digest, *cell) in done for q in questions)]
             try:
-                logits = method(vlm, vlm.inputs(questions, benchmark.prompt), missing, check=not checked)
+                logits = method(vlm, vlm.inputs(questions, benchmark.prompt), missing, check=not checked, means=means)
             except CannotReplay as why:
                 warnings.warn(f"{vlm.name} is swept with hooks, at about twice the price: {why}", stacklevel=2)
                 method = hooked_logits
@@ -84,7 +90,7 @@ def _cells(vlm, parts, layers, effect):
     for part in parts:
         having = [i for i, layer in enumerate(vlm.anatomy.stacks["decoder"]) if part == "layer" or part in layer.parts]
         for layer in having if layers is None else layers:
-            Knockout(part, layer, effect)
+            as_knockout(part, effect, layer)
             vlm.anatomy.part(part, layer)
             cells.append((part, effect, layer))
         if not having:
@@ -92,21 +98,41 @@ def _cells(vlm, parts, layers, effect):
     return cells
 
 
-def hooked_logits(vlm: VLM, inputs, cells, check: bool = False) -> list[torch.Tensor]:
+def as_knockout(part: str, effect: str, layer: int) -> Knockout:
+    """The knockout that an outcome's part, effect and layer name. Raises BadInput where an amount is missing or no number."""
+    name, _, amount = effect.partition(" ")
+    if name not in ("scale", "noise"):
+        return Knockout(part, layer, name)
+    try:
+        return Knockout(part, layer, name, amount=float(amount))
+    except ValueError as error:
+        if isinstance(error, BadInput):
+            raise
+        raise BadInput(f"effect {effect!r} needs an amount, for example '{name} 0.5'") from error
+
+
+def _means(vlm, reference, parts):
+    def run():
+        for question in reference.questions:  # one by one: padding would count
+            vlm.last_logits(vlm.inputs([question], reference.prompt))
+    return mean_outputs(vlm.anatomy, run, parts)
+
+
+def hooked_logits(vlm: VLM, inputs, cells, check: bool = False, means=None) -> list[torch.Tensor]:
     """Logits of the next token for each cell (part, effect, layer), by running the whole model under hooks."""
     found = []
-    for part, effect, layer in cells:
-        with nullcontext() if layer == BASE else knockout(vlm.anatomy, Knockout(part, layer, effect)):
+    for cell in cells:
+        with nullcontext() if cell[2] == BASE else knockout(vlm.anatomy, as_knockout(*cell), means=means):
             found.append(vlm.last_logits(inputs))
     return found
 
 
-def replayed_logits(vlm: VLM, inputs, cells, check: bool = False) -> list[torch.Tensor]:
+def replayed_logits(vlm: VLM, inputs, cells, check: bool = False, means=None) -> list[torch.Tensor]:
     """The same in one pass, see `replay`. With `check` a part is compared with hooks. Raises CannotReplay."""
-    knockouts = [Knockout(part, layer, effect) for part, effect, layer in cells if layer != BASE]
-    base, *rest = one_pass(vlm.model, vlm.anatomy, inputs, knockouts, check)
+    knockouts = [as_knockout(*cell) for cell in cells if cell[2] != BASE]
+    base, *rest = one_pass(vlm.model, vlm.anatomy, inputs, knockouts, check, means)
     rest = iter(rest)
-    return [base if layer == BASE else next(rest) for _, _, layer in cells]
+    return [base if cell[2] == BASE else next(rest) for cell in cells]
 
 
 def scores(vlm: VLM, questions: list[Question], logits: torch.Tensor) -> list[np.ndarray]:

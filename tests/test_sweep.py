@@ -44,7 +44,7 @@ def test_nothing_is_asked_twice(tiny, benchmark, table, tmp_path, monkeypatch):
     sweep(tiny, half, parts=("self-attention",), cache=tmp_path)
     asked = []
     monkeypatch.setattr(module, "replayed_logits",
-                        lambda vlm, inputs, cells, check: asked.extend(cells) or replayed_logits(vlm, inputs, cells, check))
+                        lambda vlm, inputs, cells, check, means: asked.extend(cells) or replayed_logits(vlm, inputs, cells, check))
     whole = sweep(tiny, benchmark, parts=("self-attention", "layer"), cache=tmp_path)
     columns = ["question", "part", "layer", "answer", "correct"]
     pd.testing.assert_frame_equal(whole[columns], table[columns])
@@ -58,7 +58,7 @@ def test_nothing_is_asked_twice(tiny, benchmark, table, tmp_path, monkeypatch):
 def test_an_interrupted_sweep_goes_on(tiny, benchmark, table, tmp_path, monkeypatch):
     calls = []
 
-    def failing(vlm, inputs, cells, check):
+    def failing(vlm, inputs, cells, check, means):
         calls.append(cells)
         if len(calls) == 3:
             raise KeyboardInterrupt
@@ -82,7 +82,9 @@ def test_other_weights_never_meet_old_outcomes(benchmark, tmp_path):
 
 @pytest.mark.parametrize("options,message", [(dict(parts=("nose",)), "no layer of tiny-0 has a part 'nose'"),
                                              (dict(layers=[7]), "no layer 7"),
-                                             (dict(effect="shout"), "unknown effect 'shout'")])
+                                             (dict(effect="shout"), "unknown effect 'shout'"),
+                                             (dict(effect="scale"), "effect 'scale' needs an amount, for example 'scale 0.5'"),
+                                             (dict(effect="mean"), "effect 'mean' needs reference=")])
 def test_bad_input_before_any_question(tiny, benchmark, options, message):
     with pytest.raises(BadInput, match=message):
         sweep(tiny, benchmark, **options)
@@ -124,7 +126,7 @@ def test_a_task_without_any_score_is_refused(table):
 def test_where_memory_runs_out_the_batch_is_halved(tiny, benchmark, table, monkeypatch):
     sizes = []
 
-    def small(vlm, inputs, cells, check):
+    def small(vlm, inputs, cells, check, means):
         sizes.append(len(inputs["input_ids"]))
         if sizes[-1] > 3:
             raise torch.OutOfMemoryError("CUDA out of memory")
@@ -143,7 +145,7 @@ def test_where_memory_runs_out_the_batch_is_halved(tiny, benchmark, table, monke
 
 
 def test_one_pass_and_hooks_agree(tiny, benchmark, table, monkeypatch):
-    monkeypatch.setattr(module, "replayed_logits", lambda vlm, inputs, cells, check: hooked_logits(vlm, inputs, cells))
+    monkeypatch.setattr(module, "replayed_logits", lambda vlm, inputs, cells, check, means: hooked_logits(vlm, inputs, cells))
     hooked = sweep(tiny, benchmark, parts=("self-attention", "layer"))
     columns = ["question", "part", "layer", "answer", "correct"]
     pd.testing.assert_frame_equal(hooked[columns], table[columns])
@@ -158,3 +160,27 @@ def test_a_model_that_cannot_be_replayed_is_swept_with_hooks_and_says_so(tiny, b
     with pytest.warns(UserWarning, match="swept with hooks, at about twice the price: its layers are odd"):
         hooked = sweep(tiny, benchmark, parts=("self-attention", "layer"))
     assert list(hooked.answer) == list(table.answer)
+
+
+@pytest.mark.parametrize("effect", ["uniform", "scale 0.5", "noise 1", "mean"])
+def test_every_effect_in_one_pass_and_by_hooks(tiny, benchmark, effect, monkeypatch):
+    reference = load_benchmark("mini-worlds", tasks=["map_name"], per_task=2)
+    options = dict(effect=effect, reference=reference if effect == "mean" else None)
+    found = sweep(tiny, benchmark, **options)
+    monkeypatch.setattr(module, "replayed_logits",
+                        lambda vlm, inputs, cells, check, means: hooked_logits(vlm, inputs, cells, means=means))
+    hooked = sweep(tiny, benchmark, **options)
+    assert np.allclose(np.concatenate(list(found.scores)), np.concatenate(list(hooked.scores)), atol=1e-4)
+    zeroed = sweep(tiny, benchmark)
+    assert not np.allclose(np.concatenate(list(found.scores)), np.concatenate(list(zeroed.scores)), atol=1e-3)
+    assert set(found.effect) == {"none", f"mean {reference.digest}" if effect == "mean" else effect}
+
+
+def test_a_scale_of_one_is_the_base_model_and_of_zero_the_knockout(tiny, benchmark):
+    for effect, other in (("scale 1", "base"), ("scale 0", "self-attention")):
+        scaled = sweep(tiny, benchmark, effect=effect)
+        zeroed = sweep(tiny, benchmark)
+        for layer in range(4):
+            mine = scaled[scaled.layer == layer]
+            theirs = zeroed[(zeroed.part == other) & ((zeroed.layer == layer) | (other == "base"))]
+            assert np.allclose(np.concatenate(list(mine.scores)), np.concatenate(list(theirs.scores)), atol=1e-4)
