@@ -2,8 +2,8 @@
 
 from .benchmarks import load_benchmark
 from .headline import save_headline
-from .interaction import (ability_contrast, cluster_order, gain_kind, interaction_vectors, matrix, similarity, similarity_ceiling,
-                          task_accuracy)
+from .interaction import (ability_contrast, cluster_order, gain_kind, interaction_vectors, matrix, shared_structure, similarity,
+                          similarity_ceiling, task_accuracy, transfer)
 from .knockout import Knockout, knockout, zeroed_weights
 from .outcomes import check_outcomes
 from .prompts import write_prompt
@@ -15,5 +15,5 @@ from .vlm import VLM, load_vlm, parse_answer
 __version__ = "0.1.0"
 __all__ = ["VLM", "BadInput", "Benchmark", "Knockout", "Question", "Task", "ability_contrast", "check_outcomes",
            "choose_layer", "cluster_order", "gain_kind", "interaction_vectors", "knockout", "load_benchmark", "load_vlm", "matrix",
-           "parse_answer", "save_headline", "shots_curve", "similarity", "similarity_ceiling", "sweep", "talo_draws", "talo_gains", "task_accuracy",
-           "write_prompt", "zeroed_weights"]
+           "parse_answer", "save_headline", "shared_structure", "shots_curve", "similarity", "similarity_ceiling", "sweep", "talo_draws", "talo_gains", "task_accuracy",
+           "transfer", "write_prompt", "zeroed_weights"]

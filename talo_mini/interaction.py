@@ -113,3 +113,41 @@ def ability_contrast(similar: pd.DataFrame, abilities: pd.Series, seed: int = 0,
     same = labels[upper[0]] == labels[upper[1]]
     return dict(within=float(values[same].mean()), between=float(values[~same].mean()), difference=float(observed),
                 p=float((1 + (shuffled >= observed).sum()) / (1 + permutations)))
+
+
+def transfer(source: pd.DataFrame, target: pd.DataFrame) -> pd.DataFrame:
+    """What a layer chosen on one task gains on another, one row a pair of different tasks: from, to, layer, delta, kin.
+
+    `source` and `target` are tables of vectors. The layer is the best of the source task, NONE (-1) and delta 0 where none
+    helps; of models with other numbers of layers the one at the same relative depth is taken. kin: same ability.
+    """
+    ours, theirs = matrix(source), matrix(target)
+    abilities = pd.concat([source, target]).drop_duplicates("task").set_index("task").ability
+    depth = (theirs.columns.to_numpy() + 0.5) / (theirs.columns.max() + 1)
+    rows = []
+    for task, deltas in ours.iterrows():
+        helps, chosen = deltas.max() > 0, deltas.idxmax()
+        nearest = theirs.columns[np.abs(depth - (chosen + 0.5) / (ours.columns.max() + 1)).argmin()]
+        rows += [{"from": task, "to": other, "layer": int(nearest) if helps else -1,
+                  "delta": theirs.loc[other, nearest] if helps else 0.0, "kin": abilities[task] == abilities[other]}
+                 for other in theirs.index if other != task]
+    return pd.DataFrame(rows)
+
+
+def shared_structure(one: pd.DataFrame, other: pd.DataFrame, seed: int = 0, permutations: int = 5000) -> dict:
+    """Do two models agree on which tasks are alike? Correlation of two similarity tables over the same tasks, and its p value.
+
+    Vectors of models with different layers cannot be compared entry by entry, but their similarities can. Tasks are
+    shuffled in one table (Mantel test); p counts shuffles with at least the observed correlation. Tasks without variation
+    in either are left out.
+    """
+    kept = [task for task in one.index if task in other.index and one.loc[task].notna().any() and other.loc[task].notna().any()]
+    a, b = one.loc[kept, kept].to_numpy(), other.loc[kept, kept].to_numpy()
+    upper, rng = np.triu_indices(len(kept), 1), np.random.default_rng(seed)
+
+    def agreement(order):
+        return np.corrcoef(a[upper], b[np.ix_(order, order)][upper])[0, 1]
+
+    observed = agreement(np.arange(len(kept)))
+    shuffled = np.array([agreement(rng.permutation(len(kept))) for _ in range(permutations)])
+    return dict(tasks=len(kept), r=float(observed), p=float((1 + (shuffled >= observed).sum()) / (1 + permutations)))

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from conftest import made_up_outcomes
-from talo_mini import ability_contrast, cluster_order, gain_kind, interaction_vectors, matrix, similarity, similarity_ceiling, task_accuracy
+from talo_mini import ability_contrast, cluster_order, gain_kind, interaction_vectors, matrix, shared_structure, similarity, similarity_ceiling, task_accuracy, transfer
 
 
 def outcomes_from(profiles: dict, questions=400, base=0.7, seed=0):
@@ -70,3 +70,34 @@ def test_what_a_gain_is_worth():
     table = pd.DataFrame(dict(base=[0.0, 0.1, 0.5, 0.5], accuracy=[0.2, 0.4, 0.7, 0.3], chance=0.25))
     kinds = gain_kind(table.assign(delta=table.accuracy - table.base))
     assert list(kinds) == ["towards chance", "across chance", "above chance", "none"]
+
+
+def vectors_from(deltas: dict, abilities: dict):
+    return pd.DataFrame([dict(task=task, ability=abilities[task], layer=layer, delta=delta)
+                         for task, values in deltas.items() for layer, delta in enumerate(values)])
+
+
+def test_transfer_takes_the_layer_of_one_task_to_another():
+    kin = dict(a="see", b="see", c="count")
+    table = transfer(*2 * [vectors_from(dict(a=[0, 0.2, -0.1, 0], b=[0, 0.1, 0, 0], c=[-0.1, -0.3, 0, -0.2]), kin)]).set_index(["from", "to"])
+    assert len(table) == 6
+    assert table.loc[("a", "b"), "delta"] == 0.1 and table.loc[("a", "b"), "kin"] and table.loc[("a", "c"), "delta"] == -0.3
+    assert table.loc[("c", "a"), "layer"] == -1 and table.loc[("c", "a"), "delta"] == 0  # no layer helps c
+    wide = vectors_from(dict(d=[0.0] * 6 + [0.5, 0.0]), dict(d="see"))
+    assert transfer(wide, vectors_from(dict(a=[0, 0.2, -0.1, 0.7]), kin)).iloc[0].layer == 3  # three quarters up in both
+
+
+def test_models_share_their_structure_or_not():
+    rng = np.random.default_rng(0)
+    names = [f"t{i}" for i in range(20)]
+    basis = rng.normal(size=(20, 3))
+
+    def seen_by_a_model(basis, layers):
+        return similarity(pd.DataFrame(basis @ rng.normal(size=(3, layers)) + 0.1 * rng.normal(size=(20, layers)), index=names))
+
+    same = shared_structure(seen_by_a_model(basis, 12), seen_by_a_model(basis, 8), permutations=500)
+    other = shared_structure(seen_by_a_model(basis, 12), seen_by_a_model(rng.normal(size=(20, 3)), 8), permutations=500)
+    assert same["r"] > 0.4 and same["p"] < 0.01 and abs(other["r"]) < 0.3 and other["p"] > 0.01
+    flat = seen_by_a_model(basis, 12)
+    flat.loc["t0"] = flat["t0"] = np.nan
+    assert shared_structure(flat, seen_by_a_model(basis, 8), permutations=50)["tasks"] == 19
