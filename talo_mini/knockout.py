@@ -48,10 +48,10 @@ class Knockout:
 def knockout(anatomy: Anatomy, *knockouts: Knockout, means: dict | None = None):
     """Apply knockouts inside a `with` block; the model is as before afterwards, also after an exception.
 
-    Blocks may be nested; every thread that runs the model inside one sees the knockout. `means` is what `mean_outputs` gave. Raises BadInput, before anything is touched, where a
-    layer, part or head does not exist or the effect is not defined there; and at the end of the block where the model
-    ran without running the part, as cross-attention does without a picture. Effect "zero" equals zeroing the weights
-    and biases of the part (paper, section 3).
+    Blocks may be nested; every thread that runs the model meanwhile sees the knockout. `means` is what `mean_outputs`
+    gave. Raises BadInput, before anything is touched, where a layer, part or head does not exist or the effect is not
+    defined there; and at the end of the block where the model ran without running the part, as cross-attention does
+    without a picture. Effect "zero" equals zeroing the weights and biases of the part (paper, section 3).
     """
     hooks = [(k, *hook) for k in knockouts for hook in _hooks(anatomy, k, means or {})]
     ran, model_ran = set(), []

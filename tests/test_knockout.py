@@ -58,6 +58,17 @@ def test_nothing_is_left_after_the_block_or_an_exception(tiny, inputs, part):
     assert hooks(tiny.model) == before
 
 
+def test_another_thread_sees_the_knockout_and_none_afterwards(tiny, inputs):
+    from concurrent.futures import ThreadPoolExecutor
+
+    base = tiny.last_logits(inputs)
+    with ThreadPoolExecutor(1) as other:
+        with knockout(tiny.anatomy, Knockout("layer", 1)):
+            here, there = tiny.last_logits(inputs), other.submit(tiny.last_logits, inputs).result()
+        assert torch.equal(here, there) and not torch.equal(here, base)
+        assert torch.equal(other.submit(tiny.last_logits, inputs).result(), base)
+
+
 def test_nested_blocks_add_up(tiny, inputs):
     both = Knockout("mlp", 0), Knockout("self-attention", 2)
     with knockout(tiny.anatomy, *both):
