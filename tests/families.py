@@ -9,80 +9,29 @@ NH, NKV = 4, 2  # heads, key-value heads
 NL, NV = 4, 2  # decoder layers, vision layers
 
 
+TEXT = dict(vocab_size=VOCAB, hidden_size=H, intermediate_size=I, num_hidden_layers=NL, num_attention_heads=NH,
+            num_key_value_heads=NKV, max_position_embeddings=256, pad_token_id=0, bos_token_id=1, eos_token_id=2)
+VISION = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=NV, num_attention_heads=4, image_size=32, patch_size=8)
+
+
 def llama(**k):
-    return T.LlamaConfig(
-        vocab_size=VOCAB,
-        hidden_size=H,
-        intermediate_size=I,
-        num_hidden_layers=NL,
-        num_attention_heads=NH,
-        num_key_value_heads=NKV,
-        max_position_embeddings=256,
-        pad_token_id=0,
-        bos_token_id=1,
-        eos_token_id=2,
-        **k,
-    )
+    return T.LlamaConfig(**TEXT, **k)
 
 
 def qwen2(**k):
-    return T.Qwen2Config(
-        vocab_size=VOCAB,
-        hidden_size=H,
-        intermediate_size=I,
-        num_hidden_layers=NL,
-        num_attention_heads=NH,
-        num_key_value_heads=NKV,
-        max_position_embeddings=256,
-        pad_token_id=0,
-        bos_token_id=1,
-        eos_token_id=2,
-        **k,
-    )
+    return T.Qwen2Config(**TEXT, **k)
 
 
 def mistral(**k):
-    return T.MistralConfig(
-        vocab_size=VOCAB,
-        hidden_size=H,
-        intermediate_size=I,
-        num_hidden_layers=NL,
-        num_attention_heads=NH,
-        num_key_value_heads=NKV,
-        head_dim=H // NH,
-        max_position_embeddings=256,
-        sliding_window=None,
-        pad_token_id=0,
-        bos_token_id=1,
-        eos_token_id=2,
-        **k,
-    )
+    return T.MistralConfig(**TEXT, head_dim=H // NH, sliding_window=None, **k)
 
 
 def clipv(**k):
-    return T.CLIPVisionConfig(
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=NV,
-        num_attention_heads=4,
-        image_size=32,
-        patch_size=8,
-        projection_dim=32,
-        **k,
-    )
+    return T.CLIPVisionConfig(**VISION, projection_dim=32, **k)
 
 
 def siglipv(**k):
-    return T.SiglipVisionConfig(
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=NV,
-        num_attention_heads=4,
-        image_size=32,
-        patch_size=8,
-        vision_use_head=False,
-        **k,
-    )
+    return T.SiglipVisionConfig(**VISION, vision_use_head=False, **k)
 
 
 def ids_for(n_img, seed=0, pre=3, post=6):
@@ -124,7 +73,7 @@ def llava_onevision():
     )
 
 
-def _mrope(h=H):
+def _mrope():
     return {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 2, 2]}
 
 
@@ -145,38 +94,14 @@ def _qcommon():
 
 
 def qwen2_vl():
-    tc = dict(
-        vocab_size=VOCAB,
-        hidden_size=H,
-        intermediate_size=I,
-        num_hidden_layers=NL,
-        num_attention_heads=NH,
-        num_key_value_heads=NKV,
-        max_position_embeddings=256,
-        rope_parameters=_mrope(),
-        bos_token_id=1,
-        eos_token_id=2,
-        pad_token_id=0,
-    )
+    tc = dict(TEXT, rope_parameters=_mrope())
     vc = dict(depth=NV, embed_dim=32, hidden_size=H, num_heads=4, mlp_ratio=2, patch_size=4, spatial_merge_size=2)
     c = T.Qwen2VLConfig(text_config=tc, vision_config=vc, **_qcommon())
     return (T.Qwen2VLForConditionalGeneration(c), _qwen_inputs())
 
 
 def qwen2_5_vl():
-    tc = dict(
-        vocab_size=VOCAB,
-        hidden_size=H,
-        intermediate_size=I,
-        num_hidden_layers=NL,
-        num_attention_heads=NH,
-        num_key_value_heads=NKV,
-        max_position_embeddings=256,
-        rope_parameters=_mrope(),
-        bos_token_id=1,
-        eos_token_id=2,
-        pad_token_id=0,
-    )
+    tc = dict(TEXT, rope_parameters=_mrope())
     vc = dict(
         depth=NV,
         hidden_size=32,
@@ -193,20 +118,7 @@ def qwen2_5_vl():
 
 
 def qwen3_vl():
-    tc = dict(
-        vocab_size=VOCAB,
-        hidden_size=H,
-        intermediate_size=I,
-        num_hidden_layers=NL,
-        num_attention_heads=NH,
-        num_key_value_heads=NKV,
-        head_dim=12,
-        max_position_embeddings=256,
-        rope_parameters={**_mrope(), "mrope_interleaved": True},
-        bos_token_id=1,
-        eos_token_id=2,
-        pad_token_id=0,
-    )
+    tc = dict(TEXT, head_dim=12, rope_parameters={**_mrope(), "mrope_interleaved": True})
     vc = dict(
         depth=NV,
         hidden_size=32,
@@ -237,9 +149,7 @@ def internvl():
 
 
 def idefics2():
-    vc = dict(
-        hidden_size=32, intermediate_size=64, num_hidden_layers=NV, num_attention_heads=4, image_size=32, patch_size=8
-    )
+    vc = dict(VISION)
     pc = dict(
         hidden_size=H,
         resampler_n_latents=4,
@@ -253,36 +163,19 @@ def idefics2():
 
 
 def idefics3():
-    vc = dict(
-        hidden_size=32, intermediate_size=64, num_hidden_layers=NV, num_attention_heads=4, image_size=32, patch_size=8
-    )
+    vc = dict(VISION)
     c = T.Idefics3Config(vision_config=vc, text_config=llama(), image_token_id=IMG, scale_factor=2)
     return (T.Idefics3ForConditionalGeneration(c), dict(input_ids=ids_for(4), pixel_values=px(1, 1, 3, 32, 32)))
 
 
 def smolvlm():
-    vc = dict(
-        hidden_size=32, intermediate_size=64, num_hidden_layers=NV, num_attention_heads=4, image_size=32, patch_size=8
-    )
+    vc = dict(VISION)
     c = T.SmolVLMConfig(vision_config=vc, text_config=llama(), image_token_id=IMG, scale_factor=2)
     return (T.SmolVLMForConditionalGeneration(c), dict(input_ids=ids_for(4), pixel_values=px(1, 1, 3, 32, 32)))
 
 
 def mllama():
-    tc = dict(
-        vocab_size=VOCAB,
-        hidden_size=H,
-        intermediate_size=I,
-        num_hidden_layers=NL,
-        num_attention_heads=NH,
-        num_key_value_heads=NKV,
-        max_position_embeddings=256,
-        cross_attention_layers=[1, 3],
-        pad_token_id=0,
-        bos_token_id=1,
-        eos_token_id=2,
-        rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
-    )
+    tc = dict(TEXT, cross_attention_layers=[1, 3], rope_parameters={"rope_type": "default", "rope_theta": 10000.0})
     vc = dict(
         hidden_size=32,
         num_hidden_layers=NV,
@@ -345,9 +238,7 @@ def _t5():
 
 
 def _bv():
-    return dict(
-        hidden_size=32, intermediate_size=64, num_hidden_layers=NV, num_attention_heads=4, image_size=32, patch_size=8
-    )
+    return dict(VISION)
 
 
 def _qf(**k):
@@ -476,9 +367,7 @@ def kosmos2():
         bos_token_id=0,
         eos_token_id=2,
     )
-    vc = dict(
-        hidden_size=32, intermediate_size=64, num_hidden_layers=NV, num_attention_heads=4, image_size=32, patch_size=8
-    )
+    vc = dict(VISION)
     c = T.Kosmos2Config(text_config=tc, vision_config=vc, latent_query_num=4)
     ids = ids_for(4)
     return (
