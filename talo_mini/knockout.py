@@ -51,7 +51,8 @@ def knockout(anatomy: Anatomy, *knockouts: Knockout, means: dict | None = None):
     Blocks may be nested; every thread that runs the model meanwhile sees the knockout. `means` is what `mean_outputs`
     gave. Raises BadInput, before anything is touched, where a layer, part or head does not exist or the effect is not
     defined there; and at the end of the block where the model ran without running the part, as cross-attention does
-    without a picture. Effect "zero" equals zeroing the weights and biases of the part (paper, section 3).
+    without a picture. Effect "zero" equals zeroing the weights and biases of the part (paper, section 3),
+    save where later layers reuse the keys and values of this one: then only what it adds itself is removed.
     """
     hooks = [(k, *hook) for k in knockouts for hook in _hooks(anatomy, k, means or {})]
     ran, model_ran = set(), []
