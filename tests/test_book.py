@@ -1,6 +1,7 @@
 """The book builds from the committed executed notebooks, warnings as errors, and every chapter is there."""
 
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -18,6 +19,7 @@ CHAPTERS = [TOC["root"], *(chapter["file"] for part in TOC["parts"] for chapter 
 @pytest.fixture(scope="module")
 def html():
     stage = ROOT / "_build" / "test_book"
+    shutil.rmtree(stage / run.EXPERIMENTS, ignore_errors=True)  # an earlier run's copies
     run.stage_book(stage)
     return run.build(stage).parent
 
