@@ -4,13 +4,14 @@ The base model runs once. Then the layers are walked once: all variants knocked 
 batch, and the variants knocked out at it start from the base model's own input.
 """
 
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import torch
 
-from .anatomy import Anatomy
+from .anatomy import Anatomy, Part
 from .knockout import Knockout, knockout
 
+CHUNK = 8192  # tokens that go through a layer at once
 TOLERANCE = 1e-3  # largest difference of a logit from the hooked model before replay is given up
 
 
@@ -27,8 +28,13 @@ class Replay:
     def __init__(self, model, anatomy: Anatomy, inputs, means=None):
         self.model, self.anatomy, self.means = model, anatomy, means
         self.layers = [layer.module for layer in anatomy.stacks["decoder"]]
-        calls, outputs = {}, {}
+        calls, outputs, self.zeros = {}, {}, {}
+        parts = {path: module for layer in anatomy.stacks["decoder"] for part in layer.parts.values()
+                 for path, module in part.modules.items()}
         with ExitStack() as hooks:
+            for path, module in parts.items():
+                hooks.callback(module.register_forward_hook(
+                    lambda module, args, output, path=path: self._note_zeros(path, output), prepend=True).remove)
             for i, layer in enumerate(self.layers):
                 hooks.callback(layer.register_forward_pre_hook(
                     lambda module, args, kwargs, i=i: calls.update({i: (args, kwargs)}), with_kwargs=True).remove)
@@ -47,6 +53,14 @@ class Replay:
             gap = calls[i + 1][0][0] - outputs[i]
             self.between.append(gap if gap.any() else None)
         self.norm = self._final_norm(outputs[len(self.layers) - 1])
+        self.chunk = max(1, CHUNK // (self.questions * self.tokens))
+
+    def _note_zeros(self, path, output):
+        """Remember how a part's output looks when it is zero, where it is a tensor alone or beside Nones."""
+        first, *rest = output if isinstance(output, tuple) else (output,)
+        if torch.is_tensor(first) and all(item is None for item in rest):
+            shape = first.shape
+            self.zeros[path] = lambda: (first.new_zeros(shape), *rest) if isinstance(output, tuple) else first.new_zeros(shape)
 
     def _final_norm(self, last):
         path = self.anatomy.stacks["decoder"][0].path.rsplit(".", 2)[0]
@@ -63,34 +77,55 @@ class Replay:
         cap = getattr(self.model.config.get_text_config(), "final_logit_softcapping", None)
         return logits if cap is None else cap * torch.tanh(logits / cap)
 
-    def logits(self, knockouts: list[Knockout]) -> list[torch.Tensor]:
-        """Logits of the next token under each knockout alone, [questions, vocabulary] each, in the order given."""
-        order, carried = [], None
-        for i, layer in enumerate(self.layers):
-            if carried is not None:
-                carried = self._run(i, carried, len(order))
-            started = [k for k in knockouts if k.layer == i]
-            fresh = [self._knocked(i, k) for k in started]
-            parts = ([] if carried is None else [carried]) + fresh
-            order += started
-            if parts:
-                carried = torch.cat(parts)
-                if i < len(self.between) and self.between[i] is not None:
-                    carried = carried + self.between[i].repeat(len(order), 1, 1)
-        if not order:
+    def logits(self, groups: list[tuple[Knockout, ...]]) -> list[torch.Tensor]:
+        """Logits of the next token with each group of knockouts, [questions, vocabulary] each, in the order given."""
+        hidden = {}  # by group, from its lowest layer on: [questions, tokens, width]
+        for i in range(len(self.layers)):
+            struck = [group for group in groups if any(k.layer == i for k in group)]
+            passing = [group for group in hidden if group not in struck]
+            with self._only_scored(i):
+                for start in range(0, len(passing), self.chunk):
+                    chunk = passing[start:start + self.chunk]
+                    out = self._run(i, torch.cat([hidden[group] for group in chunk]), len(chunk))
+                    hidden.update(zip(chunk, out.split(self.questions)))
+                for group in struck:
+                    hidden[group] = self._knocked(i, hidden.get(group, self.calls[i][0][0]), [k for k in group if k.layer == i])
+            if i < len(self.between) and self.between[i] is not None:
+                hidden = {group: values + self.between[i] for group, values in hidden.items()}
+        if not groups:
             return []
-        found = dict(zip(order, self.head(carried).split(self.questions)))
-        return [found[k] for k in knockouts]
+        return list(self.head(torch.cat([hidden[group][:, -1:] for group in groups])).split(self.questions))
 
-    def _knocked(self, i, k):
-        args, kwargs = self.calls[i]
-        if k.part == "layer":
-            return args[0]
-        with knockout(self.anatomy, k, means=self.means):
-            return self.layers[i](*args, **kwargs)
+    @contextmanager
+    def _only_scored(self, i):
+        """In the last layer the MLP sees the last position only; its sum with the others' inputs is never read."""
+        def shortened(module, args):
+            return (args[0][:, -1:], *args[1:]) if args[0].ndim == 3 else args
+
+        last = i == len(self.layers) - 1
+        modules = self.anatomy.stacks["decoder"][i].parts.get("mlp", Part({})).modules.values() if last else ()
+        with ExitStack() as hooks:
+            for module in modules:
+                hooks.callback(module.register_forward_pre_hook(shortened).remove)
+            yield
+
+    def _knocked(self, i, hidden, knockouts):
+        if any(k.part == "layer" for k in knockouts):
+            return hidden
+        with ExitStack() as stack:
+            for k in knockouts:
+                modules = self.anatomy.part(k.part, i).modules
+                if k.effect == "zero" and k.head is None and all(path in self.zeros for path in modules):
+                    for path, module in modules.items():  # what adds nothing need not be computed
+                        stack.enter_context(_forward_replaced(module, self.zeros[path]))
+                else:
+                    stack.enter_context(knockout(self.anatomy, k, means=self.means))
+            return self._run(i, hidden, 1)
 
     def _run(self, i, hidden, times):
         args, kwargs = self.calls[i]
+        if times == 1:
+            return self.layers[i](hidden, *args[1:], **kwargs)
         rest = [self._repeat(value, times) for value in args[1:]]
         more = {key: self._repeat(value, times) for key, value in kwargs.items()}
         if torch.is_tensor(kwargs.get("cross_attention_states")):  # Mllama: [questions * tiles, ...]
@@ -109,18 +144,34 @@ class Replay:
         return value.repeat(times, *[1] * (value.ndim - 1)) if value.shape[0] == self.questions else value
 
 
-@torch.inference_mode()
-def one_pass(model, anatomy: Anatomy, inputs, knockouts: list[Knockout], check: bool, means=None) -> list[torch.Tensor]:
-    """Logits of the base model and under each knockout alone, [questions, vocabulary] each.
+@contextmanager
+def _forward_replaced(module, result):
+    """A module that gives `result()` without computing; its own forward is put back at the end."""
+    own = vars(module).get("forward")
+    module.forward = lambda *args, **kwargs: result()
+    try:
+        yield
+    finally:
+        if own is None:
+            del module.forward
+        else:
+            module.forward = own
 
-    With `check`, the lowest and the highest knockout are also run with hooks. Raises CannotReplay if they differ.
+
+@torch.inference_mode()
+def one_pass(model, anatomy: Anatomy, inputs, groups: list[tuple[Knockout, ...]], check: bool, means=None) -> list[torch.Tensor]:
+    """Logits of the base model and under each group of knockouts, [questions, vocabulary] each.
+
+    With `check`, the groups of the lowest and of the highest layer are also run with hooks. Raises CannotReplay if they
+    differ.
     """
     replay = Replay(model, anatomy, inputs, means)
-    logits = replay.logits(knockouts)
-    for k in {min(knockouts, key=lambda k: k.layer), max(knockouts, key=lambda k: k.layer)} if check and knockouts else ():
-        with knockout(anatomy, k, means=means):
+    logits = replay.logits(groups)
+    lowest = sorted(range(len(groups)), key=lambda i: groups[i][0].layer)
+    for i in {lowest[0], lowest[-1]} if check and groups else ():
+        with knockout(anatomy, *groups[i], means=means):
             hooked = model(**inputs, use_cache=False, logits_to_keep=1).logits[:, -1].float()
-        difference = (hooked - logits[knockouts.index(k)]).abs().max().item()
+        difference = (hooked - logits[i]).abs().max().item()
         if not difference <= TOLERANCE * max(1.0, hooked.abs().max().item()):
-            raise CannotReplay(f"{k} differs by {difference:.1e} from the hooked model")
+            raise CannotReplay(f"{groups[i]} differs by {difference:.1e} from the hooked model")
     return [replay.base.float(), *logits]

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from .knockout import Knockout, knockout, mean_outputs
-from .outcomes import BASE, COLUMNS, UNSCORED, Keeper, OutcomeStore
+from .cells import BASE_CELL, all_cells, as_knockouts
+from .knockout import knockout, mean_outputs
+from .outcomes import COLUMNS, UNSCORED, Keeper, OutcomeStore
 from .progress import progress
 from .prompts import write_prompt
 from .questions import BadInput, Benchmark, Question
@@ -22,7 +23,8 @@ def sweep(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), layers=None
     """Outcomes of the base model and of every layer's knockout, for each part; see `outcomes.COLUMNS`.
 
     `effect` is "zero", "uniform", "scale 0.5", "noise 1" (with the amount) or "mean", over the `reference` questions.
-    All layers of the decoder are swept unless `layers` names some. With `cache`, a folder, outcomes are kept as they
+    `parts` are "self-attention", "mlp", "layer", "cross-attention", "head 3", "vision: layer", or sets like "mlp and 2";
+    see `cells`. All layers are swept unless `layers` names some. With `cache`, a folder, outcomes are kept as they
     are made and never asked again of the same weights. All layers are done in one pass where the model allows it; where
     it does not, a warning says why and the whole model runs once for every layer. Where memory runs out, the batch is
     halved, with a warning. A question whose scores are not finite is UNSCORED, with a warning that names it.
@@ -32,7 +34,7 @@ def sweep(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), layers=None
         if reference is None:
             raise BadInput("effect 'mean' needs reference=, a benchmark whose questions the mean is taken over")
         effect = f"mean {reference.digest}"
-    cells = _cells(vlm, parts, layers, effect)
+    cells = all_cells(vlm.anatomy, parts, layers, effect)
     store, key = OutcomeStore(cache) if cache is not None else None, _key(vlm, benchmark)
     kept = store.read(key) if store else pd.DataFrame(columns=[*COLUMNS, "digest"])
     done = set(zip(kept.digest, kept.part, kept.effect, kept.layer))
@@ -75,7 +77,7 @@ def sweep(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), layers=None
 def kept_outcomes(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), layers=None, effect: str = "zero",
                   cache="runs/sweeps") -> tuple[pd.DataFrame, int]:
     """What a cache holds of a sweep, as `sweep` would give it, and how many answers are still missing."""
-    cells = _cells(vlm, parts, layers, effect)
+    cells = all_cells(vlm.anatomy, parts, layers, effect)
     table = _assemble(OutcomeStore(cache).read(_key(vlm, benchmark)), vlm, benchmark, cells)
     return table, len(benchmark.questions) * len(cells) - len(table)
 
@@ -84,55 +86,34 @@ def _key(vlm, benchmark):
     return f"{vlm.digest}-{vlm.reading}/{benchmark.prompt}"
 
 
-def _cells(vlm, parts, layers, effect):
-    """The base model and every (part, effect, layer) to knock out, after a check that each exists."""
-    cells = [("base", "none", BASE)]
-    for part in parts:
-        having = [i for i, layer in enumerate(vlm.anatomy.stacks["decoder"]) if part == "layer" or part in layer.parts]
-        for layer in having if layers is None else layers:
-            as_knockout(part, effect, layer)
-            vlm.anatomy.part(part, layer)
-            cells.append((part, effect, layer))
-        if not having:
-            raise BadInput(f"no layer of {vlm.name} has a part {part!r}; print(vlm.anatomy) shows what there is")
-    return cells
-
-
-def as_knockout(part: str, effect: str, layer: int) -> Knockout:
-    """The knockout that an outcome's part, effect and layer name. Raises BadInput where an amount is missing or no number."""
-    name, _, amount = effect.partition(" ")
-    if name not in ("scale", "noise"):
-        return Knockout(part, layer, name)
-    try:
-        return Knockout(part, layer, name, amount=float(amount))
-    except ValueError as error:
-        if isinstance(error, BadInput):
-            raise
-        raise BadInput(f"effect {effect!r} needs an amount, for example '{name} 0.5'") from error
-
-
 def _means(vlm, reference, parts):
     def run():
         for question in reference.questions:  # one by one: padding would count
             vlm.last_logits(vlm.inputs([question], reference.prompt))
-    return mean_outputs(vlm.anatomy, run, parts)
+    return mean_outputs(vlm.anatomy, run, [as_knockouts(part, "zero", 0)[0].part for part in parts])
 
 
 def hooked_logits(vlm: VLM, inputs, cells, check: bool = False, means=None) -> list[torch.Tensor]:
     """Logits of the next token for each cell (part, effect, layer), by running the whole model under hooks."""
     found = []
     for cell in cells:
-        with nullcontext() if cell[2] == BASE else knockout(vlm.anatomy, as_knockout(*cell), means=means):
+        with nullcontext() if cell == BASE_CELL else knockout(vlm.anatomy, *as_knockouts(*cell), means=means):
             found.append(vlm.last_logits(inputs))
     return found
 
 
 def replayed_logits(vlm: VLM, inputs, cells, check: bool = False, means=None) -> list[torch.Tensor]:
-    """The same in one pass, see `replay`. With `check` a part is compared with hooks. Raises CannotReplay."""
-    knockouts = [as_knockout(*cell) for cell in cells if cell[2] != BASE]
-    base, *rest = one_pass(vlm.model, vlm.anatomy, inputs, knockouts, check, means)
-    rest = iter(rest)
-    return [base if cell[2] == BASE else next(rest) for cell in cells]
+    """The same in one pass, see `replay`; knockouts outside the decoder by hooks. Raises CannotReplay.
+
+    With `check` some parts are compared with hooks.
+    """
+    groups = {cell: as_knockouts(*cell) for cell in cells if cell != BASE_CELL}
+    inside = [cell for cell, group in groups.items() if all(k.stack == "decoder" for k in group)]
+    found = one_pass(vlm.model, vlm.anatomy, inputs, [groups[cell] for cell in inside], check, means)
+    found = dict(zip([BASE_CELL, *inside], found))
+    outside = [cell for cell in cells if cell not in found]
+    found.update(zip(outside, hooked_logits(vlm, inputs, outside, means=means)))
+    return [found[cell] for cell in cells]
 
 
 def scores(vlm: VLM, questions: list[Question], logits: torch.Tensor) -> list[np.ndarray]:

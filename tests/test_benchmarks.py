@@ -51,6 +51,13 @@ def test_no_test_picture_occurs_in_training(worlds):
         assert not any(is_test_picture(image) for image, _ in itertools.islice(lessons(seed, "look"), 200))
 
 
+def test_training_questions_are_about_training_pictures(worlds):
+    train = load_benchmark("mini-worlds-train", tasks=["digit_sum", "map_name"], per_task=8)
+    assert not any(is_test_picture(q.image) for q in train.questions)
+    assert not {q.id for q in train.questions} & {q.id for q in worlds.questions}
+    assert Counter(q.form for q in train.questions) == {"choice": 16, "direct": 16}
+
+
 def test_digit_scans_are_split():
     train, test = (digits.handwriting(split)[0] for split in ("train", "test"))
     assert len(train) > 2 * len(test) > 800
@@ -116,7 +123,7 @@ def test_easy_vqa_has_its_own_split():
 
 
 def test_unknown_benchmark():
-    with pytest.raises(BadInput, match="unknown benchmark 'imagenet'; use one of mini-worlds, easy-vqa"):
+    with pytest.raises(BadInput, match="unknown benchmark 'imagenet'; use one of mini-worlds, mini-worlds-train, easy-vqa"):
         load_benchmark("imagenet")
 
 

@@ -15,18 +15,20 @@ REFUSED = {"instructblip_t5": "more than their hidden states"}
 def test_family(name):
     model, inputs = family(name)
     anatomy = find_anatomy(model)
-    knockouts = [Knockout(part, i) for i, layer in enumerate(anatomy.stacks["decoder"]) for part in (*layer.parts, "layer")]
+    stack = anatomy.stacks["decoder"]
+    groups = [(Knockout(part, i),) for i, layer in enumerate(stack) for part in (*layer.parts, "layer")]
+    groups += [(Knockout("layer", 0), Knockout("mlp", len(stack) - 1)), (Knockout("mlp", 0), Knockout("layer", 1))]
     if name in REFUSED:
         with pytest.raises(CannotReplay, match=REFUSED[name]):
-            one_pass(model, anatomy, inputs, knockouts, check=True)
+            one_pass(model, anatomy, inputs, groups, check=True)
         return
-    base, *replayed = one_pass(model, anatomy, inputs, knockouts, check=True)
+    base, *replayed = one_pass(model, anatomy, inputs, groups, check=True)
     with torch.inference_mode():
         assert (base - model(**inputs, use_cache=False).logits[:, -1]).abs().max() < 1e-4
-        for k, found in zip(knockouts, replayed, strict=True):
-            with knockout(anatomy, k):
+        for group, found in zip(groups, replayed, strict=True):
+            with knockout(anatomy, *group):
                 hooked = model(**inputs, use_cache=False).logits[:, -1]
-            assert (found - hooked).abs().max() < 1e-4, k
+            assert (found - hooked).abs().max() < 1e-4, group
             assert (hooked - base).abs().max() > 1e-4
 
 
@@ -37,9 +39,9 @@ def test_a_batch_with_left_padding():
     mask[1, 0] = 0
     inputs = dict(input_ids=ids, attention_mask=mask, pixel_values=inputs["pixel_values"].repeat(2, 1, 1, 1))
     anatomy = find_anatomy(model)
-    knockouts = [Knockout("self-attention", i) for i in (3, 0, 2)]
-    _, *replayed = one_pass(model, anatomy, inputs, knockouts, check=True)
+    groups = [(Knockout("self-attention", i),) for i in (3, 0, 2)]
+    _, *replayed = one_pass(model, anatomy, inputs, groups, check=True)
     with torch.inference_mode():
-        for k, found in zip(knockouts, replayed, strict=True):
-            with knockout(anatomy, k):
+        for group, found in zip(groups, replayed, strict=True):
+            with knockout(anatomy, *group):
                 assert (found - model(**inputs, use_cache=False).logits[:, -1]).abs().max() < 1e-4

@@ -80,7 +80,7 @@ def test_other_weights_never_meet_old_outcomes(benchmark, tmp_path):
     assert not np.allclose(np.concatenate(list(one.scores)), np.concatenate(list(other.scores)), atol=1e-3)
 
 
-@pytest.mark.parametrize("options,message", [(dict(parts=("nose",)), "no layer of tiny-0 has a part 'nose'"),
+@pytest.mark.parametrize("options,message", [(dict(parts=("nose",)), "unknown part 'nose'"),
                                              (dict(layers=[7]), "no layer 7"),
                                              (dict(effect="shout"), "unknown effect 'shout'"),
                                              (dict(effect="scale"), "effect 'scale' needs an amount, for example 'scale 0.5'"),
@@ -174,6 +174,18 @@ def test_every_effect_in_one_pass_and_by_hooks(tiny, benchmark, effect, monkeypa
     zeroed = sweep(tiny, benchmark)
     assert not np.allclose(np.concatenate(list(found.scores)), np.concatenate(list(zeroed.scores)), atol=1e-3)
     assert set(found.effect) == {"none", f"mean {reference.digest}" if effect == "mean" else effect}
+
+
+def test_heads_sets_and_vision_layers_by_both_ways(tiny, benchmark, monkeypatch):
+    parts = ("head 1", "mlp and 0, 1", "layer and 2", "vision: mlp")
+    found = sweep(tiny, benchmark, parts=parts)
+    monkeypatch.setattr(module, "replayed_logits",
+                        lambda vlm, inputs, cells, check, means: hooked_logits(vlm, inputs, cells, means=means))
+    hooked = sweep(tiny, benchmark, parts=parts)
+    assert np.allclose(np.concatenate(list(found.scores)), np.concatenate(list(hooked.scores)), atol=1e-4)
+    assert found.groupby("part").layer.nunique().to_dict() == {"base": 1, "head 1": 4, "mlp and 0, 1": 2, "layer and 2": 1, "vision: mlp": 3}
+    means = {key: np.concatenate(list(group.scores)).mean() for key, group in found.groupby(["part", "layer"])}
+    assert len({round(value, 6) for value in means.values()}) == len(means)
 
 
 def test_a_scale_of_one_is_the_base_model_and_of_zero_the_knockout(tiny, benchmark):

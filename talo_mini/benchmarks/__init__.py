@@ -4,7 +4,8 @@ from ..prompts import find_prompt
 from ..questions import BadInput, Benchmark
 from . import easy_vqa, files, mini_worlds, mmbench, mmmu, mmstar, realworldqa, scienceqa, seed
 
-SHIPPED = {"mini-worlds": mini_worlds.benchmark, "easy-vqa": easy_vqa.benchmark}
+SHIPPED = {"mini-worlds": mini_worlds.benchmark, "mini-worlds-train": mini_worlds.train_benchmark,
+           "easy-vqa": easy_vqa.benchmark}
 ON_THE_HUB = {"scienceqa": scienceqa, "mmstar": mmstar, "mmbench": mmbench, "mmmu": mmmu, "seed": seed,
               "realworldqa": realworldqa}
 

@@ -45,35 +45,36 @@ def choices(asked: Asked, rng: random.Random, position: int) -> tuple[tuple[str,
     return tuple(options), position
 
 
-def test_questions(task: str, count: int = TEST_QUESTIONS) -> list[Question]:
-    """The first `count` test questions of a task, each in both forms.
+def drawn_questions(task: str, count: int = TEST_QUESTIONS, split: str = "test") -> list[Question]:
+    """The first `count` questions of a task about pictures of the "test" or the "train" half, each in both forms.
 
     Answers are balanced by asking for each possible answer in turn, answer positions by cycling through the letters.
     """
     world, asker = ASKERS[task]
     questions = []
     for i in range(count):
-        rng = random.Random(f"test/{task}/{i}")
-        scene, asked = _wanted(world, asker, rng, i)
+        rng = random.Random(f"{split}/{task}/{i}")
+        scene, asked = _wanted(world, asker, rng, i, split)
         buffer = io.BytesIO()
         world.draw(scene).save(buffer, "PNG")
         options, position = choices(asked, rng, i)
         shared = dict(task=task, image_bytes=buffer.getvalue(), text=asked.text)
-        questions.append(Question(f"{task}/{i}/choice", options=options, answer=position, form="choice", **shared))
-        questions.append(Question(f"{task}/{i}/direct", options=asked.candidates,
+        name = f"{task}/{i}" if split == "test" else f"{split}/{task}/{i}"
+        questions.append(Question(f"{name}/choice", options=options, answer=position, form="choice", **shared))
+        questions.append(Question(f"{name}/direct", options=asked.candidates,
                                   answer=asked.candidates.index(asked.answer), form="direct", **shared))
     return questions
 
 
-def _wanted(world, asker, rng, i):
-    """A test scene and question whose answer is the i-th candidate in turn (any answer after many tries)."""
+def _wanted(world, asker, rng, i, split):
+    """A scene and question whose answer is the i-th candidate in turn (any answer after many tries)."""
     for attempt in range(1000):
-        scene = world.sample(rng, "test")
+        scene = world.sample(rng, split)
         asked = asker(scene, rng)
         if asked is None:
             continue
         wanted = sorted(asked.candidates)[i % len(asked.candidates)]
-        if (asked.answer == wanted or attempt > 300) and is_test_picture(world.draw(scene)):
+        if (asked.answer == wanted or attempt > 300) and is_test_picture(world.draw(scene)) == (split == "test"):
             return scene, asked
     raise RuntimeError(f"no scene for {asker.__name__}")
 
@@ -83,10 +84,18 @@ def benchmark(tasks=None, per_task: int | None = None) -> Benchmark:
 
     Raises BadInput for an unknown task.
     """
-    chosen = TASKS if tasks is None else tuple(find_task(TASKS, name, NAME) for name in tasks)
-    count = TEST_QUESTIONS if per_task is None else min(per_task, TEST_QUESTIONS)
-    drawn = progress(chosen, desc=f"drawing {NAME}", unit="task")
-    return Benchmark(NAME, chosen, tuple(question for task in drawn for question in test_questions(task.name, count)))
+    return _drawn(NAME, tasks, TEST_QUESTIONS if per_task is None else min(per_task, TEST_QUESTIONS), "test")
+
+
+def train_benchmark(tasks=None, per_task: int | None = None) -> Benchmark:
+    """The same tasks about pictures of the training half, as many questions as wanted: for probe sets and fine-tuning."""
+    return _drawn(f"{NAME}-train", tasks, TEST_QUESTIONS if per_task is None else per_task, "train")
+
+
+def _drawn(name, tasks, count, split):
+    chosen = TASKS if tasks is None else tuple(find_task(TASKS, task, NAME) for task in tasks)
+    drawn = progress(chosen, desc=f"drawing {name}", unit="task")
+    return Benchmark(name, chosen, tuple(question for task in drawn for question in drawn_questions(task.name, count, split)))
 
 
 def lessons(seed: int, stage: str) -> Iterator[tuple[Image.Image, Iterator[tuple[str, tuple[str, ...], str]]]]:

@@ -1,0 +1,59 @@
+"""How knockouts are named in the table of outcomes: a cell is a part, an effect and a layer."""
+
+import re
+
+from .anatomy import PARTS, Anatomy
+from .knockout import Knockout
+from .outcomes import BASE
+from .questions import BadInput
+
+# "mlp", "head 3", "vision: layer", "self-attention and 2, 5" (with those of layers 2 and 5)
+PART = re.compile(r"(?:(?P<stack>[^:]+): )?(?P<name>[a-z-]+)(?: (?P<head>\d+))?(?: and (?P<more>\d+(?:, \d+)*))?")
+BASE_CELL = ("base", "none", BASE)
+
+
+def as_knockouts(part: str, effect: str, layer: int) -> tuple[Knockout, ...]:
+    """The knockouts that an outcome's part, effect and layer name. Raises BadInput for a name that means nothing.
+
+    A part is one of `anatomy.PARTS`, or "head 3" (of the self-attention); "vision: layer" is in another stack than the
+    decoder; "mlp and 2, 5" is knocked out together with the MLPs of layers 2 and 5. An effect is "zero", "uniform",
+    "mean", or with an amount "scale 0.5" and "noise 1".
+    """
+    found = PART.fullmatch(part)
+    if not found or (found["name"] == "head") != (found["head"] is not None):
+        raise BadInput(f"unknown part {part!r}; use one of {', '.join(PARTS)}, 'head 0', 'vision: layer' or 'mlp and 2, 5'")
+    head = None if found["head"] is None else int(found["head"])
+    name = "self-attention" if found["name"] == "head" else found["name"]
+    effect, _, amount = effect.partition(" ")
+    options = dict(effect=effect, stack=found["stack"] or "decoder", head=head)
+    if effect in ("scale", "noise"):
+        try:
+            options["amount"] = float(amount)
+        except ValueError as error:
+            raise BadInput(f"effect {effect!r} needs an amount, for example '{effect} 0.5'") from error
+    others = [int(number) for number in found["more"].split(", ")] if found["more"] else []
+    if layer in others:
+        raise BadInput(f"part {part!r} already holds layer {layer}")
+    return tuple(Knockout(name, i, **options) for i in sorted([layer, *others]))
+
+
+def all_cells(anatomy: Anatomy, parts, layers, effect: str) -> list[tuple[str, str, int]]:
+    """The base model and every part in every layer that has it, or in `layers`. Raises BadInput where one does not exist.
+
+    Of a set ("mlp and 2") the layers above its highest are taken, so that no set is asked twice.
+    """
+    cells = [BASE_CELL]
+    for part in parts:
+        *rest, first = as_knockouts(part, effect, -1)[::-1]
+        stack, others = anatomy.stacks.get(first.stack, ()), [k.layer for k in rest]
+        having = [i for i, layer in enumerate(stack) if (first.part == "layer" or first.part in layer.parts)
+                  and all(i > other for other in others)]
+        if not having:
+            raise BadInput(f"no layer of {anatomy.model} has a part {part!r}; print the anatomy to see what there is")
+        for layer in having if layers is None else layers:
+            for k in as_knockouts(part, effect, layer):
+                heads = anatomy.part(k.part, k.layer, k.stack).heads
+                if k.head is not None and k.head >= heads:
+                    raise BadInput(f"layer {k.layer} of {anatomy.model} has no head {k.head}; heads are 0 to {heads - 1}")
+            cells.append((part, effect, layer))
+    return cells

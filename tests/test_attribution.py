@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+
+from talo_mini import load_benchmark, load_vlm, sweep
+from talo_mini.attribution import attribution, exact_change
+
+STEP = 0.01
+
+
+@pytest.fixture(scope="module")
+def benchmark():
+    return load_benchmark("mini-worlds", tasks=["object_colour", "more"], per_task=4, form="choice")
+
+
+@pytest.fixture(scope="module")
+def estimates(tiny, benchmark):
+    return attribution(tiny, benchmark, batch=3)
+
+
+@pytest.mark.parametrize("part", ["self-attention", "mlp"])
+def test_it_is_the_slope_of_scaling_a_part_down(tiny, benchmark, estimates, part):
+    """A small step towards zero changes the lead by that share of the estimate."""
+    scaled = sweep(tiny, benchmark, parts=[part], effect=f"scale {1 - STEP}")
+    slope = exact_change(scaled, benchmark).set_index(["question", "layer"]).exact / STEP
+    found = estimates[estimates.part == part].set_index(["question", "layer"]).estimate
+    assert np.allclose(found, slope.reindex(found.index), rtol=0.1, atol=0.05)
+    assert found.abs().max() > 0.1
+
+
+def test_parts_add_up(estimates):
+    sums = estimates.pivot_table(index=["question", "layer"], columns="part", values="estimate")
+    assert np.allclose(sums["layer"], sums["self-attention"] + sums["mlp"], atol=1e-4)
+    assert len(estimates) == 8 * 4 * (3 + 4)
+
+
+def test_heads_add_up_to_an_attention_without_bias(benchmark):
+    found = attribution(load_vlm("llava-mini"), benchmark)
+    sums = found.pivot_table(index=["question", "layer"], columns="part", values="estimate")
+    heads = [name for name in sums if name.startswith("head")]
+    assert len(heads) == 4 and np.allclose(sums[heads].sum(axis=1), sums["self-attention"], atol=1e-4)
+
+
+def test_exact_change_is_the_difference_of_leads(tiny, benchmark):
+    outcomes = sweep(tiny, benchmark)
+    found = exact_change(outcomes, benchmark)
+    question = benchmark.questions[0]
+    scores = {row.layer: row.scores for row in outcomes[outcomes.question == question.id].itertuples()}
+    lead = {layer: s[question.answer] - max(v for i, v in enumerate(s) if i != question.answer) for layer, s in scores.items()}
+    for row in found[found.question == question.id].itertuples():
+        assert row.exact == pytest.approx(lead[row.layer] - lead[-1])
+
+
+def test_no_trace_is_left(tiny, benchmark):
+    def hooks():
+        return [(len(module._forward_hooks), len(module._forward_pre_hooks)) for module in tiny.model.modules()]
+
+    before = hooks()
+    attribution(tiny, benchmark)
+    assert hooks() == before
+    assert all(parameter.grad is None for parameter in tiny.model.parameters())

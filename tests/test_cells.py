@@ -1,0 +1,40 @@
+import pytest
+
+from talo_mini import BadInput, Knockout
+from talo_mini.cells import BASE_CELL, all_cells, as_knockouts
+
+
+@pytest.mark.parametrize("part,effect,expected", [
+    ("mlp", "zero", [Knockout("mlp", 3)]),
+    ("head 2", "zero", [Knockout("self-attention", 3, head=2)]),
+    ("vision: layer", "zero", [Knockout("layer", 3, stack="vision")]),
+    ("mlp and 1, 5", "zero", [Knockout("mlp", 1), Knockout("mlp", 3), Knockout("mlp", 5)]),
+    ("self-attention", "scale 0.5", [Knockout("self-attention", 3, "scale", amount=0.5)])])
+def test_a_cell_names_its_knockouts(part, effect, expected):
+    assert list(as_knockouts(part, effect, 3)) == expected
+
+
+@pytest.mark.parametrize("part,effect,message", [
+    ("head", "zero", "unknown part 'head'"), ("mlp 3", "zero", "unknown part 'mlp 3'"), ("nose", "zero", "unknown part 'nose'"),
+    ("mlp and 3", "zero", "already holds layer 3"), ("mlp", "noise", "'noise' needs an amount"),
+    ("mlp", "noise a lot", "'noise' needs an amount")])
+def test_a_name_that_means_nothing_is_refused(part, effect, message):
+    with pytest.raises(BadInput, match=message):
+        as_knockouts(part, effect, 3)
+
+
+def test_all_cells_of_a_model(tiny):
+    cells = all_cells(tiny.anatomy, ["mlp", "head 1", "vision: mlp", "mlp and 1"], None, "zero")
+    assert cells[0] == BASE_CELL
+    assert [layer for part, _, layer in cells if part == "mlp"] == [0, 1, 2, 3]
+    assert [layer for part, _, layer in cells if part == "vision: mlp"] == [0, 1, 2]
+    assert [layer for part, _, layer in cells if part == "mlp and 1"] == [2, 3]
+    assert len(cells) == 1 + 4 + 4 + 3 + 2
+
+
+@pytest.mark.parametrize("part,layers,message", [("head 4", None, "has no head 4; heads are 0 to 3"), ("mlp", [4], "no layer 4"),
+                                                 ("cross-attention", None, "has a part 'cross-attention'"),
+                                                 ("nose: mlp", None, "has a part 'nose: mlp'")])
+def test_what_does_not_exist_is_refused(tiny, part, layers, message):
+    with pytest.raises(BadInput, match=message):
+        all_cells(tiny.anatomy, [part], layers, "zero")
