@@ -69,6 +69,20 @@ def exact_change(outcomes: pd.DataFrame, benchmark: Benchmark) -> pd.DataFrame:
     return knocked.assign(exact=knocked.exact - knocked.question.map(base))[["question", "task", "part", "layer", "exact"]].dropna()
 
 
+def ranking(both: pd.DataFrame, top: int) -> pd.DataFrame:
+    """How well estimates rank layers, one row a task; `both` holds one part's question, task, layer, estimate and exact.
+
+    Columns: task, correlation (Spearman, of the means over questions), found (the layer whose knockout raises the lead most
+    is among the `top` that the estimate puts first), luck (how often a random order finds it).
+    """
+    rows = []
+    for task, group in both.groupby("task", sort=False):
+        mean = group.groupby("layer")[["estimate", "exact"]].mean()
+        rows.append(dict(task=task, correlation=mean.estimate.corr(mean.exact, method="spearman"),
+                         found=mean.exact.idxmax() in mean.estimate.nlargest(top).index, luck=min(1.0, top / len(mean))))
+    return pd.DataFrame(rows)
+
+
 def _options(vlm, question, logs):
     return torch.stack([torch.logsumexp(logs[list(tokens)], 0) for tokens in vlm.option_tokens(question)])
 

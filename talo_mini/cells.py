@@ -37,17 +37,21 @@ def as_knockouts(part: str, effect: str, layer: int) -> tuple[Knockout, ...]:
     return tuple(Knockout(name, i, **options) for i in sorted([layer, *others]))
 
 
-def all_cells(anatomy: Anatomy, parts, layers, effect: str) -> list[tuple[str, str, int]]:
-    """The base model and every part in every layer that has it, or in `layers`. Raises BadInput where one does not exist.
+def layers_with(anatomy: Anatomy, part: str) -> list[int]:
+    """The layers in which a part can be knocked out, [] where no layer has it.
 
-    Of a set ("mlp and 2") the layers above its highest are taken, so that no set is asked twice.
+    Of a set ("mlp and 2") those above its highest, so that no set is asked twice.
     """
+    *others, own = as_knockouts(part, "zero", -1)[::-1]
+    return [i for i, layer in enumerate(anatomy.stacks.get(own.stack, ()))
+            if (own.part == "layer" or own.part in layer.parts) and all(i > other.layer for other in others)]
+
+
+def all_cells(anatomy: Anatomy, parts, layers, effect: str) -> list[tuple[str, str, int]]:
+    """The base model and every part in every layer that has it, or in `layers`. Raises BadInput where one does not exist."""
     cells = [BASE_CELL]
     for part in parts:
-        *rest, first = as_knockouts(part, effect, -1)[::-1]
-        stack, others = anatomy.stacks.get(first.stack, ()), [k.layer for k in rest]
-        having = [i for i, layer in enumerate(stack) if (first.part == "layer" or first.part in layer.parts)
-                  and all(i > other for other in others)]
+        having = layers_with(anatomy, part)
         if not having:
             raise BadInput(f"no layer of {anatomy.model} has a part {part!r}; print the anatomy to see what there is")
         for layer in having if layers is None else layers:

@@ -79,17 +79,71 @@ def show_heat_map(vectors: pd.DataFrame, title: str, level: float = 0.05):
     return figure
 
 
+def show_head_map(heads: pd.DataFrame, title: str):
+    """Change of accuracy for every head and layer; `heads` has part ("head 0", ...), layer, delta and clear (marked by a dot)."""
+    deltas = heads.pivot(index="part", columns="layer", values="delta") * POINTS
+    figure, axis = _axes(6.5, 0.35 * len(deltas) + 1.6, title)
+    limit = deltas.abs().max(axis=None)
+    picture = axis.imshow(deltas, cmap="PuOr", vmin=-limit, vmax=limit, aspect="auto")
+    y, x = np.nonzero(heads.pivot(index="part", columns="layer", values="clear").to_numpy())
+    axis.plot(x, y, ".", color="black", ms=4)
+    axis.set(xticks=range(deltas.shape[1]), xticklabels=deltas.columns, yticks=range(len(deltas)), yticklabels=deltas.index,
+             xlabel="layer")
+    figure.colorbar(picture, ax=axis, label="change of accuracy (points)")
+    return figure
+
+
+def show_pairs(tables: dict, x: str, y: str, title: str, xlabel: str, ylabel: str, line: bool = True):
+    """Two columns against each other by label, with the `line` where they are equal."""
+    figure, axis = _axes(5.5, 4.2, title)
+    for (label, table), colour, marker in zip(tables.items(), ABILITY_COLOURS, "osD^v"):
+        axis.plot(table[x], table[y], marker, ms=4, color=colour, alpha=0.8, label=label)
+    if line:
+        axis.axline((0, 0), slope=1, color="black", lw=0.8, ls="--", label="equal")
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    axis.grid(alpha=0.3)
+    figure.legend(loc="outside lower center", ncols=4, frameon=False)
+    return figure
+
+
+def show_depth(curves: dict, title: str, xlabel: str, ylabel: str):
+    """Series over the layers by label, with a line at zero."""
+    figure, axis = _axes(6.5, 3.6, title)
+    axis.axhline(0, color="black", lw=0.8)
+    for (label, values), colour, marker in zip(curves.items(), ABILITY_COLOURS, "osD^vPX"):
+        axis.plot(values.index, values, marker=marker, ms=4, lw=1.2, color=colour, label=label)
+    axis.set(xlabel=xlabel, ylabel=ylabel, xticks=range(max(len(values) for values in curves.values())))
+    axis.grid(alpha=0.3)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+def show_planted(marks: pd.DataFrame, title: str):
+    """For every planted model the share of draws that chose the planted layer, another one, or none; from `planting.mark`."""
+    table = marks.sort_values(["layer", "task"])
+    figure, axis = _axes(7.5, 0.2 * len(table) + 1.4, title)
+    y, left = np.arange(len(table))[::-1], np.zeros(len(table))
+    for label, share, colour in (("planted layer", table.found, "#0072B2"), ("another layer", table.innocent, "#E69F00"),
+                                 ("none", 1 - table.found - table.innocent, "#DDDDDD")):
+        axis.barh(y, POINTS * share, left=left, color=colour, label=label, height=0.8)
+        left = left + POINTS * share
+    axis.set(yticks=y, yticklabels=[f"layer {row.layer}, {row.task} (-{POINTS * row.damage:.0f} points)" for row in table.itertuples()],
+             xlim=(0, 100), ylim=(-0.7, len(table) - 0.3), xlabel="draws (%)")
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
 def task_labels(table: pd.DataFrame) -> list[str]:
     """Each row's task with the accuracy of the base model and the chance level."""
     return [f"{row.task}  {POINTS * row.base:.0f}% (chance {POINTS * row.chance:.0f}%)" for row in table.itertuples()]
 
 
-def show_changes(table: pd.DataFrame, labels, title: str, xlabel: str = "change of accuracy (points)"):
-    """Changes with 95% intervals, one row each; `table` has delta, low and high, in fractions."""
+def show_changes(table: pd.DataFrame, labels, title: str, xlabel: str = "change of accuracy (points)", scale: float = POINTS):
+    """Changes with 95% intervals, one row each; `table` has delta, low and high, drawn times `scale`."""
     figure, axis = _axes(7.5, 0.24 * len(table) + 1.2, title)
     y = np.arange(len(table))[::-1]
     axis.axvline(0, color="black", lw=0.8)
-    axis.errorbar(POINTS * table.delta, y, xerr=POINTS * np.abs([table.delta - table.low, table.high - table.delta]),
+    axis.errorbar(scale * table.delta, y, xerr=scale * np.abs([table.delta - table.low, table.high - table.delta]),
                   fmt="o", ms=4, lw=1, color="#0072B2", label="estimate and 95% interval")
     axis.set(yticks=y, yticklabels=labels, ylim=(-0.7, len(table) - 0.3), xlabel=xlabel)
     axis.grid(axis="x", alpha=0.3)
@@ -127,8 +181,11 @@ def show_similarity(similar: pd.DataFrame, abilities: pd.Series, linkage, title:
     return figure
 
 
-def show_curves(curves: dict, x: str, title: str, xlabel: str, ylabel: str, log: bool = True):
-    """Curves with 95% bands by label; each table has the column `x` and delta, low and high, in fractions."""
+def show_curves(curves: dict, x: str, title: str, xlabel: str, ylabel: str, log: bool = True, ticks: bool = True):
+    """Curves with 95% bands by label; each table has the column `x` and delta, low and high, in fractions.
+
+    On a `log` axis, `ticks` marks every x.
+    """
     figure, axis = _axes(6.5, 3.6, title)
     axis.axhline(0, color="black", lw=0.8)
     for (label, table), colour, marker in zip(curves.items(), ABILITY_COLOURS, "osD^vPX"):
@@ -136,8 +193,9 @@ def show_curves(curves: dict, x: str, title: str, xlabel: str, ylabel: str, log:
         axis.fill_between(table[x], POINTS * table.low, POINTS * table.high, color=colour, alpha=0.15, lw=0)
     if log:
         axis.set_xscale("log")
-        ticks = sorted({value for table in curves.values() for value in table[x]})
-        axis.set_xticks(ticks, [f"{value:g}" for value in ticks], minor=False)
+    if log and ticks:
+        marks = sorted({value for table in curves.values() for value in table[x]})
+        axis.set_xticks(marks, [f"{value:g}" for value in marks], minor=False)
         axis.minorticks_off()
     axis.set(xlabel=xlabel, ylabel=ylabel)
     axis.grid(alpha=0.3)

@@ -10,6 +10,8 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -21,6 +23,7 @@ from .interaction import interaction_vectors
 from .progress import progress
 from .questions import BadInput
 from .sweep import sweep
+from .talo import NONE, talo_draws
 from .vlm import MINIS, VLM, load_vlm
 
 RANK = 4
@@ -103,6 +106,23 @@ def _advantage(vlm, questions, logits):
         wrong = torch.cat([options[:question.answer], options[question.answer + 1:]])
         found.append(options[question.answer] - wrong.max())
     return torch.stack(found)
+
+
+def mark(outcomes: pd.DataFrame, clean: pd.DataFrame, plant: Plant, shots: int, draws: int = 50, seed: int = 0,
+         rule: str = "best") -> dict:
+    """How TaLo does on a planted model; `outcomes` and `clean` are sweeps of its and of the clean model's self-attention.
+
+    damage: accuracy the plant cost. found: share of draws that chose the planted layer; innocent: that chose another;
+    delta: mean gain on the questions that did not choose; recovered: delta over damage; accused: share of draws in which a
+    layer of the clean model is bypassed. Fractions, nan where nothing was damaged.
+    """
+    table, _ = talo_draws(outcomes, plant.task, shots=shots, draws=draws, seed=seed, rule=rule)
+    before, _ = talo_draws(clean, plant.task, shots=shots, draws=draws, seed=seed, rule=rule)
+    damage = before.base.mean() - table.base.mean()
+    return dict(plant=plant.name, task=plant.task, layer=plant.layer, shots=shots, rule=rule, damage=damage, base=table.base.mean(),
+                found=(table.layer == plant.layer).mean(), innocent=((table.layer != plant.layer) & (table.layer != NONE)).mean(),
+                delta=table.delta.mean(), recovered=table.delta.mean() / damage if damage > 0 else np.nan,
+                accused=(before.layer != NONE).mean())
 
 
 def harmless(vlm: VLM, benchmark, cache) -> list[tuple[str, int]]:

@@ -1,8 +1,9 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from talo_mini import load_benchmark, load_vlm, sweep
-from talo_mini.attribution import attribution, exact_change
+from talo_mini.attribution import attribution, exact_change, ranking
 
 STEP = 0.01
 
@@ -48,6 +49,15 @@ def test_exact_change_is_the_difference_of_leads(tiny, benchmark):
     lead = {layer: s[question.answer] - max(v for i, v in enumerate(s) if i != question.answer) for layer, s in scores.items()}
     for row in found[found.question == question.id].itertuples():
         assert row.exact == pytest.approx(lead[row.layer] - lead[-1])
+
+
+def test_ranking_of_a_perfect_and_of_a_reversed_estimate():
+    exact = [0.5, -1.0, -2.0, -3.0]
+    rows = [dict(question=q, task=task, layer=i, exact=value, estimate=sign * value)
+            for task, sign in (("good", 1), ("bad", -1)) for q in "ab" for i, value in enumerate(exact)]
+    found = ranking(pd.DataFrame(rows), 2).set_index("task")
+    assert found.correlation.to_dict() == {"good": pytest.approx(1), "bad": pytest.approx(-1)}
+    assert found.found.to_dict() == {"good": True, "bad": False} and (found.luck == 0.5).all()
 
 
 def test_no_trace_is_left(tiny, benchmark):

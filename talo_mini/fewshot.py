@@ -1,0 +1,57 @@
+"""Every way to use the same few labelled questions, measured alike: TaLo, fine-tuning, merging; accuracy and seconds."""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from .finetuning import AMOUNTS, fine_tune, merged
+from .outcomes import BASE, correctness
+from .questions import BadInput, Benchmark
+from .sweep import sweep
+from .talo import NONE, choose_layer
+from .vlm import VLM
+
+METHODS = ("talo", "lora", "oft", "merging")
+PASSES, MOST_STEPS = 10, 100  # of fine-tuning, in batches of 16
+
+
+def few_shot(vlm: VLM, method: str, few: Benchmark, test: Benchmark, part: str = "self-attention", seed: int = 0, cache=None) -> dict:
+    """Use the questions of `few` by a method, then answer those of `test`.
+
+    "talo" bypasses the layer that helps the few most, or none; "lora" and "oft" fine-tune on them (peft); "merging" fine-tunes
+    on half of them and adds that share of the change which answers most of the other half (task arithmetic; of equal shares
+    the smallest). Gives right [test questions], whether each is answered right, and seconds, the time to choose or to train,
+    which never counts answers to the test. `cache` serves the test only. Raises BadInput for an unknown method.
+    """
+    if method not in METHODS:
+        raise BadInput(f"unknown method {method!r}; use one of {', '.join(METHODS)}")
+    start = time.perf_counter()
+    if method == "talo":
+        choice = _talo_layer(vlm, few, part)
+        seconds = time.perf_counter() - start
+        outcomes = sweep(vlm, test, parts=[part], layers=[] if choice == NONE else [choice], cache=cache)
+        kept = outcomes[outcomes.layer == (BASE if choice == NONE else choice)]
+    else:
+        tuned = _merging(vlm, few, seed) if method == "merging" else _tuned(vlm, few, method, seed)
+        seconds = time.perf_counter() - start
+        kept = sweep(tuned, test, layers=[], cache=cache)
+    return dict(right=kept.set_index("question").correct.reindex([q.id for q in test.questions]).to_numpy(bool), seconds=seconds)
+
+
+def _talo_layer(vlm, few, part):
+    outcomes = sweep(vlm, few, parts=[part])
+    tables = [correctness(outcomes, task.name, part) for task in few.tasks]
+    choice = choose_layer(np.concatenate([right for right, _ in tables]), np.concatenate([knocked for _, knocked in tables]))
+    return choice if choice == NONE else int(tables[0][1].columns[choice])
+
+
+def _tuned(vlm, few, method, seed):
+    return fine_tune(vlm, few, method, seed=seed, steps=min(MOST_STEPS, max(1, PASSES * len(few.questions) // 16)))
+
+
+def _merging(vlm, few, seed):
+    halves = [replace(few, questions=few.questions[i::2]) for i in range(2)]
+    tuned = _tuned(vlm, halves[0], "lora", seed)
+    models = [merged(vlm, tuned, amount) for amount in AMOUNTS]
+    return models[int(np.argmax([sweep(model, halves[1], layers=[]).correct.mean() for model in models]))]
