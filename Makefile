@@ -15,7 +15,7 @@ publish: $(VENV)/installed
 	$(RUN) notebooks/run.py published
 
 test: $(VENV)/installed
-	$(RUN) -m pytest
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto --dist loadgroup
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

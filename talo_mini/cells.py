@@ -38,13 +38,13 @@ def as_knockouts(part: str, effect: str, layer: int) -> tuple[Knockout, ...]:
 
 
 def layers_with(anatomy: Anatomy, part: str) -> list[int]:
-    """The layers in which a part can be knocked out, [] where no layer has it.
+    """The layers in which a part can be knocked out with any effect (not the dead ones), [] where no layer has it.
 
     Of a set ("mlp and 2") those above its highest, so that no set is asked twice.
     """
     *others, own = as_knockouts(part, "zero", -1)[::-1]
     return [i for i, layer in enumerate(anatomy.stacks.get(own.stack, ()))
-            if (own.part == "layer" or own.part in layer.parts) and all(i > other.layer for other in others)]
+            if not layer.dead and (own.part == "layer" or own.part in layer.parts) and all(i > other.layer for other in others)]
 
 
 def all_cells(anatomy: Anatomy, parts, layers, effect: str) -> list[tuple[str, str, int]]:

@@ -139,7 +139,7 @@ def shared_structure(one: pd.DataFrame, other: pd.DataFrame, seed: int = 0, perm
 
     Vectors of models with different layers cannot be compared entry by entry, but their similarities can. Tasks are
     shuffled in one table (Mantel test); p counts shuffles with at least the observed correlation. Tasks without variation
-    in either are left out.
+    in either are left out; with fewer than four left, both are nan.
     """
     kept = [task for task in one.index if task in other.index and one.loc[task].notna().any() and other.loc[task].notna().any()]
     a, b = one.loc[kept, kept].to_numpy(), other.loc[kept, kept].to_numpy()
@@ -148,6 +148,8 @@ def shared_structure(one: pd.DataFrame, other: pd.DataFrame, seed: int = 0, perm
     def agreement(order):
         return np.corrcoef(a[upper], b[np.ix_(order, order)][upper])[0, 1]
 
+    if len(kept) < 4 or not a[upper].std() * b[upper].std() > 0:
+        return dict(tasks=len(kept), r=np.nan, p=np.nan)
     observed = agreement(np.arange(len(kept)))
     shuffled = np.array([agreement(rng.permutation(len(kept))) for _ in range(permutations)])
     return dict(tasks=len(kept), r=float(observed), p=float((1 + (shuffled >= observed).sum()) / (1 + permutations)))

@@ -11,7 +11,7 @@ import torch
 from .anatomy import Anatomy, Part
 from .knockout import Knockout, knockout
 
-CHUNK = 8192  # tokens that go through a layer at once
+CHUNK = 1024  # tokens that go through a layer at once on a CPU: more fall out of its cache
 TOLERANCE = 1e-3  # largest difference of a logit from the hooked model before replay is given up
 
 
@@ -27,6 +27,10 @@ class Replay:
 
     def __init__(self, model, anatomy: Anatomy, inputs, means=None):
         self.model, self.anatomy, self.means = model, anatomy, means
+        on_gpu = inputs["input_ids"].is_cuda
+        before = torch.cuda.memory_allocated() if on_gpu else 0
+        if on_gpu:
+            torch.cuda.reset_peak_memory_stats()
         self.layers = [layer.module for layer in anatomy.stacks["decoder"]]
         calls, outputs, self.zeros = {}, {}, {}
         parts = {path: module for layer in anatomy.stacks["decoder"] for part in layer.parts.values()
@@ -53,7 +57,11 @@ class Replay:
             gap = calls[i + 1][0][0] - outputs[i]
             self.between.append(gap if gap.any() else None)
         self.norm = self._final_norm(outputs[len(self.layers) - 1])
-        self.chunk = max(1, CHUNK // (self.questions * self.tokens))
+        tokens = self.questions * self.tokens
+        if on_gpu:  # as many variants at once as half of the free memory holds, by what the base run took
+            self.chunk = max(1, torch.cuda.mem_get_info()[0] // 2 // max(1, torch.cuda.max_memory_allocated() - before))
+        else:
+            self.chunk = max(1, CHUNK // tokens)
 
     def _note_zeros(self, path, output):
         """Remember how a part's output looks when it is zero, where it is a tensor alone or beside Nones."""

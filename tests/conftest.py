@@ -10,6 +10,14 @@ from talo_mini.outcomes import BASE, COLUMNS
 from talo_mini.vlm import MINIS, VLM
 
 
+def pytest_collection_modifyitems(items):
+    """With several processes (`make test`), a file's tests share one, for its fixtures; every notebook is a job of its own."""
+    for item in items:
+        name = getattr(item, "callspec", None) and item.callspec.params.get("name")
+        group = f"{item.path.stem} {name}" if item.path.stem == "test_notebooks" else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch):
     """No network, no progress bars, the same random numbers whatever ran before."""

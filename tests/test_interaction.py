@@ -101,3 +101,9 @@ def test_models_share_their_structure_or_not():
     flat = seen_by_a_model(basis, 12)
     flat.loc["t0"] = flat["t0"] = np.nan
     assert shared_structure(flat, seen_by_a_model(basis, 8), permutations=50)["tasks"] == 19
+
+
+def test_shared_structure_of_too_few_tasks_is_unknown():
+    two = pd.DataFrame([[1.0, 0.2], [0.2, 1.0]], index=["a", "b"], columns=["a", "b"])
+    found = shared_structure(two, two)
+    assert found["tasks"] == 2 and np.isnan(found["r"]) and np.isnan(found["p"])

@@ -19,7 +19,7 @@ A vision-language model of {million:.1f} million parameters, trained from scratc
 | input | a 64 x 64 picture and a short English question; {words} words are known |
 | weights | {size:.1f} MB, bfloat16 safetensors, digest `{digest}` |
 | data | the mini worlds' training pictures and easy-VQA's train split; nothing else, no pretrained weights |
-| recipe | `python -m talo_mini.minis.train {name} --steps {steps}`: seed {seed}, {drilled} steps of letter drill, then {pictures} steps of pictures in four stages (a caption with every picture; mostly questions; then, in two stages, more of the tasks that were slow to learn); a batch is {batch} pictures with about seven questions each; Muon for matrices, AdamW for the rest |
+| recipe | {commands}: seed {seed}, {drilled} steps of letter drill, then {pictures} steps of pictures in four stages (a caption with every picture; mostly questions; then, in two stages, more of the tasks that were slow to learn); a batch is {batch} pictures with about seven questions each; Muon for matrices, AdamW for the rest |
 | compute | {hours:.1f} hours on {device} |
 | licence | MIT |
 
@@ -58,6 +58,7 @@ def card(name: str, per_task: int, cache: str) -> str:
     config, decoder = vlm.model.config, vlm.anatomy.stacks["decoder"]
     crossed = sum("cross-attention" in layer.parts for layer in decoder)
     training = training_record(name)
+    runs = training.get("runs") or [f"--steps {training['drilled'] + training['pictures']}"]
     return CARD.format(
         name=name, million=sum(p.numel() for p in vlm.model.parameters()) / 1e6,
         architecture=type(vlm.model).__name__,
@@ -66,7 +67,7 @@ def card(name: str, per_task: int, cache: str) -> str:
         width=config.text_config.hidden_size, words=len(vlm.processor.tokenizer),
         size=(MINIS / name / "model.safetensors").stat().st_size / 1e6, digest=vlm.digest, per_task=per_task,
         direct=trained["direct"], choice=trained["choice"], easy=easy.correct.mean(), easy_questions=len(easy),
-        rows="\n".join(rows), steps=training["drilled"] + training["pictures"], **training)
+        rows="\n".join(rows), commands=", then ".join(f"`python -m talo_mini.minis.train {name} {run}`" for run in runs), **training)
 
 
 def main():

@@ -72,11 +72,12 @@ def easy_vqa_lessons(seed: int, colours: float):
 class Packer:
     """Turns lessons of a stage into batches. `tokens` is the length of a sequence, `pictures` the number in a batch."""
 
-    def __init__(self, model, processor, seed: int, pictures: int, tokens: int, stage: str):
+    def __init__(self, model, processor, seed: int, pictures: int, tokens: int, stage: str,
+                 mend: tuple[str, ...] = ()):
         self.processor, self.pictures, self.tokens = processor, pictures, tokens
         self.rng = random.Random(f"pack/{seed}")
         self.easy_share, colours = EASY_VQA[stage]
-        self.worlds, self.easy = lessons(seed, stage), easy_vqa_lessons(seed, colours)
+        self.worlds, self.easy = lessons(seed, stage, mend), easy_vqa_lessons(seed, colours)
         self.vocabulary = words()
         self._encode = lru_cache(100_000)(lambda text: processor.tokenizer(text, add_special_tokens=False).input_ids)
         message = [{"role": "user", "content": [{"type": "image"}]}]

@@ -52,6 +52,7 @@ class Trainer:
                 (torch.optim.Muon, True, MUON_RATE, dict(adjust_lr_fn="match_rms_adamw")),
                 (torch.optim.AdamW, False, ADAMW_RATE, dict(betas=(0.9, 0.98), weight_decay=0.0)))]
         self.step, self.drilled = 0, None  # drilled: the step from which pictures are shown
+        self.runs = []  # the options of each finished run
 
     def logits(self, batch):
         """Logits of every supervised position, and their targets."""
@@ -84,7 +85,7 @@ class Trainer:
         """Write the checkpoint, so that a stopped run goes on from here."""
         self.folder.mkdir(parents=True, exist_ok=True)
         state = dict(model=self.model.state_dict(), optimizers=[o.state_dict() for o in self.optimizers],
-                     step=self.step, drilled=self.drilled)
+                     step=self.step, drilled=self.drilled, runs=self.runs)
         torch.save(state, self.folder / "checkpoint.new")
         (self.folder / "checkpoint.new").replace(self.folder / "checkpoint.pt")
 
@@ -97,7 +98,7 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"]):
             optimizer.load_state_dict(saved)
-        self.step, self.drilled = state["step"], state["drilled"]
+        self.step, self.drilled, self.runs = state["step"], state["drilled"], state.get("runs", [])
         with torch.no_grad():
             for full, half in self.pairs:
                 half.copy_(full)
@@ -109,18 +110,18 @@ class Trainer:
         self.processor.save_pretrained(target)
         seconds = sum(json.loads(line)["seconds"] for line in (self.folder / "log.jsonl").read_text().splitlines())
         device = torch.cuda.get_device_name() if self.device == "cuda" else f"{torch.get_num_threads()} CPU core" + "s" * (torch.get_num_threads() > 1)
-        record = dict(seed=self.seed, drilled=self.drilled, pictures=self.step - self.drilled, batch=PICTURES,
+        record = dict(seed=self.seed, runs=self.runs, drilled=self.drilled, pictures=self.step - self.drilled, batch=PICTURES,
                       hours=round(seconds / 3600, 2), device=device)
         (target / "training.json").write_text(json.dumps(record, indent=1) + "\n")
 
-    def run(self, steps: int, log):
-        """Letter drill first, then pictures; a checkpoint at every 50th step."""
+    def run(self, steps: int, log, mend: tuple[str, ...] = ()):
+        """Letter drill first, then pictures, the tasks of `mend` most often; a checkpoint at every 50th step."""
         recent = 0.0
         bar = tqdm(total=steps, initial=self.step, unit="step", mininterval=10)
         while self.step < steps:
             if self.step % CHECKPOINT == 0 or bar.n == bar.initial:
                 packer = Packer(self.model, self.processor, self.seed * 1000 + self.step // CHECKPOINT, PICTURES, TOKENS,
-                                STAGES[max(start for start in STAGES if start * steps <= 60 * self.step)])
+                                STAGES[max(start for start in STAGES if start * steps <= 60 * self.step)], mend)
             pictures = self.drilled is not None
             warm = (self.step - (self.drilled or 0) + 1) / WARMUP
             rate = min(1, warm, (steps - self.step) / (DECAY * steps))
@@ -135,6 +136,7 @@ class Trainer:
             log(step=self.step, accuracy=accuracy, recent=recent, drilled=self.drilled, seconds=time.time() - start)
             if self.step % CHECKPOINT == 0:
                 self.save()
+        self.runs.append(" ".join([f"--steps {steps}", *(["--mend", *mend] if mend else [])]))
         self.save()
 
 
@@ -142,6 +144,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", choices=sorted(ARCHITECTURES))
     parser.add_argument("--steps", type=int, default=STEPS, help="optimiser steps in all (default %(default)s)")
+    parser.add_argument("--mend", nargs="+", default=(), help="tasks that were not learned: go on to more steps with these most often")
     parser.add_argument("--folder", type=Path, help="checkpoints and log (default runs/NAME)")
     parser.add_argument("--export", type=Path, help="where the trained model goes (default: the package's own folder)")
     arguments = parser.parse_args()
@@ -150,7 +153,7 @@ def main():
     trainer = Trainer(arguments.name, folder, "cuda" if torch.cuda.is_available() else "cpu")
     trainer.load()
     with open(folder / "log.jsonl", "a", buffering=1) as log:
-        trainer.run(arguments.steps, lambda **row: log.write(json.dumps(row) + "\n"))
+        trainer.run(arguments.steps, lambda **row: log.write(json.dumps(row) + "\n"), tuple(arguments.mend))
     trainer.export(arguments.export or Path(__file__).parent / arguments.name)
 
 

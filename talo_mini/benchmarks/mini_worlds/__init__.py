@@ -22,6 +22,7 @@ SLOW = ("count_colour", "count_shape", "left_or_right", "above_or_below", "neare
 # world's weight by which it is drawn, and how often some tasks are asked for each time another is.
 STAGES = {"look": (1.0, 0.5, {}), "answer": (0.2, 1.0, {}), "practise": (0.1, 1.0, dict.fromkeys(SLOW, 4)),
           "finish": (0.1, 1.0, {**dict.fromkeys(SLOW, 2), "count_colour": 4, "count_shape": 4, "same_colour": 16})}
+MENDING = 24  # how often a task that was not learned is asked in a run that goes on, for each time another is
 ASKERS = {asker.__name__: (world, asker) for world in WORLDS for askers in world.abilities.values() for asker in askers}
 TASKS = tuple(Task(asker.__name__, ability, asker not in world.held_out)
               for world in WORLDS for ability, askers in world.abilities.items() for asker in askers)
@@ -98,13 +99,14 @@ def _drawn(name, tasks, count, split):
     return Benchmark(name, chosen, tuple(question for task in drawn for question in drawn_questions(task.name, count, split)))
 
 
-def lessons(seed: int, stage: str) -> Iterator[tuple[Image.Image, Iterator[tuple[str, tuple[str, ...], str]]]]:
+def lessons(seed: int, stage: str, mend: tuple[str, ...] = ()) -> Iterator[tuple[Image.Image, Iterator[tuple[str, tuple[str, ...], str]]]]:
     """Endless training material: a picture and an endless supply of (question, options or (), answer) about it.
 
     Options are shown every other time, and the answer is then a letter. Held-out tasks are never asked. `stage` is one
-    of `STAGES`.
+    of `STAGES`; the tasks of `mend` are asked more often than any.
     """
     captions, evenness, practice = STAGES[stage]
+    practice = {**practice, **dict.fromkeys(mend, MENDING)}
     rng = random.Random(f"train/{seed}")
     taught = {world.name: {task.name: practice.get(task.name, 1) for task in TASKS
                            if task.trained and ASKERS[task.name][0] is world} for world in WORLDS}

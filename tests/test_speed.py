@@ -1,0 +1,35 @@
+"""The speed comparison runs, its contenders agree, and its bound is a bound on operations. Times are not asserted."""
+
+import sys
+from pathlib import Path
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "benchmarks"))
+import sweep as benchmark  # noqa: E402
+
+
+def test_every_contender_gives_the_same_logits(tiny):
+    from talo_mini import load_benchmark
+
+    questions = load_benchmark("mini-worlds", tasks=["more"], per_task=4, form="choice").questions
+    table = benchmark.compare("tiny", tiny.model, lambda size: dict(tiny.inputs(questions[:size])), (2, 4), 1)
+    assert list(table.contender) == [*benchmark.CONTENDERS, "floating-point bound"]
+    assert table.set_index("contender").times_plain_hooks["plain hooks"] == 1 and (table.questions_per_second > 0).all()
+
+
+def test_the_bound_counts_less_than_any_way_does(tiny):
+    from talo_mini import load_benchmark
+
+    inputs = dict(tiny.inputs(load_benchmark("mini-worlds", tasks=["more"], per_task=4, form="choice").questions))
+    base, least = benchmark.operations(tiny.model, tiny.anatomy, inputs)
+    done = {}
+    for name, run in benchmark.CONTENDERS.items():
+        with FlopCounterMode(display=False) as counter, torch.inference_mode():
+            run(tiny.model, tiny.anatomy, inputs)
+        done[name] = counter.get_total_flops()
+    assert base < least <= min(done.values())
+    assert done["this engine"] == min(done.values()) and done["plain hooks"] == 5 * base
+    assert done["this engine"] < 1.25 * least
