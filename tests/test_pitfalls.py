@@ -2,9 +2,10 @@
 
 import pytest
 import torch
-from families import FAMILIES, family, left_padded_pair
+from families import FAMILIES, family, left_padded_pair, reinit
 from torch import nn
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 
 from talo_mini import BadInput, Knockout, knockout, zeroed_weights
 from talo_mini.anatomy import find_anatomy
@@ -149,3 +150,35 @@ def test_recording_a_mean_changes_nothing():
     base, seen = run(model, inputs), []
     mean_outputs(find_anatomy(model), lambda: seen.append(run(model, inputs)))
     assert torch.equal(seen[0], base) and torch.equal(run(model, inputs), base)
+
+
+def test_where_keys_and_values_are_reused_only_what_the_layer_adds_is_removed():
+    """Gemma 4: the last layers attend with an earlier layer's keys and values, which zeroed weights spoil and a hook keeps."""
+    from test_anatomy_mapping import CONFIG_MAPPING, shrink
+
+    config = shrink(CONFIG_MAPPING["gemma4"]())
+    config.text_config.num_kv_shared_layers = 2
+    config.text_config.layer_types = ["sliding_attention", "full_attention"] * 2
+    model = MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING[type(config)](config).eval()
+    reinit(model)
+    inputs, anatomy = {"input_ids": torch.arange(3, 13)[None]}, find_anatomy(model)
+
+    @torch.inference_mode()
+    def logits():
+        return model(**inputs, use_cache=False).logits
+
+    attention = next(iter(anatomy.part("self-attention", 1).modules.values()))
+    base, knocked = logits(), Knockout("self-attention", 1)
+    with knockout(anatomy, knocked):
+        hooked = logits()
+    with zeroed_weights(anatomy, knocked):
+        zeroed = logits()
+    # the definition: its output is zero, all else as it was
+    kept = attention.o_proj.weight.detach().clone()
+    with torch.no_grad():
+        attention.o_proj.weight.zero_()
+    silent = logits()
+    with torch.no_grad():
+        attention.o_proj.weight.copy_(kept)
+    assert torch.equal(hooked, silent) and not torch.equal(hooked, base) and not torch.equal(hooked, zeroed)
+    assert torch.equal(logits(), base)
