@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 
 from .finetuning import AMOUNTS, fine_tune, merged
-from .outcomes import BASE, correctness
+from .outcomes import BASE
 from .questions import BadInput, Benchmark
+from .selection import select_layer
 from .sweep import sweep
-from .talo import NONE, choose_layer
+from .talo import NONE
 from .vlm import VLM
 
 METHODS = ("talo", "lora", "oft", "merging")
@@ -28,7 +29,7 @@ def few_shot(vlm: VLM, method: str, few: Benchmark, test: Benchmark, part: str =
         raise BadInput(f"unknown method {method!r}; use one of {', '.join(METHODS)}")
     start = time.perf_counter()
     if method == "talo":
-        choice = _talo_layer(vlm, few, part)
+        choice, _ = select_layer(vlm, few, part)
         seconds = time.perf_counter() - start
         outcomes = sweep(vlm, test, parts=[part], layers=[] if choice == NONE else [choice], cache=cache)
         kept = outcomes[outcomes.layer == (BASE if choice == NONE else choice)]
@@ -37,13 +38,6 @@ def few_shot(vlm: VLM, method: str, few: Benchmark, test: Benchmark, part: str =
         seconds = time.perf_counter() - start
         kept = sweep(tuned, test, layers=[], cache=cache)
     return dict(right=kept.set_index("question").correct.reindex([q.id for q in test.questions]).to_numpy(bool), seconds=seconds)
-
-
-def _talo_layer(vlm, few, part):
-    outcomes = sweep(vlm, few, parts=[part])
-    tables = [correctness(outcomes, task.name, part) for task in few.tasks]
-    choice = choose_layer(np.concatenate([right for right, _ in tables]), np.concatenate([knocked for _, knocked in tables]))
-    return choice if choice == NONE else int(tables[0][1].columns[choice])
 
 
 def _tuned(vlm, few, method, seed):

@@ -33,3 +33,15 @@ def test_the_bound_counts_less_than_any_way_does(tiny):
     assert base < least <= min(done.values())
     assert done["this engine"] == min(done.values()) and done["plain hooks"] == 5 * base
     assert done["this engine"] < 1.25 * least
+
+
+def test_the_share_that_a_choice_leaves_out_is_told(monkeypatch, tiny):
+    monkeypatch.setattr(benchmark, "load_vlm", lambda name: tiny)
+    monkeypatch.setattr(benchmark, "load_benchmark", lambda name, per_task, form: benchmark_of(["more"], per_task, form))
+    assert "on the 1 tasks of the mini worlds, with 4 shots" in benchmark.selection("tiny", 4)
+
+
+def benchmark_of(tasks, per_task, form):
+    from talo_mini import load_benchmark
+
+    return load_benchmark("mini-worlds", tasks=tasks, per_task=per_task, form=form)

@@ -1,0 +1,48 @@
+"""TaLo on a live model: choose the layer to bypass, asking no layer more questions than its chances need."""
+
+from .cells import layers_with
+from .outcomes import BASE, UNSCORED
+from .questions import BadInput, Benchmark
+from .sweep import sweep
+from .talo import NONE
+from .vlm import VLM
+
+
+def select_layer(vlm: VLM, probe: Benchmark, part: str = "self-attention", step: int = 4, cache=None) -> tuple[int, float]:
+    """The layer whose knockout answers most probe questions right, NONE where none beats the base model; and the work saved.
+
+    The same layer as a full sweep and `choose_layer` give: of equal layers the lowest. The base model answers first; then
+    the questions it got wrong are asked, where alone a layer can gain, and then the others, `step` at a time. A layer that can
+    no longer win, even with every open question right, is asked no more. The work saved is the share of answers under a
+    knockout that were never asked. Raises BadInput where no layer has the part or a score is not finite.
+    """
+    alive = layers_with(vlm.anatomy, part)
+    if not alive:
+        raise BadInput(f"no layer of {vlm.name} has a part {part!r}; print(vlm.anatomy) shows what there is")
+    base = sweep(vlm, probe, parts=[part], layers=[], cache=cache).set_index("question").correct
+    questions = sorted(probe.questions, key=lambda question: base[question.id])
+    groups = [questions[:(~base).sum()], *(questions[i:i + step] for i in range((~base).sum(), len(questions), step))]
+    right, everyone, asked, left = dict.fromkeys(alive, 0), len(alive), 0, len(questions)
+    for group in groups:
+        if group and alive:
+            outcomes = sweep(vlm, _only(probe, group), parts=[part], layers=alive, cache=cache)
+            if (outcomes.answer == UNSCORED).any():
+                raise BadInput(f"a probe question of {probe.name} could not be scored; use a wider number type (float32 or bfloat16)")
+            for layer, count in outcomes[outcomes.layer != BASE].groupby("layer").correct.sum().items():
+                right[layer] += count
+            asked += len(alive) * len(group)
+            left -= len(group)
+        alive = [layer for layer in alive if _can_win(layer, right, alive, base.sum(), left)]
+    return max(alive, default=NONE, key=lambda layer: (right[layer], -layer)), 1 - asked / (everyone * len(questions))
+
+
+def _can_win(layer, right, alive, base, left):
+    """Whether a layer may still end above the base model and at the top, as the lowest of equals."""
+    top = max(alive, key=lambda other: (right[other], -other))
+    reach = right[layer] + left
+    return reach > base and (reach > right[top] or (reach == right[top] and layer <= top))
+
+
+def _only(probe, questions):
+    tasks = {question.task for question in questions}
+    return Benchmark(probe.name, tuple(task for task in probe.tasks if task.name in tasks), tuple(questions), probe.prompt)

@@ -1,0 +1,48 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from talo_mini import BadInput, choose_layer, load_benchmark, load_vlm, sweep
+from talo_mini.outcomes import BASE, correctness
+from talo_mini.questions import Benchmark, Question, Task
+from talo_mini.selection import select_layer
+from talo_mini.talo import NONE
+
+
+@pytest.mark.parametrize("task", ["chart_shortest", "table_smallest", "digit_sum"])
+def test_it_chooses_what_a_full_sweep_does_and_saves_work(task):
+    vlm = load_vlm("llava-mini")
+    probe = load_benchmark("mini-worlds-train", tasks=[task], per_task=20, form="direct")
+    right, knocked = correctness(sweep(vlm, probe), task, "self-attention")
+    wanted = choose_layer(right.to_numpy(), knocked.to_numpy())
+    found, saved = select_layer(vlm, probe)
+    assert found == wanted and 0 <= saved <= 1
+    if task == "digit_sum":
+        assert saved > 0.5
+
+
+def test_on_any_outcomes(tiny, monkeypatch):
+    """Whatever is right, the choice is that of the full table."""
+    rng = np.random.default_rng(0)
+    questions = tuple(Question(f"q{i}", "t", b"", "?", ("a", "b"), 0) for i in range(18))
+    saved = []
+    for trial in range(60):
+        ease = rng.random(5)
+        table = pd.DataFrame(rng.random((18, 5)) < ease, index=[q.id for q in questions], columns=[BASE, 0, 1, 2, 3])
+
+        def told(vlm, probe, parts, layers, cache=None, table=table):
+            return pd.DataFrame([dict(layer=layer, question=q.id, correct=table.loc[q.id, layer], answer=0)
+                                 for q in probe.questions for layer in (BASE, *layers)])
+
+        monkeypatch.setattr("talo_mini.selection.sweep", told)
+        found, share = select_layer(tiny, Benchmark("b", (Task("t", "a"),), questions), step=1 + trial % 5)
+        assert found == choose_layer(table[BASE].to_numpy(), table.drop(columns=BASE).to_numpy())
+        saved.append(share)
+        if table[BASE].all():
+            assert found == NONE
+    assert max(saved) > 0.3 and min(saved) >= 0
+
+
+def test_no_such_part(tiny):
+    with pytest.raises(BadInput, match="has a part 'cross-attention'"):
+        select_layer(tiny, load_benchmark("mini-worlds", tasks=["more"], per_task=4, form="choice"), "cross-attention")
