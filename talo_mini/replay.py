@@ -125,7 +125,7 @@ class Replay:
                 modules = self.anatomy.part(k.part, i).modules
                 if k.effect == "zero" and k.head is None and all(path in self.zeros for path in modules):
                     for path, module in modules.items():  # what adds nothing need not be computed
-                        stack.enter_context(_forward_replaced(module, self.zeros[path]))
+                        stack.enter_context(forward_replaced(module, self.zeros[path]))
                 else:
                     stack.enter_context(knockout(self.anatomy, k, means=self.means))
             return self._run(i, hidden, 1)
@@ -153,7 +153,7 @@ class Replay:
 
 
 @contextmanager
-def _forward_replaced(module, result):
+def forward_replaced(module, result):
     """A module that gives `result()` without computing; its own forward is put back at the end."""
     own = vars(module).get("forward")
     module.forward = lambda *args, **kwargs: result()

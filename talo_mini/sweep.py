@@ -1,7 +1,6 @@
 """Knock out every layer in turn over the questions of a benchmark."""
 
 import warnings
-from contextlib import nullcontext
 from itertools import product
 
 import numpy as np
@@ -11,6 +10,7 @@ import torch
 from .cells import BASE_CELL, all_cells, as_knockouts
 from .knockout import knockout, mean_outputs
 from .outcomes import COLUMNS, UNSCORED, Keeper, OutcomeStore
+from .prefix import VisionPrefix
 from .progress import progress
 from .prompts import write_prompt
 from .questions import BadInput, Benchmark, Question
@@ -94,10 +94,11 @@ def _means(vlm, reference, parts):
 
 
 def hooked_logits(vlm: VLM, inputs, cells, check: bool = False, means=None) -> list[torch.Tensor]:
-    """Logits of the next token for each cell (part, effect, layer), by running the whole model under hooks."""
-    found = []
+    """Logits of the next token for each cell (part, effect, layer), by running the model under hooks; see `prefix`."""
+    prefix, found = VisionPrefix(vlm.anatomy), []
     for cell in cells:
-        with nullcontext() if cell == BASE_CELL else knockout(vlm.anatomy, *as_knockouts(*cell), means=means):
+        knockouts = () if cell == BASE_CELL else as_knockouts(*cell)
+        with prefix.shared(knockouts), knockout(vlm.anatomy, *knockouts, means=means):
             found.append(vlm.last_logits(inputs))
     return found
 

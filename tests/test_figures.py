@@ -60,3 +60,29 @@ def test_curves_and_spreads():
     assert all(word in texts(figure) for word in ("a finding", "share (%)", "one", "two", "mean"))
     heights = [sum(bar.get_height() for bar in bars) for bars in figure.axes[0].containers]
     assert heights == pytest.approx([100, 100])
+
+
+def test_heads_depths_and_pairs():
+    heads = pd.DataFrame([dict(part=f"head {h}", layer=i, delta=0.01 * (h - i), clear=h == 1) for h in range(2) for i in range(3)])
+    figure = figures.show_head_map(heads, "a finding")
+    assert all(word in texts(figure) for word in ("a finding", "head 1", "layer", "change of accuracy (points)"))
+    assert len(figure.axes[0].lines[0].get_xdata()) == 3
+    series = pd.Series([-1.0, 2.0], index=[0, 1])
+    assert all(word in texts(figures.show_depth({"one": series}, "a finding", "layers", "lead (nats)")) for word in ("one", "lead (nats)"))
+    table = pd.DataFrame(dict(a=[0.0, 1.0], b=[0.5, 0.9]))
+    assert "equal" in texts(figures.show_pairs({"one": table}, "a", "b", "a finding", "a (nats)", "b (nats)"))
+    assert "equal" not in texts(figures.show_pairs({"one": table}, "a", "b", "a finding", "a (nats)", "b (nats)", line=False))
+
+
+def test_changes_are_drawn_in_points_or_as_they_are():
+    table = pd.DataFrame(dict(delta=[0.9], low=[0.8], high=[1.0]))
+    for scale, expected in ((100, 90), (1, 0.9)):
+        _, axis = figures.show_changes(table, ["one"], "a finding", scale=scale)
+        assert axis.lines[1].get_xdata() == pytest.approx([expected])
+
+
+def test_bars_of_planted_models_fill_the_width():
+    marks = pd.DataFrame([dict(layer=i, task="t", damage=0.3, found=0.2 * i, innocent=0.1) for i in range(3)])
+    figure = figures.show_planted(marks, "a finding")
+    widths = np.array([[bar.get_width() for bar in bars] for bars in figure.axes[0].containers])
+    assert widths.sum(0) == pytest.approx([100, 100, 100]) and "layer 2, t (-30 points)" in texts(figure)
