@@ -100,14 +100,13 @@ def carry_over(found):
 
 def tuning(found):
     """C6: TaLo beats fine-tuning with the same shots."""
-    told, ahead = [], []
-    for method, curve in found["curves"].items():
-        told.append(f"{method}: " + ", ".join(f"{points(row['delta'])} [{points(row['low'])}, {points(row['high'])}] with {row['shots']} shots in "
-                                              f"{row['seconds']:.1f} s" for row in (curve[0], curve[-1])))
-        ahead.append(curve[0]["delta"])
-    return dict(ours="change of accuracy on tasks with room: " + "; ".join(told),
-                status="reproduced at the fewest shots" if ahead[0] >= max(ahead[1:]) else
-                f"not reproduced: fine-tuning is ahead from {found['overtakes'][0]} shots" if found["overtakes"] else "partly reproduced")
+    few = found["curves"]["talo"][0]["shots"]
+    told = "; ".join(f"TaLo minus {row['method']} {points(row['delta'])} points [{points(row['low'])}, {points(row['high'])}], which takes "
+                     f"{row['times_longer']:.1f} times as long" for row in found["versus"])
+    later = f"; LoRA is ahead from {found['overtakes']} shots on" if found["overtakes"] else "; LoRA is never ahead for good"
+    return dict(ours=f"with {few} shots, over {found['versus'][0]['tasks']} tasks with room to gain: {told}{later}",
+                status="reproduced" if all(row["low"] > 0 for row in found["versus"]) else
+                "not reproduced: fine-tuning is ahead" if any(row["high"] < 0 for row in found["versus"]) else "undecided: intervals hold zero")
 
 
 def shots(found):

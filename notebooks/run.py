@@ -73,13 +73,20 @@ def execute_all(scale: str, folder: Path):
     """Execute every notebook, as many at once as there are cores, one thread each; print how long each took."""
     os.environ["OMP_NUM_THREADS"] = "1"  # kernels inherit it: two notebooks at once are faster than one with two threads
     stand_ins.write(STAND_INS)
-    first, shared, own = ([path for path in NOTEBOOKS if wanted(path.stem)] for wanted in (
-        FILLS_CACHE.__eq__, READS_CACHE.__contains__, lambda name: name not in {FILLS_CACHE, *READS_CACHE}))
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        waiting = {pool.submit(execute, path, scale, folder): path.stem for path in [*first, *own, *shared]}
-        for done in as_completed(waiting):
-            seconds = done.result()
-            print(f"{waiting[done]}: {f'{seconds:.0f} s' if seconds else 'unchanged, kept'}", flush=True)
+    waiting, readers = {}, [path for path in NOTEBOOKS if path.stem in READS_CACHE]
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        try:
+            for path in sorted((path for path in NOTEBOOKS if path not in readers), key=lambda path: path.stem != FILLS_CACHE):
+                waiting[pool.submit(execute, path, scale, folder)] = path.stem
+            while waiting:
+                done = next(as_completed(waiting))
+                name, seconds = waiting.pop(done), done.result()
+                print(f"{name}: {f'{seconds:.0f} s' if seconds else 'unchanged, kept'}", flush=True)
+                if name == FILLS_CACHE:
+                    waiting.update({pool.submit(execute, path, scale, folder): path.stem for path in readers})
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def commit() -> str:

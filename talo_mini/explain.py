@@ -15,12 +15,15 @@ from .vlm import VLM
 BINS = 10  # of confidence, for the calibration error
 
 
-def letter_bias(outcomes: pd.DataFrame) -> pd.DataFrame:
-    """How often each letter is answered, one row a part and layer, and how far that is from even.
+def letter_bias(outcomes: pd.DataFrame, benchmark: Benchmark, seed: int = 0, draws: int = 200) -> pd.DataFrame:
+    """How far a model's letters are from those of one that errs without liking any letter, one row a part and layer.
 
-    Of multiple-choice questions with the most options. Columns: part, layer, questions, A, B, ... (shares), bias (total
-    variation distance from even shares, 0 to 1), noise (what even answers would show by luck).
+    Such a model takes each wrong option equally often. Of multiple-choice questions with the most options. Columns: part,
+    layer, questions, A, B, ... (shares answered), bias (total variation distance, the share of answers moved, 0 to 1), noise
+    (what a model without liking shows by luck, at the 95th percentile). Raises BadInput without questions of the choice form.
     """
+    rng = np.random.default_rng(seed)
+    answers = {question.id: question.answer for question in benchmark.questions}
     kept = outcomes[(outcomes.form == "choice") & (outcomes.answer != UNSCORED)]
     if kept.empty:
         raise BadInput("letter bias needs questions of the choice form; the outcomes have none")
@@ -28,10 +31,14 @@ def letter_bias(outcomes: pd.DataFrame) -> pd.DataFrame:
     kept, options = kept[sizes == sizes.max()], int(sizes.max())
     rows = []
     for (part, layer), group in kept.groupby(["part", "layer"], sort=False):
-        shares = np.bincount(group.answer, minlength=options) / len(group)
-        noise = options * np.sqrt(2 / np.pi * (1 / options) * (1 - 1 / options) / len(group)) / 2
-        rows.append(dict(part=part, layer=layer, questions=len(group), **dict(zip(LETTERS, shares)),
-                         bias=np.abs(shares - 1 / options).sum() / 2, noise=noise))
+        true, wrong = group.question.map(answers).to_numpy(), ~group.correct.to_numpy()
+        counts, own = (np.bincount(values, minlength=options) for values in (group.answer, true[~wrong]))
+        wanted = own + (wrong.sum() - np.bincount(true[wrong], minlength=options)) / (options - 1)
+        drawn = (true[wrong] + rng.integers(1, options, (draws, wrong.sum()))) % options
+        lucky = own + np.array([np.bincount(row, minlength=options) for row in drawn])
+        rows.append(dict(part=part, layer=layer, questions=len(group), **dict(zip(LETTERS, counts / len(group))),
+                         bias=np.abs(counts - wanted).sum() / 2 / len(group),
+                         noise=np.quantile(np.abs(lucky - wanted).sum(1) / 2 / len(group), 0.95)))
     return pd.DataFrame(rows)
 
 

@@ -14,7 +14,7 @@ from .talo import NONE
 from .vlm import VLM
 
 METHODS = ("talo", "lora", "oft", "merging")
-PASSES, MOST_STEPS = 10, 100  # of fine-tuning, in batches of 16
+PASSES, MOST_STEPS, BATCH = 10, 100, 16  # fine-tuning: ten times over every question, or 100 batches, but every question once
 
 
 def few_shot(vlm: VLM, method: str, few: Benchmark, test: Benchmark, part: str = "self-attention", seed: int = 0, cache=None) -> dict:
@@ -41,7 +41,13 @@ def few_shot(vlm: VLM, method: str, few: Benchmark, test: Benchmark, part: str =
 
 
 def _tuned(vlm, few, method, seed):
-    return fine_tune(vlm, few, method, seed=seed, steps=min(MOST_STEPS, max(1, PASSES * len(few.questions) // 16)))
+    return fine_tune(vlm, few, method, batch=BATCH, seed=seed, steps=training_steps(len(few.questions)))
+
+
+def training_steps(questions: int) -> int:
+    """How many batches fine-tuning takes: PASSES times over the questions, at most MOST_STEPS, but every question once."""
+    size = min(BATCH, questions)
+    return max(-(-questions // size), min(MOST_STEPS, -(-PASSES * questions // size)))
 
 
 def _merging(vlm, few, seed):

@@ -60,7 +60,7 @@ def show_accuracy(table: pd.DataFrame, title: str):
     return figure
 
 
-def show_heat_map(vectors: pd.DataFrame, title: str, level: float = 0.05):
+def show_heat_map(vectors: pd.DataFrame, title: str, level: float = 0.05, label: str = "change of accuracy (points)"):
     """Change of accuracy for every task and layer; a dot marks changes whose false-discovery q is below `level`.
 
     Colours end at 25 points; the base model's accuracy and chance stand beside each task.
@@ -75,7 +75,7 @@ def show_heat_map(vectors: pd.DataFrame, title: str, level: float = 0.05):
     axis.set(xticks=range(deltas.shape[1]), xticklabels=deltas.columns, yticks=range(len(deltas)),
              yticklabels=task_labels(vectors.drop_duplicates("task")), xlabel="layer knocked out")
     figure.colorbar(picture, ax=axis, shrink=0.6, extend="both" if deltas.abs().max(axis=None) > limit else "neither",
-                    label="change of accuracy (points)")
+                    label=label)
     return figure
 
 

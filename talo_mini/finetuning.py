@@ -59,12 +59,13 @@ def fine_tune(vlm: VLM, benchmark: Benchmark, method: str = "lora", passes: int 
     torch.manual_seed(seed)
     rng, model = random.Random(seed), adapted(vlm, method)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    batch = min(batch, len(benchmark.questions))
     steps = steps or -(-len(benchmark.questions) * passes // batch)
     rate = RATES[method] if rate is None else rate
     optimizer = torch.optim.AdamW(trained, lr=rate, weight_decay=0.0)
     waiting = []
     for step in progress(range(steps), desc=f"{method} on {vlm.name}", unit="step"):
-        if len(waiting) < min(batch, len(benchmark.questions)):
+        if len(waiting) < batch:
             waiting += rng.sample(benchmark.questions, len(benchmark.questions))
         questions, waiting = waiting[:batch], waiting[batch:]
         optimizer.param_groups[0]["lr"] = rate * (1 - step / steps)

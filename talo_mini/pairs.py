@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from .anatomy import Anatomy
+from .cells import layers_with
 from .outcomes import BASE, UNSCORED
 from .questions import BadInput, Benchmark
 from .significance import false_discovery
@@ -15,9 +17,9 @@ from .vlm import VLM
 WIDTH = 1000  # a pair of layers (i, j) competes under the number WIDTH * (i + 1) + j
 
 
-def pair_parts(part: str, layers: int) -> list[str]:
-    """The part itself and its sets with each lower layer, as `sweep` names them: every single layer and every pair."""
-    return [part, *(f"{part} and {layer}" for layer in range(layers - 1))]
+def pair_parts(anatomy: Anatomy, part: str) -> list[str]:
+    """The part itself and its sets with each lower layer that has it, as `sweep` names them: every layer and every pair."""
+    return [part, *(f"{part} and {layer}" for layer in layers_with(anatomy, part)[:-1])]
 
 
 def interactions(outcomes: pd.DataFrame, part: str) -> pd.DataFrame:
@@ -61,7 +63,7 @@ def greedy_layers(vlm: VLM, probe: Benchmark, part: str = "self-attention", most
 
     Ends when no further layer raises it or `most` are chosen; of equal layers the lowest is taken.
     """
-    chosen, layers = [], range(len(vlm.anatomy.stacks["decoder"]))
+    chosen, layers = [], layers_with(vlm.anatomy, part)
     accuracy = None
     while len(chosen) < most:
         name = f"{part} and {', '.join(map(str, sorted(chosen)))}" if chosen else part
@@ -83,4 +85,4 @@ def bypass_gain(vlm: VLM, benchmark: Benchmark, layers: list[int], part: str = "
     name = f"{part} and {', '.join(map(str, others))}" if others else part
     outcomes = sweep(vlm, benchmark, parts=[name], layers=[last], cache=cache)
     right = outcomes.set_index(["layer", "question"]).correct.astype(int).unstack(0)
-    return (right[last] - right[BASE]).to_numpy()
+    return (right[last] - right[BASE]).reindex([question.id for question in benchmark.questions]).to_numpy()

@@ -4,7 +4,7 @@ The base model runs once. Then the layers are walked once: all variants knocked 
 batch, and the variants knocked out at it start from the base model's own input.
 """
 
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 
 import torch
 
@@ -91,13 +91,16 @@ class Replay:
         for i in range(len(self.layers)):
             struck = [group for group in groups if any(k.layer == i for k in group)]
             passing = [group for group in hidden if group not in struck]
-            with self._only_scored(i):
-                for start in range(0, len(passing), self.chunk):
-                    chunk = passing[start:start + self.chunk]
+            for start in range(0, len(passing), self.chunk):
+                chunk = passing[start:start + self.chunk]
+                with self._only_scored(i):
                     out = self._run(i, torch.cat([hidden[group] for group in chunk]), len(chunk))
-                    hidden.update(zip(chunk, out.split(self.questions)))
-                for group in struck:
-                    hidden[group] = self._knocked(i, hidden.get(group, self.calls[i][0][0]), [k for k in group if k.layer == i])
+                hidden.update(zip(chunk, out.split(self.questions)))
+            for group in struck:
+                here = [k for k in group if k.layer == i]
+                # noise is as loud as the output over all positions
+                with nullcontext() if any(k.effect == "noise" for k in here) else self._only_scored(i):
+                    hidden[group] = self._knocked(i, hidden.get(group, self.calls[i][0][0]), here)
             if i < len(self.between) and self.between[i] is not None:
                 hidden = {group: values + self.between[i] for group, values in hidden.items()}
         if not groups:
@@ -170,13 +173,20 @@ def forward_replaced(module, result):
 def one_pass(model, anatomy: Anatomy, inputs, groups: list[tuple[Knockout, ...]], check: bool, means=None) -> list[torch.Tensor]:
     """Logits of the base model and under each group of knockouts, [questions, vocabulary] each.
 
-    With `check`, the groups of the lowest and of the highest layer are also run with hooks. Raises CannotReplay if they
-    differ.
+    With `check`, for every part and effect the group of the lowest and of the highest layer is also run with hooks. Raises
+    CannotReplay if they differ, or where a layer does not run alone.
     """
-    replay = Replay(model, anatomy, inputs, means)
-    logits = replay.logits(groups)
-    lowest = sorted(range(len(groups)), key=lambda i: groups[i][0].layer)
-    for i in {lowest[0], lowest[-1]} if check and groups else ():
+    try:
+        replay = Replay(model, anatomy, inputs, means)
+        logits = replay.logits(groups)
+    except (RuntimeError, TypeError, IndexError, AttributeError, KeyError) as error:
+        if "memory" in str(error):
+            raise
+        raise CannotReplay(f"its decoder layers cannot be run alone ({' '.join(str(error).split())[:100]})") from error
+    kinds = {}
+    for i in sorted(range(len(groups)), key=lambda i: groups[i][0].layer):
+        kinds.setdefault((groups[i][0].part, groups[i][0].effect, len(groups[i])), []).append(i)
+    for i in sorted({end for found in kinds.values() for end in (found[0], found[-1])}) if check else ():
         with knockout(anatomy, *groups[i], means=means):
             hooked = model(**inputs, use_cache=False, logits_to_keep=1).logits[:, -1].float()
         difference = (hooked - logits[i]).abs().max().item()

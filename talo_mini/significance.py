@@ -6,6 +6,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 LEVEL = 0.95
+FEW = 12  # values below which a bootstrap interval is too narrow
 
 
 def accuracy_interval(right: int, questions: int) -> tuple[float, float]:
@@ -39,10 +40,18 @@ def false_discovery(p):
 
 
 def mean_interval(values, seed: int = 0, resamples: int = 2000) -> tuple[float, float]:
-    """95% bootstrap interval of the mean of independent values (scipy, BCa; a point where all are equal)."""
+    """95% interval of the mean of independent values: bootstrap (scipy, BCa), Student's t for fewer than FEW values.
+
+    A point where all are equal, nan for a single value.
+    """
     values = np.asarray(values, dtype=float)
-    if len(values) < 2 or np.ptp(values) == 0:
+    if len(values) < 2:
+        return float("nan"), float("nan")
+    if np.ptp(values) == 0:
         return float(values.mean()), float(values.mean())
+    if len(values) < FEW:
+        low, high = stats.t.interval(LEVEL, len(values) - 1, values.mean(), stats.sem(values))
+        return float(low), float(high)
     result = stats.bootstrap((values,), np.mean, n_resamples=resamples, rng=np.random.default_rng(seed))
     return float(result.confidence_interval.low), float(result.confidence_interval.high)
 

@@ -30,10 +30,7 @@ def sweep(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), layers=None
     halved, with a warning. A question whose scores are not finite is UNSCORED, with a warning that names it.
     Raises BadInput for an unknown part, layer or effect before any question is asked.
     """
-    if effect == "mean":
-        if reference is None:
-            raise BadInput("effect 'mean' needs reference=, a benchmark whose questions the mean is taken over")
-        effect = f"mean {reference.digest}"
+    effect = _named(effect, reference)
     cells = all_cells(vlm.anatomy, parts, layers, effect)
     store, key = OutcomeStore(cache) if cache is not None else None, _key(vlm, benchmark)
     kept = store.read(key) if store else pd.DataFrame(columns=[*COLUMNS, "digest"])
@@ -75,9 +72,9 @@ def sweep(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), layers=None
 
 
 def kept_outcomes(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), layers=None, effect: str = "zero",
-                  cache="runs/sweeps") -> tuple[pd.DataFrame, int]:
+                  cache="runs/sweeps", reference: Benchmark | None = None) -> tuple[pd.DataFrame, int]:
     """What a cache holds of a sweep, as `sweep` would give it, and how many answers are still missing."""
-    cells = all_cells(vlm.anatomy, parts, layers, effect)
+    cells = all_cells(vlm.anatomy, parts, layers, _named(effect, reference))
     table = _assemble(OutcomeStore(cache).read(_key(vlm, benchmark)), vlm, benchmark, cells)
     return table, len(benchmark.questions) * len(cells) - len(table)
 
@@ -90,7 +87,18 @@ def _means(vlm, reference, parts):
     def run():
         for question in reference.questions:  # one by one: padding would count
             vlm.last_logits(vlm.inputs([question], reference.prompt))
-    return mean_outputs(vlm.anatomy, run, [as_knockouts(part, "zero", 0)[0].part for part in parts])
+
+    places = {(k.stack, k.part) for part in parts for k in as_knockouts(part, "zero", -1)[:1]}
+    return {path: mean for stack, part in sorted(places) for path, mean in mean_outputs(vlm.anatomy, run, [part], stack).items()}
+
+
+def _named(effect, reference):
+    """The effect as outcomes name it: a mean is one of a certain reference. Raises BadInput where it is missing."""
+    if effect != "mean":
+        return effect
+    if reference is None:
+        raise BadInput("effect 'mean' needs reference=, a benchmark whose questions the mean is taken over")
+    return f"mean {reference.digest}"
 
 
 def hooked_logits(vlm: VLM, inputs, cells, check: bool = False, means=None) -> list[torch.Tensor]:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from conftest import made_up_outcomes
 
-from talo_mini import BadInput, Knockout, knockout, load_benchmark, load_vlm
+from talo_mini import BadInput, Benchmark, Knockout, Question, Task, knockout, load_benchmark, load_vlm
 from talo_mini.explain import attention_shares, calibration, letter_bias, logit_lens, written_words
 
 
@@ -13,23 +13,36 @@ def outcomes(answers, right, scores):
     return table.assign(answer=list(answers) * 2, scores=[list(s) for s in scores] * 2)
 
 
-def test_letter_bias_of_one_letter_and_of_none():
-    even = outcomes([0, 1, 2, 3] * 25, [True] * 100, [[0.0] * 4] * 100)
-    one = outcomes([1] * 100, [True] * 100, [[0.0] * 4] * 100)
-    assert letter_bias(even).bias.tolist() == [0, 0]
-    found = letter_bias(one).iloc[0]
-    assert found.bias == pytest.approx(0.75) and found.B == 1 and found.questions == 100
+def asked(true):
+    """A benchmark of four-option questions with these right answers, named as in made-up outcomes."""
+    return Benchmark("b", (Task("a", "a"),), tuple(Question(f"a/{i}", "a", b"", "?", tuple("wxyz"), int(t)) for i, t in enumerate(true)))
 
 
-def test_the_noise_of_letter_bias_is_what_even_answers_show():
-    rng = np.random.default_rng(0)
-    found = [letter_bias(outcomes(rng.integers(0, 4, 200), [True] * 200, [[0.0] * 4] * 200)).iloc[0] for _ in range(60)]
-    assert np.mean([row.bias for row in found]) == pytest.approx(found[0].noise, rel=0.15)
+def test_letter_bias_of_a_model_that_is_always_right_is_zero():
+    true = np.array([0, 1, 2, 3] * 25)
+    found = letter_bias(outcomes(true, [True] * 100, [[0.0] * 4] * 100), asked(true)).iloc[0]
+    assert found.bias == 0 and found.noise == 0 and found.B == 0.25
+
+
+def test_letter_bias_of_a_model_that_always_says_b():
+    true = np.array([0, 1, 2, 3] * 25)
+    found = letter_bias(outcomes([1] * 100, true == 1, [[0.0] * 4] * 100), asked(true)).iloc[0]
+    assert found.B == 1 and found.bias == pytest.approx(0.5) and found.noise < 0.2
+
+
+def test_errors_without_liking_stay_below_the_noise():
+    rng, below = np.random.default_rng(0), []
+    for _ in range(60):
+        true = rng.integers(0, 4, 200)
+        answers = np.where(rng.random(200) < 0.4, true, (true + rng.integers(1, 4, 200)) % 4)
+        found = letter_bias(outcomes(answers, answers == true, [[0.0] * 4] * 200), asked(true)).iloc[0]
+        below.append(found.bias <= found.noise)
+    assert 0.85 < np.mean(below)
 
 
 def test_letter_bias_needs_letters():
     with pytest.raises(BadInput, match="choice form"):
-        letter_bias(outcomes([0], [True], [[0.0] * 4]).assign(form="direct"))
+        letter_bias(outcomes([0], [True], [[0.0] * 4]).assign(form="direct"), asked([0]))
 
 
 def test_calibration_of_a_known_model():

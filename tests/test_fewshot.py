@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from talo_mini import BadInput, load_benchmark, load_vlm, sweep
-from talo_mini.fewshot import METHODS, few_shot
+from talo_mini.fewshot import METHODS, few_shot, training_steps
 
 
 @pytest.fixture(scope="module")
@@ -32,3 +32,9 @@ def test_talo_takes_the_layer_that_helps_the_few(data):
 def test_an_unknown_method(tiny, data):
     with pytest.raises(BadInput, match="unknown method 'prompting'; use one of talo, lora, oft, merging"):
         few_shot(tiny, "prompting", *data)
+
+
+@pytest.mark.parametrize("questions,steps", [(5, 10), (10, 10), (16, 10), (100, 63), (200, 100), (2000, 125)])
+def test_fine_tuning_sees_every_question(questions, steps):
+    """Ten passes where a hundred batches suffice for them; never less than one."""
+    assert training_steps(questions) == steps

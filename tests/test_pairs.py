@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from conftest import made_up_outcomes
 
-from talo_mini import BadInput, load_benchmark, sweep, talo_gains
+from talo_mini import BadInput, load_benchmark, load_vlm, sweep, talo_gains
 from talo_mini.outcomes import BASE
 from talo_mini.pairs import WIDTH, bypass_gain, greedy_layers, interactions, pair_parts, singles_and_pairs
 
@@ -48,7 +48,7 @@ def test_pairs_compete_with_single_layers():
 
 def test_a_sweep_of_pairs_and_greedy_sets(tiny):
     benchmark = load_benchmark("mini-worlds", tasks=["more"], per_task=12, form="choice")
-    outcomes = sweep(tiny, benchmark, parts=pair_parts("mlp", 4))
+    outcomes = sweep(tiny, benchmark, parts=pair_parts(tiny.anatomy, "mlp"))
     assert len(interactions(outcomes, "mlp")) == 6
     chosen = greedy_layers(tiny, benchmark, "mlp", most=2)
     alone = outcomes[outcomes.part == "mlp"].groupby("layer").correct.mean()
@@ -57,6 +57,19 @@ def test_a_sweep_of_pairs_and_greedy_sets(tiny):
     change = bypass_gain(tiny, benchmark, [0, 2], "mlp")
     pair = outcomes[(outcomes.part == "mlp and 0") & (outcomes.layer == 2)].correct.mean()
     assert change.mean() == pytest.approx(pair - base) and not bypass_gain(tiny, benchmark, []).any()
+
+
+def test_layers_without_the_part_are_left_out():
+    anatomy = load_vlm("mllama-mini").anatomy
+    crossed = [i for i, layer in enumerate(anatomy.stacks["decoder"]) if "cross-attention" in layer.parts]
+    assert pair_parts(anatomy, "cross-attention") == ["cross-attention", *(f"cross-attention and {i}" for i in crossed[:-1])]
+
+
+def test_the_change_of_each_question_keeps_their_order(tiny):
+    benchmark = load_benchmark("mini-worlds", tasks=["more"], per_task=12, form="choice")
+    outcomes = sweep(tiny, benchmark, parts=["mlp"], layers=[1]).set_index(["layer", "question"]).correct.astype(int)
+    wanted = [outcomes[1, q.id] - outcomes[BASE, q.id] for q in benchmark.questions]
+    assert bypass_gain(tiny, benchmark, [1], "mlp").tolist() == wanted
 
 
 def test_greedy_takes_the_best_and_stops(tiny, monkeypatch):

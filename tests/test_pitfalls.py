@@ -10,7 +10,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_
 from talo_mini import BadInput, Knockout, knockout, zeroed_weights
 from talo_mini.anatomy import find_anatomy
 from talo_mini.knockout import mean_outputs
-from talo_mini.replay import Replay
+from talo_mini.replay import CannotReplay, Replay, one_pass
 
 
 @torch.inference_mode()
@@ -182,3 +182,5 @@ def test_where_keys_and_values_are_reused_only_what_the_layer_adds_is_removed():
         attention.o_proj.weight.copy_(kept)
     assert torch.equal(hooked, silent) and not torch.equal(hooked, base) and not torch.equal(hooked, zeroed)
     assert torch.equal(logits(), base)
+    with pytest.raises(CannotReplay, match="cannot be run alone"):
+        one_pass(model, anatomy, inputs, [(Knockout("self-attention", i),) for i in range(4)], check=True)

@@ -188,6 +188,16 @@ def test_heads_sets_and_vision_layers_by_both_ways(tiny, benchmark, monkeypatch)
     assert len({round(value, 6) for value in means.values()}) == len(means)
 
 
+@pytest.mark.parametrize("parts,effect", [(["mlp", "self-attention"], "noise 1"), (["mlp and 0", "vision: mlp"], "mean")])
+def test_noise_in_the_last_layer_and_means_of_sets_and_stacks(tiny, benchmark, parts, effect, monkeypatch):
+    options = dict(parts=parts, effect=effect, reference=benchmark.subset(per_task=1) if effect == "mean" else None)
+    found = sweep(tiny, benchmark, **options)
+    monkeypatch.setattr(module, "replayed_logits",
+                        lambda vlm, inputs, cells, check, means: hooked_logits(vlm, inputs, cells, means=means))
+    hooked = sweep(tiny, benchmark, **options)
+    assert np.allclose(np.concatenate(list(found.scores)), np.concatenate(list(hooked.scores)), atol=1e-4)
+
+
 def test_a_scale_of_one_is_the_base_model_and_of_zero_the_knockout(tiny, benchmark):
     for effect, other in (("scale 1", "base"), ("scale 0", "self-attention")):
         scaled = sweep(tiny, benchmark, effect=effect)
