@@ -80,3 +80,40 @@ def test_an_unknown_parameter_fails(monkeypatch):
     monkeypatch.setattr(run.yaml, "safe_load", lambda text: {"test": {"common": {}, names[0]: {"SHOUTS": 3}}})
     with pytest.raises(KeyError, match="SHOUTS"):
         run.parameters(names[0], "test", "somewhere")
+
+
+def test_notebooks_that_share_sweeps_exist_and_keep_them_in_one_cache():
+    shared = {run.FILLS_CACHE, *run.READS_CACHE}
+    assert shared <= set(names)
+    assert len({str(run.parameters(name, "laptop", "somewhere")["QUESTIONS"]) for name in shared}) == 1
+
+
+def test_notebooks_are_executed_all_at_once_readers_last(monkeypatch, tmp_path, capsys):
+    from concurrent.futures import ThreadPoolExecutor
+
+    begun = []
+
+    def execute(path, scale, folder):
+        begun.append(path.stem)
+        return 0.0 if path.stem.startswith("05") else 2.0
+
+    monkeypatch.setattr(run, "execute", execute)
+    monkeypatch.setattr(run, "ProcessPoolExecutor", ThreadPoolExecutor)
+    monkeypatch.setattr(run, "STAND_INS", tmp_path)
+    monkeypatch.setattr(run.stand_ins, "write", lambda folder: None)
+    run.execute_all("test", tmp_path)
+    assert sorted(begun) == names and begun[0] == run.FILLS_CACHE
+    assert "05_talo: unchanged, kept" in capsys.readouterr().out
+
+
+def test_an_error_in_one_notebook_ends_the_run(monkeypatch, tmp_path):
+    from concurrent.futures import ThreadPoolExecutor
+
+    def execute(path, scale, folder):
+        raise ValueError(path.stem)
+
+    monkeypatch.setattr(run, "execute", execute)
+    monkeypatch.setattr(run, "ProcessPoolExecutor", ThreadPoolExecutor)
+    monkeypatch.setattr(run.stand_ins, "write", lambda folder: None)
+    with pytest.raises(ValueError, match="0|1|2"):
+        run.execute_all("test", tmp_path)
