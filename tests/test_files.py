@@ -98,5 +98,5 @@ def test_what_is_no_table(tmp_path):
     (tmp_path / "a.csv").write_bytes(b"\xff\xfe\x00question")
     with pytest.raises(BadInput, match="a.csv cannot be read as a table"):
         load_benchmark(str(tmp_path / "a.csv"))
-    with pytest.raises(BadInput, match="unknown benchmark 'nothing'; use one of mini-worlds, easy-vqa, scienceqa"):
+    with pytest.raises(BadInput, match="unknown benchmark 'nothing'; use one of mini-worlds, mini-worlds-train, easy-vqa, scienceqa"):
         load_benchmark("nothing")
