@@ -52,7 +52,7 @@ def all_cells(anatomy: Anatomy, parts, layers, effect: str) -> list[tuple[str, s
     cells = [BASE_CELL]
     for part in parts:
         having = layers_with(anatomy, part)
-        if not having:
+        if layers is None and not having:
             raise BadInput(f"no layer of {anatomy.model} has a part {part!r}; print the anatomy to see what there is")
         for layer in having if layers is None else layers:
             for k in as_knockouts(part, effect, layer):

@@ -54,6 +54,8 @@ def test_a_sweep_of_pairs_and_greedy_sets(tiny):
     alone = outcomes[outcomes.part == "mlp"].groupby("layer").correct.mean()
     base = outcomes[outcomes.layer == BASE].correct.mean()
     assert bool(chosen) == (alone.max() > base)
+    ends = sweep(tiny, benchmark, parts=["mlp and 0, 3"], layers=[1, 2])  # a third layer may lie between the two
+    assert set(ends.layer) == {BASE, 1, 2} and np.isfinite(np.concatenate(list(ends.scores))).all()
     change = bypass_gain(tiny, benchmark, [0, 2], "mlp")
     pair = outcomes[(outcomes.part == "mlp and 0") & (outcomes.layer == 2)].correct.mean()
     assert change.mean() == pytest.approx(pair - base) and not bypass_gain(tiny, benchmark, []).any()
