@@ -69,11 +69,16 @@ class OutcomeStore:
     def __init__(self, folder: Path | str):
         self.folder = Path(folder)
 
-    def read(self, key: str) -> pd.DataFrame:
-        """Every row kept under a key, one a question and knockout. A file that cannot be used is named and set aside."""
+    def read(self, key: str, digests: set[str] | None = None) -> pd.DataFrame:
+        """Every row kept under a key, or those of some questions, one a question and knockout.
+
+        A file that cannot be used is named and set aside.
+        """
         tables = []
         for path in sorted((self.folder / key).glob("*.parquet")):
             try:
+                if digests is not None and digests.isdisjoint(pd.read_parquet(path, columns=["digest"]).digest):
+                    continue  # one column is read in no time, a thousand files of scores are not
                 table = pd.read_parquet(path)
                 missing = {*COLUMNS, "digest"} - set(table.columns)
                 if missing:
@@ -86,7 +91,8 @@ class OutcomeStore:
                 print(f"{path} cannot be used ({error}); set aside as {path.stem}.corrupt, its questions are asked again")
         if not tables:
             return pd.DataFrame(columns=[*COLUMNS, "digest"])
-        return pd.concat(tables, ignore_index=True).drop_duplicates(["digest", "part", "effect", "layer"])
+        found = pd.concat(tables, ignore_index=True).drop_duplicates(["digest", "part", "effect", "layer"])
+        return found if digests is None else found[found.digest.isin(digests)].reset_index(drop=True)
 
     def add(self, key: str, rows: pd.DataFrame):
         """Keep rows under a key. Raises BadInput where the folder cannot be written; what it holds is untouched."""

@@ -33,7 +33,7 @@ def sweep(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), layers=None
     effect = _named(effect, reference)
     cells = all_cells(vlm.anatomy, parts, layers, effect)
     store, key = OutcomeStore(cache) if cache is not None else None, _key(vlm, benchmark)
-    kept = store.read(key) if store else pd.DataFrame(columns=[*COLUMNS, "digest"])
+    kept = store.read(key, _digests(benchmark)) if store else pd.DataFrame(columns=[*COLUMNS, "digest"])
     done = set(zip(kept.digest, kept.part, kept.effect, kept.layer))
     todo = [(question, cell) for question, cell in product(benchmark.questions, cells)
             if (question.digest, *cell) not in done]
@@ -75,8 +75,12 @@ def kept_outcomes(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), lay
                   cache="runs/sweeps", reference: Benchmark | None = None) -> tuple[pd.DataFrame, int]:
     """What a cache holds of a sweep, as `sweep` would give it, and how many answers are still missing."""
     cells = all_cells(vlm.anatomy, parts, layers, _named(effect, reference))
-    table = _assemble(OutcomeStore(cache).read(_key(vlm, benchmark)), vlm, benchmark, cells)
+    table = _assemble(OutcomeStore(cache).read(_key(vlm, benchmark), _digests(benchmark)), vlm, benchmark, cells)
     return table, len(benchmark.questions) * len(cells) - len(table)
+
+
+def _digests(benchmark):
+    return {question.digest for question in benchmark.questions}
 
 
 def _key(vlm, benchmark):

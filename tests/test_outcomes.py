@@ -58,6 +58,14 @@ def test_store_sets_a_corrupt_file_aside(table, tmp_path, capsys):
     assert store.read("other").empty
 
 
+def test_only_the_questions_asked_for_are_read(table, tmp_path):
+    store, rows = OutcomeStore(tmp_path), table.assign(digest=table.question)
+    store.add("key", rows)
+    found = store.read("key", {"see a/3", "see a/5", "no such question"})
+    assert set(found.digest) == {"see a/3", "see a/5"} and len(found) == (rows.digest.isin({"see a/3", "see a/5"})).sum()
+    assert store.read("key", {"no such question"}).empty
+
+
 def test_a_file_of_another_kind_is_set_aside(table, tmp_path, capsys):
     store = OutcomeStore(tmp_path)
     store.add("key", table.assign(digest=table.question))
