@@ -145,7 +145,8 @@ CLAIMS = (
      "gains on chosen tasks of MMStar, MMBench, MMMU, ScienceQA and SEED-Bench, in three model families",
      "two mini VLMs of different architecture, the drawn benchmark and easy-VQA; whole layers; all tasks"),
     ("C6. Better than fine-tuning with the same shots", "12_against_fine_tuning", tuning, "+2 to 4 points, over 10 times faster",
-     MINI + "; tasks the mini was never taught, where fine-tuning has most to teach"),
+     "a mini VLM trained from scratch on drawn pictures; only tasks it was never taught, where there is room to gain and fine-tuning has "
+     "most to teach"),
     ("C7. 10 to 20 probe questions are enough", "07_how_many_shots", shots, "10 to 20 shots suffice, more can be worse",
      MINI + "; up to 100 shots, probe sets redrawn 200 times"),
 )
