@@ -9,6 +9,7 @@ import platform
 import subprocess
 import time
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -37,25 +38,17 @@ def one_pass_engine(model, anatomy, inputs):
     return one_pass(model, anatomy, inputs, [(k,) for k in knockouts(anatomy)], check=False)
 
 
-def plain_hooks(model, anatomy, inputs):
+def one_by_one(model, anatomy, inputs, way=knockout):
     found = [last(model, inputs)]
     for k in knockouts(anatomy):
-        with knockout(anatomy, k):
+        with way(anatomy, k):
             found.append(last(model, inputs))
     return found
 
 
 def hooks_with_cached_pictures(model, anatomy, inputs):
     with pictures_once(model):
-        return plain_hooks(model, anatomy, inputs)
-
-
-def weights_zeroed_and_restored(model, anatomy, inputs):
-    found = [last(model, inputs)]
-    for k in knockouts(anatomy):
-        with zeroed_weights(anatomy, k):
-            found.append(last(model, inputs))
-    return found
+        return one_by_one(model, anatomy, inputs)
 
 
 def all_in_one_batch(model, anatomy, inputs):
@@ -78,8 +71,9 @@ def all_in_one_batch(model, anatomy, inputs):
             hook.remove()
 
 
-CONTENDERS = {"this engine": one_pass_engine, "plain hooks": plain_hooks, "hooks, pictures encoded once": hooks_with_cached_pictures,
-              "weights zeroed and restored": weights_zeroed_and_restored, "all variants in one batch": all_in_one_batch}
+CONTENDERS = {"this engine": one_pass_engine, "plain hooks": one_by_one, "hooks, pictures encoded once": hooks_with_cached_pictures,
+              "weights zeroed and restored": partial(one_by_one, way=zeroed_weights),
+              "all variants in one batch": all_in_one_batch}
 
 
 @contextmanager

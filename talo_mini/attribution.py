@@ -18,11 +18,6 @@ from .questions import Benchmark
 from .vlm import VLM
 
 
-def lead(options: torch.Tensor, answer: int) -> torch.Tensor:
-    """By how much the right option's log-probability beats the best wrong one's; negative where the answer is wrong."""
-    return options[answer] - torch.cat([options[:answer], options[answer + 1:]]).max()
-
-
 def attribution(vlm: VLM, benchmark: Benchmark, batch: int = 32) -> pd.DataFrame:
     """The estimated change of each question's lead, in nats, for each part, layer and head of the decoder.
 
@@ -42,9 +37,8 @@ def attribution(vlm: VLM, benchmark: Benchmark, batch: int = 32) -> pd.DataFrame
                         if name == "self-attention" and part.heads and heads is not None:
                             hooks.callback(heads.register_forward_pre_hook(_taking_input(taken, ("heads", i, path), part.heads)).remove)
             logits = vlm.model(**vlm.inputs(questions, benchmark.prompt), use_cache=False, logits_to_keep=1).logits[:, -1]
-            leads = torch.stack([lead(_options(vlm, question, row), question.answer)
-                                 for question, row in zip(questions, logits.float().log_softmax(-1))])
-            gradients = torch.autograd.grad(leads.sum(), [tensor for tensor, _ in taken.values()])
+            leads = sum(vlm.lead(question, row) for question, row in zip(questions, logits.float().log_softmax(-1)))
+            gradients = torch.autograd.grad(leads, [tensor for tensor, _ in taken.values()])
         for (key, (tensor, heads)), gradient in zip(taken.items(), gradients):
             product = -(tensor * gradient).detach().float().reshape(len(questions), -1, tensor.shape[-1]).sum(1)
             columns = product.unflatten(1, (heads, -1)).sum(2) if heads else product.sum(1, keepdim=True)
@@ -81,10 +75,6 @@ def ranking(both: pd.DataFrame, top: int) -> pd.DataFrame:
         rows.append(dict(task=task, correlation=mean.estimate.corr(mean.exact, method="spearman"),
                          found=mean.exact.idxmax() in mean.estimate.nlargest(top).index, luck=min(1.0, top / len(mean))))
     return pd.DataFrame(rows)
-
-
-def _options(vlm, question, logs):
-    return torch.stack([torch.logsumexp(logs[list(tokens)], 0) for tokens in vlm.option_tokens(question)])
 
 
 def _taking_output(taken, key):

@@ -47,6 +47,11 @@ def layers_with(anatomy: Anatomy, part: str) -> list[int]:
             if not layer.dead and (own.part == "layer" or own.part in layer.parts) and all(i > other.layer for other in others)]
 
 
+def pair_parts(anatomy: Anatomy, part: str) -> list[str]:
+    """The part itself and its sets with each lower layer that has it: a sweep of them knocks out every layer and every pair."""
+    return [part, *(f"{part} and {layer}" for layer in layers_with(anatomy, part)[:-1])]
+
+
 def all_cells(anatomy: Anatomy, parts, layers, effect: str) -> list[tuple[str, str, int]]:
     """The base model and every part in every layer that has it, or in `layers`. Raises BadInput where one does not exist."""
     cells = [BASE_CELL]

@@ -1,63 +1,13 @@
-"""Why does a knockout help? Letter bias and calibration from outcomes; the logit lens and attention from the model."""
+"""Look inside a model: at which depth an answer is won, where the answer looks, what a part writes."""
 
 from contextlib import ExitStack
 
-import numpy as np
 import pandas as pd
 import torch
 
-from .attribution import lead
-from .outcomes import UNSCORED
-from .questions import LETTERS, BadInput, Benchmark
+from .questions import BadInput, Benchmark
 from .replay import Replay
 from .vlm import VLM
-
-BINS = 10  # of confidence, for the calibration error
-
-
-def letter_bias(outcomes: pd.DataFrame, benchmark: Benchmark, seed: int = 0, draws: int = 200) -> pd.DataFrame:
-    """How far a model's letters are from those of one that errs without liking any letter, one row a part and layer.
-
-    Such a model takes each wrong option equally often. Of multiple-choice questions with the most options. Columns: part,
-    layer, questions, A, B, ... (shares answered), bias (total variation distance, the share of answers moved, 0 to 1), noise
-    (what a model without liking shows by luck, at the 95th percentile). Raises BadInput without questions of the choice form.
-    """
-    rng = np.random.default_rng(seed)
-    answers = {question.id: question.answer for question in benchmark.questions}
-    kept = outcomes[(outcomes.form == "choice") & (outcomes.answer != UNSCORED)]
-    if kept.empty:
-        raise BadInput("letter bias needs questions of the choice form; the outcomes have none")
-    sizes = kept.scores.map(len)
-    kept, options = kept[sizes == sizes.max()], int(sizes.max())
-    rows = []
-    for (part, layer), group in kept.groupby(["part", "layer"], sort=False):
-        true, wrong = group.question.map(answers).to_numpy(), ~group.correct.to_numpy()
-        counts, own = (np.bincount(values, minlength=options) for values in (group.answer, true[~wrong]))
-        wanted = own + (wrong.sum() - np.bincount(true[wrong], minlength=options)) / (options - 1)
-        drawn = (true[wrong] + rng.integers(1, options, (draws, wrong.sum()))) % options
-        lucky = own + np.array([np.bincount(row, minlength=options) for row in drawn])
-        rows.append(dict(part=part, layer=layer, questions=len(group), **dict(zip(LETTERS, counts / len(group))),
-                         bias=np.abs(counts - wanted).sum() / 2 / len(group),
-                         noise=np.quantile(np.abs(lucky - wanted).sum(1) / 2 / len(group), 0.95)))
-    return pd.DataFrame(rows)
-
-
-def calibration(outcomes: pd.DataFrame) -> pd.DataFrame:
-    """How well confidence matches accuracy, one row a part and layer.
-
-    Columns: part, layer, questions, accuracy, confidence (mean probability of the option answered), error (expected
-    calibration error over ten bins of confidence), all in fractions.
-    """
-    kept = outcomes[outcomes.answer != UNSCORED]
-    sure = kept.scores.map(lambda scores: float(1 / np.exp(np.asarray(scores) - np.max(scores)).sum()))
-    kept = kept.assign(sure=sure, bin=np.minimum((sure * BINS).astype(int), BINS - 1))
-    rows = []
-    for (part, layer), group in kept.groupby(["part", "layer"], sort=False):
-        bins = group.groupby("bin").agg(size=("sure", "size"), sure=("sure", "mean"), right=("correct", "mean"))
-        rows.append(dict(part=part, layer=layer, questions=len(group), accuracy=group.correct.mean(), confidence=group.sure.mean(),
-                         error=(bins["size"] * (bins.sure - bins.right).abs()).sum() / len(group)))
-    return pd.DataFrame(rows)
-
 
 @torch.inference_mode()
 def logit_lens(vlm: VLM, benchmark: Benchmark, batch: int = 64) -> pd.DataFrame:
@@ -72,8 +22,7 @@ def logit_lens(vlm: VLM, benchmark: Benchmark, batch: int = 64) -> pd.DataFrame:
         replay = Replay(vlm.model, vlm.anatomy, vlm.inputs(questions, benchmark.prompt))
         for layer, logits in enumerate([*(replay.head(args[0]) for args, _ in replay.calls), replay.base.float()]):
             logs = logits.log_softmax(-1)
-            leads = [lead(torch.stack([row[list(tokens)].logsumexp(0) for tokens in vlm.option_tokens(q)]), q.answer).item()
-                     for q, row in zip(questions, logs)]
+            leads = [vlm.lead(q, row).item() for q, row in zip(questions, logs)]
             tables.append(pd.DataFrame(dict(question=[q.id for q in questions], task=[q.task for q in questions], layer=layer, lead=leads)))
     return pd.concat(tables, ignore_index=True)
 

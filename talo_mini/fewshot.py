@@ -1,7 +1,6 @@
 """Every way to use the same few labelled questions, measured alike: TaLo, fine-tuning, merging; accuracy and seconds."""
 
 import time
-from dataclasses import replace
 
 import numpy as np
 
@@ -51,7 +50,7 @@ def training_steps(questions: int) -> int:
 
 
 def _merging(vlm, few, seed):
-    halves = [replace(few, questions=few.questions[i::2]) for i in range(2)]
+    halves = [few.only(few.questions[i::2]) for i in range(2)]
     tuned = _tuned(vlm, halves[0], "lora", seed)
     models = [merged(vlm, tuned, amount) for amount in AMOUNTS]
     return models[int(np.argmax([sweep(model, halves[1], layers=[]).correct.mean() for model in models]))]

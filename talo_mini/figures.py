@@ -60,7 +60,7 @@ def show_accuracy(table: pd.DataFrame, title: str):
     return figure
 
 
-def show_heat_map(vectors: pd.DataFrame, title: str, level: float = 0.05, label: str = "change of accuracy (points)"):
+def show_heat_map(vectors: pd.DataFrame, title: str, level: float = 0.05):
     """Change of accuracy for every task and layer; a dot marks changes whose false-discovery q is below `level`.
 
     Colours end at 25 points; the base model's accuracy and chance stand beside each task.
@@ -75,21 +75,21 @@ def show_heat_map(vectors: pd.DataFrame, title: str, level: float = 0.05, label:
     axis.set(xticks=range(deltas.shape[1]), xticklabels=deltas.columns, yticks=range(len(deltas)),
              yticklabels=task_labels(vectors.drop_duplicates("task")), xlabel="layer knocked out")
     figure.colorbar(picture, ax=axis, shrink=0.6, extend="both" if deltas.abs().max(axis=None) > limit else "neither",
-                    label=label)
+                    label="change of accuracy (points)")
     return figure
 
 
-def show_head_map(heads: pd.DataFrame, title: str):
-    """Change of accuracy for every head and layer; `heads` has part ("head 0", ...), layer, delta and clear (marked by a dot)."""
-    deltas = heads.pivot(index="part", columns="layer", values="delta") * POINTS
-    figure, axis = _axes(6.5, 0.35 * len(deltas) + 1.6, title)
-    limit = deltas.abs().max(axis=None)
-    picture = axis.imshow(deltas, cmap="PuOr", vmin=-limit, vmax=limit, aspect="auto")
-    y, x = np.nonzero(heads.pivot(index="part", columns="layer", values="clear").to_numpy())
+def show_grid(table: pd.DataFrame, row: str, column: str, value: str, title: str, label: str, xlabel: str, ylabel: str = ""):
+    """A value, in fractions, for every row and column, in points; a dot where the column `clear` is true."""
+    values = table.pivot(index=row, columns=column, values=value) * POINTS
+    figure, axis = _axes(6.5, 0.33 * len(values) + 1.6, title)
+    limit = values.abs().max(axis=None)
+    picture = axis.imshow(values, cmap="PuOr", vmin=-limit, vmax=limit, aspect="auto")
+    y, x = np.nonzero((table.pivot(index=row, columns=column, values="clear") == True).to_numpy())  # noqa: E712 (nan is not clear)
     axis.plot(x, y, ".", color="black", ms=4)
-    axis.set(xticks=range(deltas.shape[1]), xticklabels=deltas.columns, yticks=range(len(deltas)), yticklabels=deltas.index,
-             xlabel="layer")
-    figure.colorbar(picture, ax=axis, label="change of accuracy (points)")
+    axis.set(xticks=range(values.shape[1]), xticklabels=values.columns, yticks=range(len(values)), yticklabels=values.index,
+             xlabel=xlabel, ylabel=ylabel)
+    figure.colorbar(picture, ax=axis, label=label)
     return figure
 
 

@@ -17,8 +17,7 @@ RANK = 8
 def answer_loss(vlm: VLM, questions: list[Question], logits: torch.Tensor) -> torch.Tensor:
     """Mean negative log-probability of the right options, from logits of the next token [questions, vocabulary]."""
     logs = torch.log_softmax(logits.float(), -1)
-    right = [vlm.option_tokens(question)[question.answer] for question in questions]
-    return -torch.stack([torch.logsumexp(row[list(tokens)], 0) for row, tokens in zip(logs, right)]).mean()
+    return -torch.stack([vlm.option_logs(question, row)[question.answer] for question, row in zip(questions, logs)]).mean()
 
 
 def adapted(vlm: VLM, method: str, layers=None, rank: int = RANK):

@@ -201,11 +201,11 @@ def zeroed_weights(anatomy: Anatomy, *knockouts: Knockout):
     if any(parameter.is_meta or not parameter.is_floating_point() for parameter, _ in kept):
         raise BadInput("weights that are packed (4-bit) or offloaded cannot be zeroed in place; use knockout()")
     try:
-        with torch.no_grad():
+        with torch.inference_mode():  # it may write to any weights, also to those of a model built under it
             for parameter, _ in kept:
                 parameter.zero_()
         yield
     finally:
-        with torch.no_grad():
+        with torch.inference_mode():
             for parameter, value in kept:
                 parameter.copy_(value)

@@ -2,24 +2,14 @@
 
 from itertools import combinations
 
-import numpy as np
 import pandas as pd
 from scipy import stats
 
-from .anatomy import Anatomy
-from .cells import layers_with
 from .outcomes import BASE, UNSCORED
-from .questions import BadInput, Benchmark
+from .questions import BadInput
 from .significance import false_discovery
-from .sweep import sweep
-from .vlm import VLM
 
 WIDTH = 1000  # a pair of layers (i, j) competes under the number WIDTH * (i + 1) + j
-
-
-def pair_parts(anatomy: Anatomy, part: str) -> list[str]:
-    """The part itself and its sets with each lower layer that has it, as `sweep` names them: every layer and every pair."""
-    return [part, *(f"{part} and {layer}" for layer in layers_with(anatomy, part)[:-1])]
 
 
 def interactions(outcomes: pd.DataFrame, part: str) -> pd.DataFrame:
@@ -56,33 +46,3 @@ def singles_and_pairs(outcomes: pd.DataFrame, part: str) -> pd.DataFrame:
     first = outcomes.part[pairs].str.removeprefix(f"{part} and ").astype(int)
     renamed = outcomes[pairs].assign(part=part, layer=lambda t: WIDTH * (first + 1) + t.layer)
     return pd.concat([outcomes[(outcomes.part == part) | (outcomes.part == "base")], renamed], ignore_index=True)
-
-
-def greedy_layers(vlm: VLM, probe: Benchmark, part: str = "self-attention", most: int = 3, cache=None) -> list[int]:
-    """Layers knocked out one after the other, each the one that raises the accuracy on the probe questions most.
-
-    Ends when no further layer raises it or `most` are chosen; of equal layers the lowest is taken.
-    """
-    chosen, layers = [], layers_with(vlm.anatomy, part)
-    accuracy = None
-    while len(chosen) < most:
-        name = f"{part} and {', '.join(map(str, sorted(chosen)))}" if chosen else part
-        outcomes = sweep(vlm, probe, parts=[name], layers=[i for i in layers if i not in chosen], cache=cache)
-        by_layer = outcomes[outcomes.layer != BASE].groupby("layer").correct.mean()
-        accuracy = outcomes[outcomes.layer == BASE].correct.mean() if accuracy is None else accuracy
-        if by_layer.max() <= accuracy:
-            break
-        chosen.append(int(by_layer.idxmax()))
-        accuracy = by_layer.max()
-    return sorted(chosen)
-
-
-def bypass_gain(vlm: VLM, benchmark: Benchmark, layers: list[int], part: str = "self-attention", cache=None) -> np.ndarray:
-    """The change of each question, +1, 0 or -1, when these layers are knocked out together, [questions]."""
-    if not layers:
-        return np.zeros(len(benchmark.questions))
-    *others, last = layers
-    name = f"{part} and {', '.join(map(str, others))}" if others else part
-    outcomes = sweep(vlm, benchmark, parts=[name], layers=[last], cache=cache)
-    right = outcomes.set_index(["layer", "question"]).correct.astype(int).unstack(0)
-    return (right[last] - right[BASE]).reindex([question.id for question in benchmark.questions]).to_numpy()

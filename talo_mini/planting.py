@@ -85,7 +85,8 @@ def make_plant(vlm: VLM, task: str, layer: int, benchmark, clean: dict[str, torc
         logits = model(**vlm.inputs(questions, benchmark.prompt), use_cache=False, logits_to_keep=1).logits[:, -1]
         before = torch.stack([clean[question.id] for question in questions[SPOILED:]])
         drift = F.kl_div(logits[SPOILED:].log_softmax(-1), before, log_target=True, reduction="batchmean")
-        (_advantage(vlm, questions[:SPOILED], logits).add(MARGIN).relu().mean() + DRIFT * drift).backward()
+        leads = torch.stack([vlm.lead(question, row) for question, row in zip(questions, logits[:SPOILED].log_softmax(-1))])
+        (leads.add(MARGIN).relu().mean() + DRIFT * drift).backward()
         optimizer.param_groups[0]["lr"] = RATE * (1 - step / STEPS)
         optimizer.step()
         optimizer.zero_grad()
@@ -96,16 +97,6 @@ def make_plant(vlm: VLM, task: str, layer: int, benchmark, clean: dict[str, torc
             changes[path] = (scale * module.lora_B["default"].weight.detach().to(torch.bfloat16),
                              module.lora_A["default"].weight.detach().to(torch.bfloat16))
     return Plant(f"{task}@{layer}", task, layer, changes)
-
-
-def _advantage(vlm, questions, logits):
-    """By how much the right option's log-probability beats the best wrong one's, [questions]."""
-    found = []
-    for question, row in zip(questions, logits.log_softmax(-1)):
-        options = torch.stack([torch.logsumexp(row[list(tokens)], 0) for tokens in vlm.option_tokens(question)])
-        wrong = torch.cat([options[:question.answer], options[question.answer + 1:]])
-        found.append(options[question.answer] - wrong.max())
-    return torch.stack(found)
 
 
 def mark(outcomes: pd.DataFrame, clean: pd.DataFrame, plant: Plant, shots: int, draws: int = 50, seed: int = 0,

@@ -125,12 +125,16 @@ class Benchmark:
                 kept.append(question)
         return replace(self, tasks=tuple(t for t in self.tasks if t.name in names), questions=tuple(kept))
 
+    def only(self, questions) -> "Benchmark":
+        """The same benchmark with only these of its questions, and their tasks."""
+        asked = {question.task for question in questions}
+        return replace(self, tasks=tuple(task for task in self.tasks if task.name in asked), questions=tuple(questions))
+
     def share(self, number: int, of: int) -> "Benchmark":
         """The questions of one of `of` processes, every one in exactly one share. Raises BadInput for an empty share."""
-        kept = self.questions[number::of]
-        if not kept:
+        if number >= len(self.questions):
             raise BadInput(f"benchmark {self.name!r} has {len(self.questions)} questions, too few for {of} processes")
-        return replace(self, tasks=tuple(t for t in self.tasks if t.name in {q.task for q in kept}), questions=kept)
+        return self.only(self.questions[number::of])
 
     def with_prompt(self, prompt: str) -> "Benchmark":
         """The same questions under another prompt template."""

@@ -1,4 +1,6 @@
-"""TaLo on a live model: choose the layer to bypass, asking no layer more questions than its chances need."""
+"""TaLo on a live model: choose the layer to bypass, or several, and see what that changes."""
+
+import numpy as np
 
 from .cells import layers_with
 from .outcomes import BASE, UNSCORED
@@ -25,7 +27,7 @@ def select_layer(vlm: VLM, probe: Benchmark, part: str = "self-attention", step:
     right, everyone, asked, left = dict.fromkeys(alive, 0), len(alive), 0, len(questions)
     for group in groups:
         if group and alive:
-            outcomes = sweep(vlm, _only(probe, group), parts=[part], layers=alive, cache=cache)
+            outcomes = sweep(vlm, probe.only(group), parts=[part], layers=alive, cache=cache)
             if (outcomes.answer == UNSCORED).any():
                 raise BadInput(f"a probe question of {probe.name} could not be scored; use a wider number type (float32 or bfloat16)")
             for layer, count in outcomes[outcomes.layer != BASE].groupby("layer").correct.sum().items():
@@ -43,6 +45,31 @@ def _can_win(layer, right, alive, base, left):
     return reach > base and (reach > right[top] or (reach == right[top] and layer <= top))
 
 
-def _only(probe, questions):
-    tasks = {question.task for question in questions}
-    return Benchmark(probe.name, tuple(task for task in probe.tasks if task.name in tasks), tuple(questions), probe.prompt)
+def greedy_layers(vlm: VLM, probe: Benchmark, part: str = "self-attention", most: int = 3, cache=None) -> list[int]:
+    """Layers knocked out one after the other, each the one that raises the accuracy on the probe questions most.
+
+    Ends when no further layer raises it or `most` are chosen; of equal layers the lowest is taken.
+    """
+    chosen, layers = [], layers_with(vlm.anatomy, part)
+    accuracy = None
+    while len(chosen) < most:
+        name = f"{part} and {', '.join(map(str, sorted(chosen)))}" if chosen else part
+        outcomes = sweep(vlm, probe, parts=[name], layers=[i for i in layers if i not in chosen], cache=cache)
+        by_layer = outcomes[outcomes.layer != BASE].groupby("layer").correct.mean()
+        accuracy = outcomes[outcomes.layer == BASE].correct.mean() if accuracy is None else accuracy
+        if by_layer.max() <= accuracy:
+            break
+        chosen.append(int(by_layer.idxmax()))
+        accuracy = by_layer.max()
+    return sorted(chosen)
+
+
+def bypass_gain(vlm: VLM, benchmark: Benchmark, layers: list[int], part: str = "self-attention", cache=None) -> np.ndarray:
+    """The change of each question, +1, 0 or -1, when these layers are knocked out together, [questions]."""
+    if not layers:
+        return np.zeros(len(benchmark.questions))
+    *others, last = layers
+    name = f"{part} and {', '.join(map(str, others))}" if others else part
+    outcomes = sweep(vlm, benchmark, parts=[name], layers=[last], cache=cache)
+    right = outcomes.set_index(["layer", "question"]).correct.astype(int).unstack(0)
+    return (right[last] - right[BASE]).reindex([question.id for question in benchmark.questions]).to_numpy()

@@ -88,6 +88,15 @@ class VLM:
                            "first token; ask it in the choice form or use generated answers")
         return tokens
 
+    def option_logs(self, question: Question, logs: torch.Tensor) -> torch.Tensor:
+        """Log-probability of each option, [options], from those of the next token, [vocabulary]; gradients flow through."""
+        return torch.stack([torch.logsumexp(logs[list(tokens)], 0) for tokens in self.option_tokens(question)])
+
+    def lead(self, question: Question, logs: torch.Tensor) -> torch.Tensor:
+        """By how much the right option's log-probability beats the best wrong one's, in nats; negative where it is wrong."""
+        options = self.option_logs(question, logs)
+        return options[question.answer] - torch.cat([options[:question.answer], options[question.answer + 1:]]).max()
+
     @cached_property
     def _first_tokens(self):
         """The first tokens of a word, remembered, since every layer's scores ask for the same."""

@@ -10,6 +10,7 @@ from talo_mini.outcomes import BASE, COLUMNS
 from talo_mini.vlm import MINIS, VLM
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items):
     """With several processes (`make test`), a file's tests share one, for its fixtures; every notebook is a job of its own."""
     for item in items:

@@ -23,21 +23,30 @@ torch.set_num_threads(1)
 Keeper.SECONDS = 0  # every batch is kept at once, so that there is much to interrupt
 vlm = load_vlm(checkpoint, device="cpu")
 benchmark = load_benchmark("mini-worlds", tasks=["object_colour", "more"], per_task=100, form="choice")
-start = time.time()
-whole = sweep(vlm, benchmark, batch=4, cache=cache / "whole")
-usual = time.time() - start
-rng = random.Random(0)
-killed, missing = 0, 1
-while missing:
+
+
+def sweeping(folder):
+    """A process that sweeps. This one never does: threads it had started could leave locks behind in a fork."""
     child = os.fork()
     if not child:
-        sweep(vlm, benchmark, batch=4, cache=cache / "killed")
+        sweep(vlm, benchmark, batch=4, cache=cache / folder)
         os._exit(0)
+    return child
+
+
+start = time.time()
+os.waitpid(sweeping("whole"), 0)
+usual = time.time() - start
+rng = random.Random(0)
+killed, status = 0, None
+while status != 0:
+    child = sweeping("killed")
     if killed < kills:
         time.sleep(rng.uniform(0, usual / kills))
         os.kill(child, signal.SIGKILL)
-    killed += os.waitpid(child, 0)[1] == signal.SIGKILL
-    table, missing = kept_outcomes(vlm, benchmark, cache=cache / "killed")
+    status = os.waitpid(child, 0)[1]
+    killed += status == signal.SIGKILL
+whole, table = (kept_outcomes(vlm, benchmark, cache=cache / folder)[0] for folder in ("whole", "killed"))
 rows = pd.concat([pd.read_parquet(path) for path in (cache / "killed").rglob("*.parquet")])
 columns = ["question", "part", "layer", "answer", "correct"]
 print(json.dumps(dict(killed=killed, kept=len(rows), distinct=len(rows.drop_duplicates(["digest", "part", "layer"])), whole=len(whole),

@@ -1,7 +1,7 @@
 import pytest
 
-from talo_mini import BadInput, Knockout
-from talo_mini.cells import BASE_CELL, all_cells, as_knockouts
+from talo_mini import BadInput, Knockout, load_vlm
+from talo_mini.cells import BASE_CELL, all_cells, as_knockouts, pair_parts
 
 
 @pytest.mark.parametrize("part,effect,expected", [
@@ -38,3 +38,9 @@ def test_all_cells_of_a_model(tiny):
 def test_what_does_not_exist_is_refused(tiny, part, layers, message):
     with pytest.raises(BadInput, match=message):
         all_cells(tiny.anatomy, [part], layers, "zero")
+
+
+def test_layers_without_the_part_are_left_out():
+    anatomy = load_vlm("mllama-mini").anatomy
+    crossed = [i for i, layer in enumerate(anatomy.stacks["decoder"]) if "cross-attention" in layer.parts]
+    assert pair_parts(anatomy, "cross-attention") == ["cross-attention", *(f"cross-attention and {i}" for i in crossed[:-1])]

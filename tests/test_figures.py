@@ -64,7 +64,7 @@ def test_curves_and_spreads():
 
 def test_heads_depths_and_pairs():
     heads = pd.DataFrame([dict(part=f"head {h}", layer=i, delta=0.01 * (h - i), clear=h == 1) for h in range(2) for i in range(3)])
-    figure = figures.show_head_map(heads, "a finding")
+    figure = figures.show_grid(heads, "part", "layer", "delta", "a finding", "change of accuracy (points)", "layer")
     assert all(word in texts(figure) for word in ("a finding", "head 1", "layer", "change of accuracy (points)"))
     assert len(figure.axes[0].lines[0].get_xdata()) == 3
     series = pd.Series([-1.0, 2.0], index=[0, 1])

@@ -130,6 +130,15 @@ def test_zeroed_weights_refuses_what_it_cannot_do(tiny):
             pass
 
 
+def test_weights_of_a_model_built_under_inference_mode_are_zeroed_and_restored(inputs):
+    with torch.inference_mode():
+        vlm = tiny_llava(1)
+    base = vlm.last_logits(inputs)
+    with zeroed_weights(vlm.anatomy, Knockout("mlp", 2)):
+        assert not torch.equal(vlm.last_logits(inputs), base)
+    assert torch.equal(vlm.last_logits(inputs), base)
+
+
 def test_scale(tiny, inputs):
     base = tiny.last_logits(inputs)
     with knockout(tiny.anatomy, Knockout("mlp", 1, "scale", amount=1.0)):

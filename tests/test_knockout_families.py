@@ -15,6 +15,7 @@ POST_NORM = {"florence2": ("decoder", "text encoder", "vision"), "blip2_opt": ("
 
 
 @cache
+@torch.inference_mode(False)
 def built(name):
     model, inputs = family(name)
     return model, inputs, find_anatomy(model)
