@@ -8,11 +8,13 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pandas as pd
 import torch
+from tqdm import tqdm
 
 from talo_mini import load_benchmark, load_vlm, sweep
 from talo_mini.outcomes import Keeper
@@ -20,6 +22,7 @@ from talo_mini.sweep import kept_outcomes
 
 checkpoint, cache, kills = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 torch.set_num_threads(1)
+tqdm.set_lock(threading.RLock())  # its own lock is shared by forks: one killed inside would hold it for ever
 Keeper.SECONDS = 0  # every batch is kept at once, so that there is much to interrupt
 vlm = load_vlm(checkpoint, device="cpu")
 benchmark = load_benchmark("mini-worlds", tasks=["object_colour", "more"], per_task=100, form="choice")
