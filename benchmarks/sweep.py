@@ -5,12 +5,11 @@ Every contender answers the same questions with every self-attention knocked out
 """
 
 import argparse
+import copy
 import platform
 import subprocess
 import time
-from contextlib import contextmanager
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
@@ -19,8 +18,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import (CLIPVisionConfig, Idefics3Config, Idefics3ForConditionalGeneration, LlamaConfig, LlavaConfig,
                           LlavaForConditionalGeneration)
 
+from libraries import LIBRARIES
 from talo_mini import Knockout, knockout, load_benchmark, load_vlm, select_layer, zeroed_weights
 from talo_mini.anatomy import find_anatomy
+from talo_mini.pictures import replaced
 from talo_mini.replay import one_pass
 
 TOLERANCE = 1e-3
@@ -47,7 +48,14 @@ def one_by_one(model, anatomy, inputs, way=knockout):
 
 
 def hooks_with_cached_pictures(model, anatomy, inputs):
-    with pictures_once(model):
+    own, kept = model.model.get_image_features, []
+
+    def remembered(*args, **options):
+        if not kept:
+            kept.append(own(*args, **options))
+        return kept[0]
+
+    with replaced(model.model, "get_image_features", remembered):
         return one_by_one(model, anatomy, inputs)
 
 
@@ -76,21 +84,8 @@ CONTENDERS = {"this engine": one_pass_engine, "plain hooks": one_by_one, "hooks,
               "all variants in one batch": all_in_one_batch}
 
 
-@contextmanager
-def pictures_once(model):
-    """Encode pictures at the first call only."""
-    own, kept = model.model.get_image_features, []
-
-    def remembered(*args, **kwargs):
-        if not kept:
-            kept.append(own(*args, **kwargs))
-        return kept[0]
-
-    model.model.get_image_features = remembered
-    try:
-        yield
-    finally:
-        del model.model.get_image_features
+def by_library(run, model, anatomy, inputs):
+    return run(model, anatomy, inputs, knockouts(anatomy), last)
 
 
 def mini(name):
@@ -160,12 +155,22 @@ def operations(model, anatomy, inputs):
 def compare(name, model, inputs, batches, repeats):
     """One row a contender: questions a second at its best batch, as a ratio to plain hooks."""
     anatomy, speeds, plain = find_anatomy(model), {}, {}
+    ours = {contender: partial(run, model, anatomy) for contender, run in CONTENDERS.items()}
+    theirs = copy.deepcopy(model)  # pyvene takes away every hook of a model, also those that transformers needs
+    others = {contender: partial(by_library, run, theirs, find_anatomy(theirs)) for contender, run in LIBRARIES.items()}
+    failed = {}
     for size in batches:
         given, exact = inputs(size), None
         for _ in range(repeats):  # contenders take turns, so that whatever else the machine does meets all of them
-            for contender, run in CONTENDERS.items():
+            for contender, run in {**ours, **others}.items():
                 start = time.perf_counter()
-                found = run(model, anatomy, given)
+                try:
+                    found = run(given)
+                except Exception as error:
+                    if contender in ours:
+                        raise
+                    failed[contender] = f"{type(error).__name__}: {error}"
+                    continue
                 speed = size / (time.perf_counter() - start)
                 speeds[contender] = max(speeds.get(contender, (0.0, 0)), (speed, size))
                 exact = found if exact is None else exact
@@ -175,6 +180,7 @@ def compare(name, model, inputs, batches, repeats):
             last(model, given)
             plain[size] = min(plain.get(size, float("inf")), time.perf_counter() - start)
     rows = [dict(model=name, contender=contender, questions_per_second=speed, batch=size) for contender, (speed, size) in speeds.items()]
+    rows += [dict(model=name, contender=f"{contender}, which stops ({why})", questions_per_second=float("nan"), batch=0) for contender, why in failed.items()]
     size = min(plain, key=lambda size: plain[size] / size)
     base, least = operations(model, anatomy, inputs(size))
     bound = size / (plain[size] * least / base)
@@ -219,8 +225,8 @@ a layer that can no longer win is asked no more (`select_layer`). The choice is 
 
 Made by `python benchmarks/sweep.py{quick} --page book/performance.md` on {machine}.
 
-nnsight and pyvene are not among the packages of this project; {others}. Their traces run one whole pass for a knockout, as plain
-hooks do, or all variants in one batch.
+nnsight and pyvene take part where they are installed (`pip install nnsight pyvene`); they are not among the packages of this
+project.
 """
 
 
@@ -243,13 +249,12 @@ def main():
         tables.append(compare(name, model, inputs, batches, repeats))
         print(tables[-1].round(2).to_string(index=False), flush=True)
     if chosen.page:
-        installed = [name for name in ("nnsight", "pyvene") if find_spec(name)]
         shown = [f"## {table.model[0]}\n\n" + HEAD + "\n".join(
-            f"| {r.contender} | {r.questions_per_second:.2f} | {r.batch} | {r.times_plain_hooks:.2f} | {100 * r.share_of_bound:.0f}% |"
-            for r in table.itertuples()) for table in tables]
+            f"| {r.contender} | {r.questions_per_second:.2f} | {r.batch} | {r.times_plain_hooks:.2f} | {100 * r.share_of_bound:.0f}% |" if r.batch
+            else f"| {r.contender} | | | | |" for r in table.itertuples()) for table in tables]
         with open(chosen.page, "w") as file:
-            file.write(PAGE.format(tables="\n\n".join(shown), machine=machine(), saved=selection("llava-mini", 20), quick=" --quick" * chosen.quick, tolerance=TOLERANCE,
-                                   others=f"{' and '.join(installed)} installed here, but not timed" if installed else "they are not installed here and not timed"))
+            file.write(PAGE.format(tables="\n\n".join(shown), machine=machine(), saved=selection("llava-mini", 20),
+                                   quick=" --quick" * chosen.quick, tolerance=TOLERANCE))
 
 
 if __name__ == "__main__":

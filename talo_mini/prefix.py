@@ -6,7 +6,7 @@ import torch
 
 from .anatomy import Anatomy
 from .knockout import Knockout
-from .replay import forward_replaced
+from .pictures import replaced
 
 
 class VisionPrefix:
@@ -32,7 +32,7 @@ class VisionPrefix:
         with ExitStack() as stack:
             for layer in (layer for layers in free.values() for layer in layers):
                 if self.outputs.get(layer.path) is not None:
-                    stack.enter_context(forward_replaced(layer.module, lambda path=layer.path: _copy(self.outputs[path])))
+                    stack.enter_context(replaced(layer.module, "forward", lambda *args, path=layer.path, **kwargs: _copy(self.outputs[path])))
                 elif layer.path not in self.outputs:
                     stack.callback(layer.module.register_forward_hook(
                         lambda module, args, output, path=layer.path: seen.setdefault(path, []).append(_copy(output)), prepend=True).remove)

@@ -10,6 +10,7 @@ import torch
 
 from .anatomy import Anatomy, Part
 from .knockout import Knockout, knockout
+from .pictures import Pictures, replaced
 
 CHUNK = 1024  # tokens that go through a layer at once on a CPU: more fall out of its cache
 TOLERANCE = 1e-3  # largest difference of a logit from the hooked model before replay is given up
@@ -25,7 +26,7 @@ class Replay:
     Raises CannotReplay where the decoder's layers do not lead to its logits in a way that can be followed.
     """
 
-    def __init__(self, model, anatomy: Anatomy, inputs, means=None):
+    def __init__(self, model, anatomy: Anatomy, inputs, means=None, pictures: Pictures | None = None):
         self.model, self.anatomy, self.means = model, anatomy, means
         on_gpu = inputs["input_ids"].is_cuda
         before = torch.cuda.memory_allocated() if on_gpu else 0
@@ -44,6 +45,7 @@ class Replay:
                     lambda module, args, kwargs, i=i: calls.update({i: (args, kwargs)}), with_kwargs=True).remove)
                 hooks.callback(layer.register_forward_hook(
                     lambda module, args, output, i=i: outputs.update({i: output}), prepend=True).remove)
+            hooks.enter_context(pictures.shared() if pictures else nullcontext())
             self.base = model(**inputs, use_cache=False, logits_to_keep=1).logits[:, -1]
         if len(calls) < len(self.layers) or not all(torch.is_tensor(output) for output in outputs.values()):
             raise CannotReplay("some decoder layers did not run, or hand on more than their hidden states")
@@ -128,7 +130,7 @@ class Replay:
                 modules = self.anatomy.part(k.part, i).modules
                 if k.effect == "zero" and k.head is None and all(path in self.zeros for path in modules):
                     for path, module in modules.items():  # what adds nothing need not be computed
-                        stack.enter_context(forward_replaced(module, self.zeros[path]))
+                        stack.enter_context(replaced(module, "forward", lambda *args, path=path, **kwargs: self.zeros[path]()))
                 else:
                     stack.enter_context(knockout(self.anatomy, k, means=self.means))
             return self._run(i, hidden, 1)
@@ -155,29 +157,16 @@ class Replay:
         return value.repeat(times, *[1] * (value.ndim - 1)) if value.shape[0] == self.questions else value
 
 
-@contextmanager
-def forward_replaced(module, result):
-    """A module that gives `result()` without computing; its own forward is put back at the end."""
-    own = vars(module).get("forward")
-    module.forward = lambda *args, **kwargs: result()
-    try:
-        yield
-    finally:
-        if own is None:
-            del module.forward
-        else:
-            module.forward = own
-
-
 @torch.inference_mode()
-def one_pass(model, anatomy: Anatomy, inputs, groups: list[tuple[Knockout, ...]], check: bool, means=None) -> list[torch.Tensor]:
+def one_pass(model, anatomy: Anatomy, inputs, groups: list[tuple[Knockout, ...]], check: bool, means=None,
+             pictures: Pictures | None = None) -> list[torch.Tensor]:
     """Logits of the base model and under each group of knockouts, [questions, vocabulary] each.
 
-    With `check`, for every part and effect the group of the lowest and of the highest layer is also run with hooks. Raises
+    Those of `pictures` that were seen before are not encoded again. With `check`, for every part and effect the group of the lowest and of the highest layer is also run with hooks. Raises
     CannotReplay if they differ, or where a layer does not run alone.
     """
     try:
-        replay = Replay(model, anatomy, inputs, means)
+        replay = Replay(model, anatomy, inputs, means, pictures)
         logits = replay.logits(groups)
     except (RuntimeError, TypeError, IndexError, AttributeError, KeyError) as error:
         if "memory" in str(error):

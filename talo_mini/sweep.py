@@ -10,6 +10,7 @@ import torch
 from .cells import BASE_CELL, all_cells, as_knockouts
 from .knockout import knockout, mean_outputs
 from .outcomes import COLUMNS, UNSCORED, Keeper, OutcomeStore
+from .pictures import Pictures
 from .prefix import VisionPrefix
 from .progress import progress
 from .prompts import write_prompt
@@ -39,14 +40,14 @@ def sweep(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), layers=None
             if (question.digest, *cell) not in done]
     open_questions = {question.id for question, _ in todo}
     means = _means(vlm, reference, parts) if reference and todo else None
-    method, checked, unscored = replayed_logits, False, []
+    method, checked, unscored, pictures = replayed_logits, False, [], Pictures(vlm.model)
     with Keeper(store, key) as keeper, progress(total=len(todo), desc=f"sweep of {vlm.name}", unit="answer") as bar:
         waiting = _batches([q for q in benchmark.questions if q.id in open_questions], benchmark.prompt, batch)
         while waiting:
             questions = waiting.pop(0)
             missing = [cell for cell in cells if not all((q.digest, *cell) in done for q in questions)]
             try:
-                logits = method(vlm, vlm.inputs(questions, benchmark.prompt), missing, check=not checked, means=means)
+                logits = method(vlm, vlm.inputs(questions, benchmark.prompt), missing, not checked, means, pictures)
             except CannotReplay as why:
                 warnings.warn(f"{vlm.name} is swept with hooks, at about twice the price: {why}", stacklevel=2)
                 method = hooked_logits
@@ -105,7 +106,7 @@ def _named(effect, reference):
     return f"mean {reference.digest}"
 
 
-def hooked_logits(vlm: VLM, inputs, cells, check: bool = False, means=None) -> list[torch.Tensor]:
+def hooked_logits(vlm: VLM, inputs, cells, check: bool = False, means=None, pictures=None) -> list[torch.Tensor]:
     """Logits of the next token for each cell (part, effect, layer), by running the model under hooks; see `prefix`."""
     prefix, found = VisionPrefix(vlm.anatomy), []
     for cell in cells:
@@ -115,14 +116,14 @@ def hooked_logits(vlm: VLM, inputs, cells, check: bool = False, means=None) -> l
     return found
 
 
-def replayed_logits(vlm: VLM, inputs, cells, check: bool = False, means=None) -> list[torch.Tensor]:
+def replayed_logits(vlm: VLM, inputs, cells, check: bool = False, means=None, pictures=None) -> list[torch.Tensor]:
     """The same in one pass, see `replay`; knockouts outside the decoder by hooks. Raises CannotReplay.
 
     With `check` some parts are compared with hooks.
     """
     groups = {cell: as_knockouts(*cell) for cell in cells if cell != BASE_CELL}
     inside = [cell for cell, group in groups.items() if all(k.stack == "decoder" for k in group)]
-    found = one_pass(vlm.model, vlm.anatomy, inputs, [groups[cell] for cell in inside], check, means)
+    found = one_pass(vlm.model, vlm.anatomy, inputs, [groups[cell] for cell in inside], check, means, pictures)
     found = dict(zip([BASE_CELL, *inside], found))
     outside = [cell for cell in cells if cell not in found]
     found.update(zip(outside, hooked_logits(vlm, inputs, outside, means=means)))

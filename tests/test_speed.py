@@ -11,13 +11,31 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 import sweep as benchmark  # noqa: E402
 
 
-def test_every_contender_gives_the_same_logits(tiny):
+def test_every_contender_gives_the_same_logits(tiny, monkeypatch):
     from talo_mini import load_benchmark
 
+    monkeypatch.setattr(benchmark, "LIBRARIES", {})
     questions = load_benchmark("mini-worlds", tasks=["more"], per_task=4, form="choice").questions
     table = benchmark.compare("tiny", tiny.model, lambda size: dict(tiny.inputs(questions[:size])), (2, 4), 1)
     assert list(table.contender) == [*benchmark.CONTENDERS, "floating-point bound"]
     assert table.set_index("contender").times_plain_hooks["plain hooks"] == 1 and (table.questions_per_second > 0).all()
+
+
+def test_libraries_compete_where_they_run_and_are_named_where_they_stop(tiny, monkeypatch):
+    from talo_mini import load_benchmark
+
+    def stopping(*args):
+        raise IndexError("no such hook")
+
+    def working(model, anatomy, inputs, chosen, last):
+        assert model is not tiny.model  # what a library does to a model must not reach the next contender
+        return benchmark.one_by_one(model, anatomy, inputs)
+
+    monkeypatch.setattr(benchmark, "LIBRARIES", {"good 1.0": working, "bad 2.0": stopping})
+    questions = load_benchmark("mini-worlds", tasks=["more"], per_task=2, form="choice").questions
+    table = benchmark.compare("tiny", tiny.model, lambda size: dict(tiny.inputs(questions[:size])), (2,), 1).set_index("contender")
+    assert table.questions_per_second["good 1.0"] > 0
+    assert "bad 2.0, which stops (IndexError: no such hook)" in table.index
 
 
 def test_the_bound_counts_less_than_any_way_does(tiny):

@@ -44,7 +44,7 @@ def test_nothing_is_asked_twice(tiny, benchmark, table, tmp_path, monkeypatch):
     sweep(tiny, half, parts=("self-attention",), cache=tmp_path)
     asked = []
     monkeypatch.setattr(module, "replayed_logits",
-                        lambda vlm, inputs, cells, check, means: asked.extend(cells) or replayed_logits(vlm, inputs, cells, check))
+                        lambda vlm, inputs, cells, check, *more: asked.extend(cells) or replayed_logits(vlm, inputs, cells, check))
     whole = sweep(tiny, benchmark, parts=("self-attention", "layer"), cache=tmp_path)
     columns = ["question", "part", "layer", "answer", "correct"]
     pd.testing.assert_frame_equal(whole[columns], table[columns])
@@ -58,7 +58,7 @@ def test_nothing_is_asked_twice(tiny, benchmark, table, tmp_path, monkeypatch):
 def test_an_interrupted_sweep_goes_on(tiny, benchmark, table, tmp_path, monkeypatch):
     calls = []
 
-    def failing(vlm, inputs, cells, check, means):
+    def failing(vlm, inputs, cells, check, *more):
         calls.append(cells)
         if len(calls) == 3:
             raise KeyboardInterrupt
@@ -126,7 +126,7 @@ def test_a_task_without_any_score_is_refused(table):
 def test_where_memory_runs_out_the_batch_is_halved(tiny, benchmark, table, monkeypatch):
     sizes = []
 
-    def small(vlm, inputs, cells, check, means):
+    def small(vlm, inputs, cells, check, *more):
         sizes.append(len(inputs["input_ids"]))
         if sizes[-1] > 3:
             raise torch.OutOfMemoryError("CUDA out of memory")
@@ -145,7 +145,7 @@ def test_where_memory_runs_out_the_batch_is_halved(tiny, benchmark, table, monke
 
 
 def test_one_pass_and_hooks_agree(tiny, benchmark, table, monkeypatch):
-    monkeypatch.setattr(module, "replayed_logits", lambda vlm, inputs, cells, check, means: hooked_logits(vlm, inputs, cells))
+    monkeypatch.setattr(module, "replayed_logits", lambda vlm, inputs, cells, *more: hooked_logits(vlm, inputs, cells))
     hooked = sweep(tiny, benchmark, parts=("self-attention", "layer"))
     columns = ["question", "part", "layer", "answer", "correct"]
     pd.testing.assert_frame_equal(hooked[columns], table[columns])
@@ -168,7 +168,7 @@ def test_every_effect_in_one_pass_and_by_hooks(tiny, benchmark, effect, monkeypa
     options = dict(effect=effect, reference=reference if effect == "mean" else None)
     found = sweep(tiny, benchmark, **options)
     monkeypatch.setattr(module, "replayed_logits",
-                        lambda vlm, inputs, cells, check, means: hooked_logits(vlm, inputs, cells, means=means))
+                        lambda vlm, inputs, cells, check, means, pictures: hooked_logits(vlm, inputs, cells, means=means))
     hooked = sweep(tiny, benchmark, **options)
     assert np.allclose(np.concatenate(list(found.scores)), np.concatenate(list(hooked.scores)), atol=1e-4)
     zeroed = sweep(tiny, benchmark)
@@ -180,7 +180,7 @@ def test_heads_sets_and_vision_layers_by_both_ways(tiny, benchmark, monkeypatch)
     parts = ("head 1", "mlp and 0, 1", "layer and 2", "vision: mlp")
     found = sweep(tiny, benchmark, parts=parts)
     monkeypatch.setattr(module, "replayed_logits",
-                        lambda vlm, inputs, cells, check, means: hooked_logits(vlm, inputs, cells, means=means))
+                        lambda vlm, inputs, cells, check, means, pictures: hooked_logits(vlm, inputs, cells, means=means))
     hooked = sweep(tiny, benchmark, parts=parts)
     assert np.allclose(np.concatenate(list(found.scores)), np.concatenate(list(hooked.scores)), atol=1e-4)
     assert found.groupby("part").layer.nunique().to_dict() == {"base": 1, "head 1": 4, "mlp and 0, 1": 2, "layer and 2": 1, "vision: mlp": 3}
@@ -193,7 +193,7 @@ def test_noise_in_the_last_layer_and_means_of_sets_and_stacks(tiny, benchmark, p
     options = dict(parts=parts, effect=effect, reference=benchmark.subset(per_task=1) if effect == "mean" else None)
     found = sweep(tiny, benchmark, **options)
     monkeypatch.setattr(module, "replayed_logits",
-                        lambda vlm, inputs, cells, check, means: hooked_logits(vlm, inputs, cells, means=means))
+                        lambda vlm, inputs, cells, check, means, pictures: hooked_logits(vlm, inputs, cells, means=means))
     hooked = sweep(tiny, benchmark, **options)
     assert np.allclose(np.concatenate(list(found.scores)), np.concatenate(list(hooked.scores)), atol=1e-4)
 

@@ -1,0 +1,63 @@
+"""A picture seen before is not encoded again, and no logit changes, family by family."""
+
+import pytest
+import torch
+from conftest import tiny_llava
+from families import FAMILIES, family
+
+from talo_mini import load_benchmark, sweep
+from talo_mini.anatomy import find_anatomy
+from talo_mini.pictures import Pictures
+
+# what they hand on is not one piece a picture, or not by this way
+ENCODED_AGAIN = {"qwen3_vl", "mllama", "blip2_opt", "instructblip_vicuna", "instructblip_t5", "kosmos2"}
+
+
+def runs_of_vision(model):
+    """A list that grows by one, each time the first vision layer runs."""
+    ran, anatomy = [], find_anatomy(model)
+    first = next(layers for name, layers in anatomy.stacks.items() if name.startswith("vision"))[0]
+    first.module.register_forward_hook(lambda *_: ran.append(1))
+    return ran
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@torch.inference_mode()
+def test_family(name):
+    model, first = family(name)
+    second = {**first, "pixel_values": first["pixel_values"].flip(-1)}
+    both = {key: torch.cat([first[key], second[key]]) if torch.is_tensor(first[key]) else first[key] for key in first}
+    plain = [model(**inputs, use_cache=False).logits for inputs in (first, second, both)]
+    assert (plain[0] - plain[1]).abs().max() > 1e-4
+    ran, pictures = runs_of_vision(model), Pictures(model)
+    with pictures.shared():
+        shared, seen = [], []
+        for inputs in (first, second, both):
+            shared.append(model(**inputs, use_cache=False).logits)
+            seen.append(len(ran))
+    assert (seen[2] > seen[1]) == (name in ENCODED_AGAIN)
+    for a, b in zip(plain, shared, strict=True):
+        assert (a - b).abs().max() < 1e-4
+    assert torch.equal(model(**first, use_cache=False).logits, plain[0]) and len(ran) > seen[2]
+    assert "get_image_features" not in vars(getattr(model, "model", model))
+
+
+def test_the_oldest_go_first(monkeypatch):
+    monkeypatch.setattr("talo_mini.pictures.LIMIT", 2 * 16 * 32 * 4)  # two pictures of 16 tokens, 32 wide
+    vlm = tiny_llava()
+    questions = load_benchmark("mini-worlds", tasks=["object_colour"], per_task=3, form="choice").questions
+    ran, pictures = runs_of_vision(vlm.model), Pictures(vlm.model)
+    with pictures.shared():
+        for i in (0, 1, 2, 2, 1, 0):
+            vlm.last_logits(vlm.inputs([questions[i]]))
+    assert len(ran) == 4 and pictures.bytes == 2 * 16 * 32 * 4
+
+
+def test_both_forms_of_a_question_share_their_picture():
+    vlm = tiny_llava()
+    ran = runs_of_vision(vlm.model)
+    benchmark = load_benchmark("mini-worlds", tasks=["object_colour"], per_task=4)
+    sweep(vlm, benchmark.subset(form="choice"), layers=[], batch=1)
+    alone = len(ran)
+    sweep(vlm, benchmark, layers=[], batch=1)
+    assert alone == 4 and len(ran) == 8
