@@ -13,7 +13,9 @@ MIXER = re.compile(r"Att(entio)?n|DeltaNet|Mamba|ShortConv|Mixer")
 CROSS = re.compile(r"cross|enc(oder)?_?dec|encoder_attn", re.IGNORECASE)
 MLP = re.compile(r"MLP|FeedForward|FFN|FF$|Moe(Block|Layer)?$|Dense\w*Dense", re.IGNORECASE)
 OUTPUTS = ("o_proj", "out_proj", "proj", "projection_layer", "projection", "o", "dense", "wo", "c_proj")
-STACKS = (("q-former", r"qformer"), ("perceiver", r"perceiver|resampler"), ("vision", r"vision|visual|image_encoder"))
+STACKS = (("q-former", r"qformer"), ("perceiver", r"perceiver|resampler"), ("video", r"video_tower"),
+          ("vision", r"vision|visual|image_encoder"))
+PICTURES = ("pixel_values", "flattened_patches")  # what a model that reads pictures is given first
 
 
 @dataclass(frozen=True)
@@ -72,13 +74,14 @@ class Anatomy:
 def find_anatomy(model: nn.Module) -> Anatomy:
     """Map a model by its structure. Raises BadInput naming what was looked for where no decoder layer is found."""
     decoder = getattr(model, "get_decoder", lambda: None)()
-    paths = {id(module): path for path, module in model.named_modules()}
+    modules = dict(model.named_modules())
+    paths = {id(module): path for path, module in modules.items()}
     inside = "?" if decoder is None else f"{paths.get(id(decoder), '?')}."
     stacks = {}
     for path, blocks in _lists(model):
         layers = tuple(Layer(paths[id(block)], block, _parts(block, paths)) for block in blocks)
         if all(layer.parts for layer in layers):
-            name = _stack_name(path, path.startswith(inside))
+            name = _stack_name(path, path.startswith(inside), modules)
             stacks[name if name not in stacks else f"{name} ({path})"] = layers
     for name in () if "decoder" in stacks else list(stacks):  # BERT's list is called "encoder" also where it decodes
         if name.startswith("text encoder") and stacks[name][0].path.startswith(inside):
@@ -106,12 +109,15 @@ def _is_stack(blocks):
     return bool(_mixers(first) and (_mlps(first) or _loose_mlp(first))) or hasattr(first, "mixer")
 
 
-def _stack_name(path, inside_decoder):
+def _stack_name(path, inside_decoder, modules):
     for name, pattern in STACKS:
         if re.search(pattern, path):
             return name
     if re.search(r"(^|\.)encoder(\.|$)", path):
-        return "text encoder"
+        names = path.split(".")
+        around = (modules[".".join(names[:length])] for length in range(len(names) - 1, 0, -1))
+        given = next((module.main_input_name for module in around if hasattr(module, "main_input_name")), None)
+        return "vision" if given in PICTURES else "text encoder"
     return "decoder" if inside_decoder else path
 
 

@@ -42,6 +42,7 @@ INPUTS = {  # where text alone does not run
     "pp_formulanet": dict(pixel_values=PICTURE[0]),
     "udop": dict(bbox=torch.arange(40).reshape(1, 10, 4) / 40),
     "vision-encoder-decoder": dict(pixel_values=PICTURE[0])}
+NAMES = sorted(config.model_type for config in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING.keys())
 table = {}
 
 
@@ -132,8 +133,7 @@ def check(name):
     return "exact"
 
 
-@pytest.mark.parametrize("name", sorted(CONFIG_MAPPING[c].model_type if isinstance(c, str) else c.model_type
-                                        for c in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING.keys()))
+@pytest.mark.parametrize("name", NAMES)
 def test_family(name):
     table[name] = check(name)
 
