@@ -8,6 +8,7 @@ from PIL import Image
 from talo_mini.benchmarks.mini_worlds import lessons
 from talo_mini.minis.architectures import ARCHITECTURES
 from talo_mini.minis.lessons import Packer, drill
+from talo_mini.minis.train import WARMUP, learning_rate
 from talo_mini.questions import LETTERS
 
 
@@ -70,6 +71,17 @@ def test_lessons_are_deterministic():
     first, second = ([(image.tobytes(), tuple(itertools.islice(questions, 5)))
                       for image, questions in itertools.islice(lessons(seed, "look"), 5)] for seed in (1, 1))
     assert first == second
+
+
+def test_the_learning_rate_warms_up_stays_and_falls():
+    rates = [learning_rate(step, 1000, 0, 200) for step in range(1000)]
+    assert rates[200] == 1 / WARMUP and max(rates) == 1 and rates[250:700] == [1] * 450 and rates[850] == pytest.approx(0.5)
+    assert rates[700:] == sorted(rates[700:], reverse=True) and 0 < rates[-1] < 0.01
+
+
+def test_mending_begins_at_the_full_rates_again():
+    rates = [learning_rate(step, 1500, 1000, 200) for step in range(1000, 1500)]
+    assert rates[0] == 1 / WARMUP and rates[50:350] == [1] * 300 and rates[-1] < 0.01
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

@@ -19,9 +19,18 @@ STAGES = {0: "look", 23: "answer", 31: "practise", 44: "finish"}  # when each st
 PICTURES, TOKENS = 112, 112  # a batch: pictures, tokens in each sequence
 MUON_RATE, ADAMW_RATE = 4e-3, 3e-3  # matrices; embeddings and vectors
 VISION = 0.25  # the vision side's share of these rates; at the full rates it collapses to a constant
-WARMUP, DECAY = 50, 0.3  # steps, for the drill and again for pictures; share of all steps with a falling rate
+WARMUP, DECAY = 50, 0.3  # steps, for the drill and again for pictures; share of a run with a falling rate
 DRILLED = 0.98  # letter drill accuracy at which pictures are first shown
 CHECKPOINT = 50  # steps
+
+
+def learning_rate(step: int, steps: int, begun: int, pictures: int) -> float:
+    """Share of the full rates at a step of a run that began at `begun`, saw its first picture at `pictures` and ends at `steps`.
+
+    It warms up at both, stays, and falls to zero over the last 30% of the run: mending begins at the full rates again, since
+    at small ones a task that was not learned stays so.
+    """
+    return min(1, (step - max(begun, pictures) + 1) / WARMUP, (steps - step) / (DECAY * (steps - begun)))
 
 
 class Trainer:
@@ -52,7 +61,7 @@ class Trainer:
                 (torch.optim.Muon, True, MUON_RATE, dict(adjust_lr_fn="match_rms_adamw")),
                 (torch.optim.AdamW, False, ADAMW_RATE, dict(betas=(0.9, 0.98), weight_decay=0.0)))]
         self.step, self.drilled = 0, None  # drilled: the step from which pictures are shown
-        self.runs = []  # the options of each finished run
+        self.runs, self.begun = [], 0  # the options of each finished run; the step at which this one began
 
     def logits(self, batch):
         """Logits of every supervised position, and their targets."""
@@ -85,7 +94,7 @@ class Trainer:
         """Write the checkpoint, so that a stopped run goes on from here."""
         self.folder.mkdir(parents=True, exist_ok=True)
         state = dict(model=self.model.state_dict(), optimizers=[o.state_dict() for o in self.optimizers],
-                     step=self.step, drilled=self.drilled, runs=self.runs)
+                     step=self.step, drilled=self.drilled, runs=self.runs, begun=self.begun)
         torch.save(state, self.folder / "checkpoint.new")
         (self.folder / "checkpoint.new").replace(self.folder / "checkpoint.pt")
 
@@ -99,6 +108,7 @@ class Trainer:
         for optimizer, saved in zip(self.optimizers, state["optimizers"]):
             optimizer.load_state_dict(saved)
         self.step, self.drilled, self.runs = state["step"], state["drilled"], state.get("runs", [])
+        self.begun = state.get("begun", 0)
         with torch.no_grad():
             for full, half in self.pairs:
                 half.copy_(full)
@@ -123,10 +133,8 @@ class Trainer:
                 packer = Packer(self.model, self.processor, self.seed * 1000 + self.step // CHECKPOINT, PICTURES, TOKENS,
                                 STAGES[max(start for start in STAGES if start * steps <= 60 * self.step)], mend)
             pictures = self.drilled is not None
-            warm = (self.step - (self.drilled or 0) + 1) / WARMUP
-            rate = min(1, warm, (steps - self.step) / (DECAY * steps))
             start = time.time()
-            accuracy = self.learn(packer.batch(pictures), rate)
+            accuracy = self.learn(packer.batch(pictures), learning_rate(self.step, steps, self.begun, self.drilled or 0))
             recent = 0.95 * recent + 0.05 * accuracy
             self.step += 1
             if not pictures and recent >= DRILLED:
@@ -137,6 +145,7 @@ class Trainer:
             if self.step % CHECKPOINT == 0:
                 self.save()
         self.runs.append(" ".join([f"--steps {steps}", *(["--mend", *mend] if mend else [])]))
+        self.begun = self.step
         self.save()
 
 
