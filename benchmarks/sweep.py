@@ -84,10 +84,6 @@ CONTENDERS = {"this engine": one_pass_engine, "plain hooks": one_by_one, "hooks,
               "all variants in one batch": all_in_one_batch}
 
 
-def by_library(run, model, anatomy, inputs):
-    return run(model, anatomy, inputs, knockouts(anatomy), last)
-
-
 def mini(name):
     """A shipped mini and its own questions."""
     vlm = load_vlm(name)
@@ -157,8 +153,8 @@ def compare(name, model, inputs, batches, repeats):
     anatomy, speeds, plain = find_anatomy(model), {}, {}
     ours = {contender: partial(run, model, anatomy) for contender, run in CONTENDERS.items()}
     # a copy each: pyvene takes away every hook of a model, also those that transformers needs
-    others = {contender: partial(by_library, run, theirs, find_anatomy(theirs)) for contender, run in LIBRARIES.items()
-              for theirs in [copy.deepcopy(model)]}
+    chosen = [path for k in knockouts(anatomy) for path in anatomy.part(k.part, k.layer).modules]
+    others = {contender: partial(run, copy.deepcopy(model), chosen=chosen, last=last) for contender, run in LIBRARIES.items()}
     failed = {}
     for size in batches:
         given, exact = inputs(size), None

@@ -49,8 +49,8 @@ class Pictures:
                 return own(**options)
             found.update(zip(group, shares))
         self._keep({key: found[key] for key in new})
-        first, *_ = shares = [found[key] for key in keys]
-        return _output(first[0], [features for _, features in shares])
+        kinds, shares = zip(*(found[key] for key in keys))
+        return _output(kinds[0], shares)
 
     def _keep(self, shares):
         self.kept.update(shares)

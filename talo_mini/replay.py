@@ -162,8 +162,9 @@ def one_pass(model, anatomy: Anatomy, inputs, groups: list[tuple[Knockout, ...]]
              pictures: Pictures | None = None) -> list[torch.Tensor]:
     """Logits of the base model and under each group of knockouts, [questions, vocabulary] each.
 
-    Those of `pictures` that were seen before are not encoded again. With `check`, for every part and effect the group of the lowest and of the highest layer is also run with hooks. Raises
-    CannotReplay if they differ, or where a layer does not run alone.
+    Those of `pictures` that were seen before are not encoded again. With `check`, for every part and effect the group of the
+    lowest and of the highest layer is also run with hooks. Raises CannotReplay if they differ, or where a layer does not
+    run alone.
     """
     try:
         replay = Replay(model, anatomy, inputs, means, pictures)

@@ -24,12 +24,13 @@ def test_every_contender_gives_the_same_logits(tiny, monkeypatch):
 def test_libraries_compete_where_they_run_and_are_named_where_they_stop(tiny, monkeypatch):
     from talo_mini import load_benchmark
 
-    def stopping(*args):
+    def stopping(*args, **options):
         raise IndexError("no such hook")
 
-    def working(model, anatomy, inputs, chosen, last):
+    def working(model, inputs, chosen, last):
         assert model is not tiny.model  # what a library does to a model must not reach the next contender
-        return benchmark.one_by_one(model, anatomy, inputs)
+        assert [type(model.get_submodule(path)).__name__ for path in chosen] == ["LlamaAttention"] * 4
+        return benchmark.one_by_one(model, benchmark.find_anatomy(model), inputs)
 
     monkeypatch.setattr(benchmark, "LIBRARIES", {"good 1.0": working, "bad 2.0": stopping})
     questions = load_benchmark("mini-worlds", tasks=["more"], per_task=2, form="choice").questions
