@@ -104,7 +104,7 @@ def tuning(found):
     few = found["curves"]["talo"][0]["shots"]
     told = "; ".join(f"TaLo minus {row['method']} {points(row['delta'])} points [{points(row['low'])}, {points(row['high'])}], which takes "
                      f"{row['times_longer']:.1f} times as long" for row in found["versus"])
-    later = f"; LoRA is ahead from {found['overtakes']} shots on" if found["overtakes"] else "; LoRA is never ahead for good"
+    later = f"; LoRA's mean is higher from {found['overtakes']} shots on" if found["overtakes"] else "; LoRA's mean is never higher for good"
     ahead = " and ".join(row["method"] for row in found["versus"] if row["high"] < 0)
     return dict(ours=f"with {few} shots, over {found['versus'][0]['tasks']} tasks with room to gain: {told}{later}",
                 status="reproduced" if all(row["low"] > 0 for row in found["versus"]) else
