@@ -200,7 +200,7 @@ def machine():
     cores = f"{torch.get_num_threads()} threads of {platform.processor() or platform.machine()}"
     info = Path("/proc/cpuinfo")
     names = [line.split(":")[1].strip() for line in (info.read_text().splitlines() if info.exists() else ()) if line.startswith("model name")]
-    commit = subprocess.run(["git", "rev-parse", "--short=10", "HEAD"], capture_output=True, text=True).stdout.strip()
+    commit = subprocess.run(["git", "describe", "--always", "--abbrev=10", "--exclude=*", "--dirty=+"], capture_output=True, text=True).stdout.strip()
     return f"{cores} ({names[0] if names else 'unknown processor'}), PyTorch {torch.__version__}, commit {commit}, {time.strftime('%Y-%m-%d')}"
 
 
@@ -248,7 +248,7 @@ def main():
         print(tables[-1].round(2).to_string(index=False), flush=True)
     if chosen.page:
         shown = [f"## {table.model[0]}\n\n" + HEAD + "\n".join(
-            f"| {r.contender} | {r.questions_per_second:.2f} | {r.batch} | {r.times_plain_hooks:.2f} | {100 * r.share_of_bound:.0f}% |" if r.batch
+            f"| {r.contender} | {r.questions_per_second:.3g} | {r.batch} | {r.times_plain_hooks:.2f} | {100 * r.share_of_bound:.0f}% |" if r.batch
             else f"| {r.contender} | | | | |" for r in table.itertuples()) for table in tables]
         with open(chosen.page, "w") as file:
             file.write(PAGE.format(tables="\n\n".join(shown), machine=machine(), saved=selection("llava-mini", 20),

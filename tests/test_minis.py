@@ -73,6 +73,15 @@ def test_lessons_are_deterministic():
     assert first == second
 
 
+def test_mending_asks_a_task_often_and_every_answer_alike():
+    """A fifth of all questions; of all scenes, "no" would be right in seven of ten."""
+    asked = [question for _, questions in itertools.islice(lessons(1, "practise", ("same_colour",)), 400)
+             for question in itertools.islice(questions, 7)]
+    answers = [options[LETTERS.index(answer)] if options else answer
+               for text, options, answer in asked if "same colour" in text]
+    assert len(answers) > len(asked) / 5 and 0.4 < answers.count("yes") / len(answers) < 0.6
+
+
 def test_the_learning_rate_warms_up_stays_and_falls():
     rates = [learning_rate(step, 1000, 0, 200) for step in range(1000)]
     assert rates[200] == 1 / WARMUP and max(rates) == 1 and rates[250:700] == [1] * 450 and rates[850] == pytest.approx(0.5)

@@ -22,7 +22,9 @@ SLOW = ("count_colour", "count_shape", "left_or_right", "above_or_below", "neare
 # world's weight by which it is drawn, and how often some tasks are asked for each time another is.
 STAGES = {"look": (1.0, 0.5, {}), "answer": (0.2, 1.0, {}), "practise": (0.1, 1.0, dict.fromkeys(SLOW, 4)),
           "finish": (0.1, 1.0, {**dict.fromkeys(SLOW, 2), "count_colour": 4, "count_shape": 4, "same_colour": 16})}
-MENDING = 24  # how often a task that was not learned is asked in a run that goes on, for each time another is
+# In a run that mends tasks which were not learned: the share of pictures drawn so that one of them can be asked, each
+# possible answer as often as any other, and how often such a task is asked for each time another is.
+MENDED, MENDING = 0.5, 24
 ASKERS = {asker.__name__: (world, asker) for world in WORLDS for askers in world.abilities.values() for asker in askers}
 TASKS = tuple(Task(asker.__name__, ability, asker not in world.held_out)
               for world in WORLDS for ability, askers in world.abilities.items() for asker in askers)
@@ -103,7 +105,7 @@ def lessons(seed: int, stage: str, mend: tuple[str, ...] = ()) -> Iterator[tuple
     """Endless training material: a picture and an endless supply of (question, options or (), answer) about it.
 
     Options are shown every other time, and the answer is then a letter. Held-out tasks are never asked. `stage` is one
-    of `STAGES`; the tasks of `mend` are asked more often than any.
+    of `STAGES`; every other picture is drawn for one of the tasks of `mend`, and they are asked more often than any.
     """
     captions, evenness, practice = STAGES[stage]
     practice = {**practice, **dict.fromkeys(mend, MENDING)}
@@ -111,23 +113,32 @@ def lessons(seed: int, stage: str, mend: tuple[str, ...] = ()) -> Iterator[tuple
     taught = {world.name: {task.name: practice.get(task.name, 1) for task in TASKS
                            if task.trained and ASKERS[task.name][0] is world} for world in WORLDS}
     while True:
-        world = rng.choices(WORLDS, [sum(weights.values()) ** evenness for weights in taught.values()])[0]
-        scene, image = picture(world, rng, "train")
-        described = [(CAPTION, (), world.describe(scene))] if rng.random() < captions else []
-        yield image, itertools.chain(described, _questions(scene, taught[world.name], rng))
+        first = []
+        if mend and rng.random() < MENDED:
+            world, asker = ASKERS[rng.choice(mend)]
+            scene, asked = _wanted(world, asker, rng, rng.randrange(1000), "train")
+            image, first = world.draw(scene), [_lesson(asked, rng)]
+        else:
+            world = rng.choices(WORLDS, [sum(weights.values()) ** evenness for weights in taught.values()])[0]
+            scene, image = picture(world, rng, "train")
+        if rng.random() < captions:
+            first = [(CAPTION, (), world.describe(scene)), *first]
+        yield image, itertools.chain(first, _questions(scene, taught[world.name], rng))
 
 
 def _questions(scene, weights, rng):
     askers = [ASKERS[name][1] for name in weights]
     while True:
         asked = rng.choices(askers, weights.values())[0](scene, rng)
-        if asked is None:
-            continue
-        if rng.random() < 0.5:
-            options, position = choices(asked, rng, rng.randrange(4))
-            yield asked.text, options, LETTERS[position]
-        else:
-            yield asked.text, (), asked.answer
+        if asked:
+            yield _lesson(asked, rng)
+
+
+def _lesson(asked, rng):
+    if rng.random() < 0.5:
+        options, position = choices(asked, rng, rng.randrange(4))
+        return asked.text, options, LETTERS[position]
+    return asked.text, (), asked.answer
 
 
 def words() -> list[str]:
