@@ -17,7 +17,8 @@ from .questions import BadInput
 from .sweep import kept_outcomes, sweep
 from .vlm import load_vlm
 
-LAUNCHERS = (("RANK", "WORLD_SIZE", "LOCAL_RANK"), ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID"))
+# Under sbatch without srun Slurm tells the number of tasks it could start, but one process runs: SLURM_STEP_NUM_TASKS is srun's
+LAUNCHERS = (("RANK", "WORLD_SIZE", "LOCAL_RANK"), ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID"))
 
 
 def process() -> tuple[int, int, int]:
@@ -64,6 +65,8 @@ def main(arguments=None):
 def run(chosen):
     """Sweep this process's share, then write the table if nothing is missing."""
     number, of, local = process()
+    if of > 1 and chosen.device_map:
+        raise BadInput("--device-map spreads one model over all devices, so start one process; without it every process has a GPU")
     device = f"cuda:{local}" if torch.cuda.is_available() else "cpu"
     vlm = load_vlm(chosen.model, device, chosen.device_map, chosen.four_bit, chosen.max_pixels)
     benchmark = load_benchmark(chosen.benchmark, chosen.tasks, chosen.per_task, chosen.form, chosen.source, chosen.revision,

@@ -12,12 +12,12 @@ PART = re.compile(r"(?:(?P<stack>[^:]+): )?(?P<name>[a-z-]+)(?: (?P<head>\d+))?(
 BASE_CELL = ("base", "none", BASE)
 
 
-def as_knockouts(part: str, effect: str, layer: int) -> tuple[Knockout, ...]:
+def as_knockouts(part: str, effect: str, layer: int, seeds=(0,)) -> tuple[Knockout, ...]:
     """The knockouts that an outcome's part, effect and layer name. Raises BadInput for a name that means nothing.
 
     A part is one of `anatomy.PARTS`, or "head 3" (of the self-attention); "vision: layer" is in another stack than the
     decoder; "mlp and 2, 5" is knocked out together with the MLPs of layers 2 and 5. An effect is "zero", "uniform",
-    "mean", or with an amount "scale 0.5" and "noise 1".
+    "mean", or with an amount "scale 0.5" and "noise 1", drawn from `seeds`, one a question.
     """
     found = PART.fullmatch(part)
     if not found or (found["name"] == "head") != (found["head"] is not None):
@@ -26,6 +26,8 @@ def as_knockouts(part: str, effect: str, layer: int) -> tuple[Knockout, ...]:
     name = "self-attention" if found["name"] == "head" else found["name"]
     effect, _, amount = effect.partition(" ")
     options = dict(effect=effect, stack=found["stack"] or "decoder", head=head)
+    if effect == "noise":
+        options["seeds"] = tuple(seeds)
     if effect in ("scale", "noise"):
         try:
             options["amount"] = float(amount)

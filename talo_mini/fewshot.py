@@ -5,7 +5,7 @@ import time
 import numpy as np
 
 from .finetuning import AMOUNTS, fine_tune, merged
-from .outcomes import BASE
+from .outcomes import BASE, all_scored
 from .questions import BadInput, Benchmark
 from .selection import select_layer
 from .sweep import sweep
@@ -36,7 +36,7 @@ def few_shot(vlm: VLM, method: str, few: Benchmark, test: Benchmark, part: str =
         tuned = _merging(vlm, few, seed) if method == "merging" else _tuned(vlm, few, method, seed)
         seconds = time.perf_counter() - start
         kept = sweep(tuned, test, layers=[], cache=cache)
-    return dict(right=kept.set_index("question").correct.reindex([q.id for q in test.questions]).to_numpy(bool), seconds=seconds)
+    return dict(right=all_scored(kept).set_index("question").correct.reindex([q.id for q in test.questions]).to_numpy(bool), seconds=seconds)
 
 
 def _tuned(vlm, few, method, seed):
@@ -50,7 +50,9 @@ def training_steps(questions: int) -> int:
 
 
 def _merging(vlm, few, seed):
+    if len(few.questions) < 2:
+        raise BadInput("merging learns on one half of the questions and chooses its share on the other; give it at least two")
     halves = [few.only(few.questions[i::2]) for i in range(2)]
     tuned = _tuned(vlm, halves[0], "lora", seed)
     models = [merged(vlm, tuned, amount) for amount in AMOUNTS]
-    return models[int(np.argmax([sweep(model, halves[1], layers=[]).correct.mean() for model in models]))]
+    return models[int(np.argmax([all_scored(sweep(model, halves[1], layers=[])).correct.mean() for model in models]))]

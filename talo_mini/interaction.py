@@ -4,16 +4,18 @@ import numpy as np
 import pandas as pd
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
+from statsmodels.stats.proportion import proportion_confint
 
-from .outcomes import correctness, with_part
-from .significance import accuracy_interval, false_discovery, paired_interval, paired_p
+from .outcomes import UNSCORED, correctness, pictures_of, with_part
+from .significance import LEVEL, accuracy_interval, clustered, false_discovery, paired_interval, paired_p
 
 
 def interaction_vectors(outcomes: pd.DataFrame, part: str = "self-attention") -> pd.DataFrame:
     """One row a task and layer: `delta` = accuracy knocked out - accuracy of the base model (paper, section 3).
 
     Columns: task, ability, layer, questions, chance, base, accuracy, delta, low, high (95% interval of delta), p
-    (exact McNemar), q (Benjamini-Hochberg over all tasks and layers of the table). Accuracies are fractions.
+    (exact McNemar), q (Benjamini-Hochberg over all tasks and layers of the table). Accuracies are fractions. Where several
+    questions of a task are about one picture, interval and p are those of `significance.clustered`.
     """
     base, _ = with_part(outcomes, part)
     rows = []
@@ -23,27 +25,32 @@ def interaction_vectors(outcomes: pd.DataFrame, part: str = "self-attention") ->
         after = knocked.to_numpy()  # [questions, layers]
         gained, lost = (after & ~before).sum(0), (before & ~after).sum(0)
         low, high = paired_interval(gained, lost, n)
+        p, pictures = paired_p(gained, lost), pictures_of(group, right.index)
+        if len(set(pictures)) < n:
+            low, high, p = clustered(after.astype(int) - before, pictures)
         rows.append(pd.DataFrame(dict(
             task=task, ability=group.ability.iloc[0], layer=knocked.columns, questions=n, chance=group.chance.mean(),
             base=right.mean(), accuracy=after.mean(0), delta=(gained - lost) / n, low=low, high=high,
-            p=paired_p(gained, lost))))
+            p=p)))
     table = pd.concat(rows, ignore_index=True)
     return table.assign(q=false_discovery(table.p))
 
 
 def gain_kind(vectors: pd.DataFrame) -> pd.Series:
-    """What a rise of accuracy is worth: "towards chance" (it ends at or below), "across chance" or "above chance"; else "none".
+    """What a rise of accuracy is worth: "towards chance", "across chance" or "above chance"; else "none".
 
-    Where the base model is worse than a guess, whatever breaks it looks like a gain.
+    Where the base model is worse than a guess, whatever breaks it looks like a gain. Above chance is what has its 95% Wilson
+    interval above it: "towards chance" does not end there, "across chance" does, "above chance" also began there.
     """
-    kinds = np.select([vectors.delta <= 0, vectors.accuracy <= vectors.chance, vectors.base < vectors.chance],
-                      ["none", "towards chance", "across chance"], "above chance")
+    base, accuracy = (proportion_confint(np.round(share * vectors.questions), vectors.questions, 1 - LEVEL, "wilson")[0] > vectors.chance
+                      for share in (vectors.base, vectors.accuracy))
+    kinds = np.select([vectors.delta <= 0, ~accuracy, ~base], ["none", "towards chance", "across chance"], "above chance")
     return pd.Series(kinds, index=vectors.index)
 
 
 def task_accuracy(outcomes: pd.DataFrame) -> pd.DataFrame:
-    """Accuracy of the base model, one row a task and form, with its 95% interval and chance level."""
-    base = outcomes[outcomes.part == "base"]
+    """Accuracy of the base model, one row a task and form, with its 95% interval and chance level, of what could be scored."""
+    base = outcomes[(outcomes.part == "base") & (outcomes.answer != UNSCORED)]
     rows = []
     for (task, form), group in base.groupby(["task", "form"], sort=False):
         low, high = accuracy_interval(group.correct.sum(), len(group))
@@ -65,9 +72,10 @@ def similarity(deltas: pd.DataFrame) -> pd.DataFrame:
 
 
 def similarity_ceiling(outcomes: pd.DataFrame, part: str = "self-attention", seed: int = 0, splits: int = 50) -> pd.Series:
-    """How well a task's vector agrees with itself between two random halves of its questions: mean correlation, by task.
+    """How well a task's vector would agree with one of as many new questions, by task: no two tasks can agree better on average.
 
-    No two tasks can be expected to agree better than each agrees with itself.
+    The mean correlation r between random halves of its questions, stepped up to the full number: 2 r / (1 + r)
+    (Spearman-Brown). It is no bound for two vectors of the same questions, which share their luck.
     """
     rng = np.random.default_rng(seed)
     found = {}
@@ -80,24 +88,35 @@ def similarity_ceiling(outcomes: pd.DataFrame, part: str = "self-attention", see
             halves = change[order[::2]].mean(0), change[order[1::2]].mean(0)
             if all(np.ptp(half) > 0 for half in halves):
                 values.append(np.corrcoef(*halves)[0, 1])
-        found[task] = float(np.mean(values)) if values else np.nan
+        r = np.mean(values) if values else np.nan
+        found[task] = float(2 * r / (1 + r)) if not r < 0 else 0.0
     return pd.Series(found)
 
 
 def cluster_order(similar: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
-    """Average linkage on 1 - correlation with optimal leaf order (scipy): the linkage, and the tasks in leaf order."""
+    """Average linkage on 1 - correlation with optimal leaf order (scipy): the linkage, and the tasks in leaf order.
+
+    Tasks whose vector does not vary are left out.
+    """
+    similar = _varying(similar)
     distance = squareform(1 - similar.to_numpy(), checks=False)
     linkage = hierarchy.linkage(distance, "average", optimal_ordering=True)
     return linkage, [similar.index[i] for i in hierarchy.leaves_list(linkage)]
 
 
+def _varying(similar):
+    """Without the tasks that correlate with none, because their vector does not vary."""
+    kept = similar.index[similar.notna().any(axis=1)]
+    return similar.loc[kept, kept]
+
+
 def ability_contrast(similar: pd.DataFrame, abilities: pd.Series, seed: int = 0, permutations: int = 5000) -> dict:
     """Mean correlation of two tasks of one ability minus that of two abilities, and its permutation p value.
 
-    Abilities are shuffled among tasks; p counts shuffles with at least the observed difference. All are nan where no
-    two tasks share an ability, or all do.
+    Abilities are shuffled among tasks; p counts shuffles with at least the observed difference. Tasks whose vector does not vary
+    are left out. All are nan where no two tasks share an ability, or all do.
     """
-    rng = np.random.default_rng(seed)
+    rng, similar = np.random.default_rng(seed), _varying(similar)
     labels = abilities.reindex(similar.index).to_numpy()
     upper = np.triu_indices(len(labels), 1)
     values = similar.to_numpy()[upper]

@@ -10,6 +10,7 @@ from .anatomy import PARTS, Anatomy, output_projection
 from .questions import BadInput
 
 EFFECTS = ("zero", "scale", "noise", "uniform", "mean")
+_knocked_out = []  # models by their first decoder layer, once for each open block
 QUERIES = ("q_proj", "query", "q", "q_b_proj", "wq")
 
 
@@ -18,8 +19,9 @@ class Knockout:
     """What is knocked out (`part`), where (`layer` of `stack`, counted from 0; one `head`) and how (`effect`).
 
     "zero": an attention or an MLP adds nothing to the residual stream; a "layer" hands on its own input.
-    "scale": the output times `amount`. "noise": Gaussian noise of `amount` times the output's own standard deviation
-    in its place, drawn from `seed`. "uniform": every allowed position is attended to equally. "mean": the output's
+    "scale": the output times `amount`. "noise": Gaussian noise in its place, at every position `amount` times as loud as
+    the output there (its standard deviation over the width), drawn from one of `seeds` for each row of a batch (or one for
+    all) and the layer, counted from the last position: the same whatever a batch holds. "uniform": every allowed position is attended to equally. "mean": the output's
     mean over a reference set (see `mean_outputs`) in its place.
     """
 
@@ -29,7 +31,7 @@ class Knockout:
     stack: str = "decoder"
     head: int | None = None
     amount: float = 1.0
-    seed: int = 0
+    seeds: tuple[int, ...] = (0,)
 
     def __post_init__(self):
         if self.part not in PARTS:
@@ -56,17 +58,24 @@ def knockout(anatomy: Anatomy, *knockouts: Knockout, means: dict | None = None):
     """
     hooks = [(k, *hook) for k in knockouts for hook in _hooks(anatomy, k, means or {})]
     ran, model_ran = set(), []
+    first = anatomy.stacks["decoder"][0].module
     with ExitStack() as stack:
+        stack.callback(_knocked_out.remove, id(first))
+        _knocked_out.append(id(first))
         for k, register, hook in hooks:
             # prepend: transformers' own hooks, which record hidden states, must see the changed output
             stack.callback(register(_noting(ran, k, hook), prepend=True, with_kwargs=True).remove)
-        first = anatomy.stacks["decoder"][0].module
         stack.callback(first.register_forward_pre_hook(lambda *_: model_ran.append(True)).remove)
         yield
     idle = [k for k in knockouts if k not in ran]
     if model_ran and idle:
         raise BadInput(f"{idle[0].part} of layer {idle[0].layer} of the {idle[0].stack} was not run inside the block, so "
                        "nothing was knocked out (cross-attention and vision layers need a picture)")
+
+
+def is_knocked_out(anatomy: Anatomy) -> bool:
+    """Whether a `knockout` block of this model is open."""
+    return id(anatomy.stacks["decoder"][0].module) in _knocked_out
 
 
 def _noting(ran, k, hook):
@@ -108,10 +117,20 @@ def _replacement(k, mean):
         return lambda output: mean.to(output).expand_as(output)
 
     def noise(output):
-        generator = torch.Generator(output.device).manual_seed(k.seed)
-        drawn = torch.randn(output.shape, generator=generator, device=output.device, dtype=torch.float32)
-        return (drawn * output.float().std() * k.amount).to(output.dtype)
+        rows = output if len(k.seeds) > 1 else output[None]
+        if len(rows) != len(k.seeds):
+            raise BadInput(f"{k.part} of layer {k.layer} hands on {len(rows)} rows for {len(k.seeds)} questions, so that each cannot "
+                           "have noise of its own; use batch=1")
+        drawn = torch.stack([_drawn(row, seed + k.layer) for row, seed in zip(rows, k.seeds)]).view(output.shape)
+        return (drawn * output.float().std(-1, keepdim=True) * k.amount).to(output.dtype)
     return noise
+
+
+def _drawn(row, seed):
+    """Standard normal values in the shape of a row, the same at its last positions however many come before."""
+    positions = row.flatten(0, -2)
+    generator = torch.Generator(row.device).manual_seed(seed)
+    return torch.randn(positions.shape, generator=generator, device=row.device).flip(0).view(row.shape)
 
 
 def _bypass(module, args, kwargs, output):

@@ -1,10 +1,14 @@
 """The table of outcomes: one row a question and knockout, kept in a folder as it is made."""
 
+import hashlib
+import io
 import os
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from .questions import BadInput
@@ -12,7 +16,7 @@ from .questions import BadInput
 BASE = -1  # the layer of a base model's row
 UNSCORED = -1  # the answer where scores were not finite; such a row is neither right nor wrong
 COLUMNS = ("model", "benchmark", "task", "ability", "form", "question", "part", "effect", "layer", "answer", "correct",
-           "chance", "scores")
+           "chance", "scores")  # and, of a sweep, picture: a name for the picture the question is about
 
 
 def check_outcomes(table: pd.DataFrame) -> pd.DataFrame:
@@ -60,10 +64,31 @@ def correctness(table: pd.DataFrame, task: str, part: str) -> tuple[pd.Series, p
     return right, wide.astype(bool)
 
 
+def pictures_of(table: pd.DataFrame, questions) -> np.ndarray:
+    """The picture each of these questions is about, as a number; without a column `picture` each has one of its own.
+
+    Questions about one picture stand and fall together, so that statistics count pictures.
+    """
+    if "picture" not in table:
+        return np.arange(len(questions))
+    return pd.factorize(table.drop_duplicates("question").set_index("question").picture.reindex(questions))[0]
+
+
+def all_scored(table: pd.DataFrame) -> pd.DataFrame:
+    """The table itself, if every answer in it could be scored; raises BadInput naming the question where not."""
+    unscored = table[table.answer == UNSCORED]
+    if len(unscored):
+        row = unscored.iloc[0]
+        raise BadInput(f"question {row.question!r} could not be scored with {row.part} of layer {row.layer} knocked out; use a wider "
+                       "number type (float32 or bfloat16), or leave the question out")
+    return table
+
+
 class OutcomeStore:
     """Outcomes in a folder of parquet files, one folder a model and prompt; rows are keyed by the question's digest.
 
-    Files are written whole or not at all, under names of their own: several processes may write at once.
+    Files are written whole or not at all, and named by their content: several processes may write at once, and a changed
+    byte is noticed.
     """
 
     def __init__(self, folder: Path | str):
@@ -72,22 +97,27 @@ class OutcomeStore:
     def read(self, key: str, digests: set[str] | None = None) -> pd.DataFrame:
         """Every row kept under a key, or those of some questions, one a question and knockout.
 
-        A file that cannot be used is named and set aside.
+        A file that cannot be used is named and set aside. Raises OSError where the system fails to read (too many open files).
         """
         tables = []
         for path in sorted((self.folder / key).glob("*.parquet")):
             try:
-                if digests is not None and digests.isdisjoint(pd.read_parquet(path, columns=["digest"]).digest):
+                content = path.read_bytes()
+            except FileNotFoundError:
+                continue  # set aside by another process
+            try:
+                if _name(content) != path.stem:
+                    raise ValueError("its bytes are not those that were written")
+                if digests is not None and digests.isdisjoint(pd.read_parquet(io.BytesIO(content), columns=["digest"]).digest):
                     continue  # one column is read in no time, a thousand files of scores are not
-                table = pd.read_parquet(path)
+                table = pd.read_parquet(io.BytesIO(content))
                 missing = {*COLUMNS, "digest"} - set(table.columns)
                 if missing:
                     raise ValueError(f"it has no column {min(missing)!r}")
                 tables.append(table)
-            except FileNotFoundError:
-                continue  # set aside by another process
-            except Exception as error:
-                path.rename(path.with_suffix(".corrupt"))
+            except (ValueError, OSError) as error:  # pyarrow's words for bytes that mean nothing
+                with suppress(FileNotFoundError):  # another process was first
+                    path.rename(path.with_suffix(".corrupt"))
                 print(f"{path} cannot be used ({error}); set aside as {path.stem}.corrupt, its questions are asked again")
         if not tables:
             return pd.DataFrame(columns=[*COLUMNS, "digest"])
@@ -98,17 +128,33 @@ class OutcomeStore:
         """Keep rows under a key. Raises BadInput where the folder cannot be written; what it holds is untouched."""
         folder = self.folder / key
         unfinished = folder / f"{uuid.uuid4().hex}.part"
+        content = rows.to_parquet(index=False)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with open(unfinished, "wb") as file:
-                rows.to_parquet(file, index=False)
+                file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(unfinished, unfinished.with_suffix(".parquet"))
+            os.replace(unfinished, folder / f"{_name(content)}.parquet")
+            _sync(folder)
         except OSError as error:
             unfinished.unlink(missing_ok=True)
             raise BadInput(f"outcomes cannot be kept in {folder} ({error}); make room or name another folder, and run again: "
                            "what was kept before is safe") from error
+
+
+def _name(content):
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _sync(folder):
+    """Make a new name in a folder outlive a power cut, where the system can."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 class Keeper:

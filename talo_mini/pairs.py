@@ -2,12 +2,12 @@
 
 from itertools import combinations
 
+import numpy as np
 import pandas as pd
-from scipy import stats
 
 from .outcomes import BASE, UNSCORED
 from .questions import BadInput
-from .significance import false_discovery
+from .significance import clustered, false_discovery, paired_p
 
 WIDTH = 1000  # a pair of layers (i, j) competes under the number WIDTH * (i + 1) + j
 
@@ -16,12 +16,15 @@ def interactions(outcomes: pd.DataFrame, part: str) -> pd.DataFrame:
     """Every pair of layers of every task: what both knockouts do together beside the sum of what each does alone.
 
     Columns: task, first, second, alone_first, alone_second, together, added (sum of the two), interaction (together -
-    added), low, high (95% interval), p (t test over questions), q (Benjamini-Hochberg over the table). Fractions.
-    Raises BadInput where a single layer of a pair is missing.
+    added), low, high (95% interval over questions), p (sign test: questions that lose more than the sum against those that lose
+    less), q (Benjamini-Hochberg over the table). Fractions, over the questions that could be scored under every knockout.
+    Raises BadInput where a pair is missing or no question is left.
     """
-    kept = outcomes[outcomes.answer != UNSCORED]
     rows = []
-    for task, group in kept.groupby("task", sort=False):
+    for task, group in outcomes.groupby("task", sort=False):
+        group = group[~group.question.isin(group.question[group.answer == UNSCORED])]
+        if group.empty:
+            raise BadInput(f"no question of task {task!r} could be scored under every knockout")
         base = group[group.layer == BASE].set_index("question").correct.astype(float)
         wide = {key: table.set_index("question").correct.reindex(base.index).astype(float) for key, table in
                 group[group.layer != BASE].groupby(["part", "layer"])}
@@ -30,12 +33,13 @@ def interactions(outcomes: pd.DataFrame, part: str) -> pd.DataFrame:
             if (f"{part} and {first}", second) not in wide:
                 raise BadInput(f"task {task!r}: layers {first} and {second} were not knocked out together; sweep pair_parts()")
             one, two, both = (wide[key] - base for key in ((part, first), (part, second), (f"{part} and {first}", second)))
-            extra = (both - one - two).dropna()
-            test = stats.ttest_1samp(extra, 0.0) if extra.std() > 0 else None
-            low, high = test.confidence_interval() if test else (extra.mean(), extra.mean())
+            extra = (both - one - two).to_numpy()
+            if np.isnan(extra).any():
+                raise BadInput(f"task {task!r}: some question has no answer with layers {first} and {second} knocked out; finish the sweep")
+            (low,), (high,), _ = clustered(extra[:, None], np.arange(len(extra)))
             rows.append(dict(task=task, first=first, second=second, alone_first=one.mean(), alone_second=two.mean(),
                              together=both.mean(), added=one.mean() + two.mean(), interaction=extra.mean(), low=low, high=high,
-                             p=test.pvalue if test else float(extra.mean() == 0)))
+                             p=float(paired_p((extra > 0).sum(), (extra < 0).sum()))))
     table = pd.DataFrame(rows)
     return table.assign(q=false_discovery(table.p))
 

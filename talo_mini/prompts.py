@@ -1,5 +1,6 @@
 """Prompt templates: how a question, its hint and its options become the text of a chat message."""
 
+import hashlib
 from dataclasses import dataclass
 
 from .questions import LETTERS, BadInput, Question
@@ -40,6 +41,12 @@ def find_prompt(name: str, benchmark: str = "") -> str:
     if name not in PROMPTS and own not in PROMPTS:
         raise BadInput(f"unknown prompt {name!r}; use one of {', '.join(PROMPTS)}")
     return own if own in PROMPTS else name
+
+
+def prompt_key(name: str) -> str:
+    """The template's name and 8 hex digits that change when any of its words changes."""
+    words = repr((PROMPTS[find_prompt(name)], DIRECT))
+    return f"{name}-{hashlib.blake2b(words.encode(), digest_size=4).hexdigest()}"
 
 
 def write_prompt(question: Question, template: str = "bare") -> str:

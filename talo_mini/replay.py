@@ -13,7 +13,17 @@ from .knockout import Knockout, knockout
 from .pictures import Pictures, replaced
 
 CHUNK = 1024  # tokens that go through a layer at once on a CPU: more fall out of its cache
-TOLERANCE = 1e-3  # largest difference of a logit from the hooked model before replay is given up
+TOLERANCE = 1e-3  # largest difference of a logit from the hooked model before replay is given up, in float32
+
+
+def _relative(dtype):
+    """How far two kernels may differ in half precision, relative to the largest logit."""
+    return 4 * torch.finfo(dtype).eps
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether memory ran out; torch's own class for it covers GPUs only, and an illegal access is another matter."""
+    return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
 
 
 class CannotReplay(Exception):
@@ -29,9 +39,10 @@ class Replay:
     def __init__(self, model, anatomy: Anatomy, inputs, means=None, pictures: Pictures | None = None):
         self.model, self.anatomy, self.means = model, anatomy, means
         on_gpu = inputs["input_ids"].is_cuda
-        before = torch.cuda.memory_allocated() if on_gpu else 0
+        gpu = inputs["input_ids"].device
+        before = torch.cuda.memory_allocated(gpu) if on_gpu else 0
         if on_gpu:
-            torch.cuda.reset_peak_memory_stats()
+            torch.cuda.reset_peak_memory_stats(gpu)
         self.layers = [layer.module for layer in anatomy.stacks["decoder"]]
         calls, outputs, self.zeros = {}, {}, {}
         parts = {path: module for layer in anatomy.stacks["decoder"] for part in layer.parts.values()
@@ -61,7 +72,8 @@ class Replay:
         self.norm = self._final_norm(outputs[len(self.layers) - 1])
         tokens = self.questions * self.tokens
         if on_gpu:  # as many variants at once as half of the free memory holds, by what the base run took
-            self.chunk = max(1, torch.cuda.mem_get_info()[0] // 2 // max(1, torch.cuda.max_memory_allocated() - before))
+            free = torch.cuda.mem_get_info(gpu)[0] + torch.cuda.memory_reserved(gpu) - torch.cuda.memory_allocated(gpu)
+            self.chunk = max(1, free // 2 // max(1, torch.cuda.max_memory_allocated(gpu) - before))
         else:
             self.chunk = max(1, CHUNK // tokens)
 
@@ -69,15 +81,15 @@ class Replay:
         """Remember how a part's output looks when it is zero, where it is a tensor alone or beside Nones."""
         first, *rest = output if isinstance(output, tuple) else (output,)
         if torch.is_tensor(first) and all(item is None for item in rest):
-            shape = first.shape
-            self.zeros[path] = lambda: (first.new_zeros(shape), *rest) if isinstance(output, tuple) else first.new_zeros(shape)
+            alone, like = not isinstance(output, tuple), dict(size=first.shape, dtype=first.dtype, device=first.device)
+            self.zeros[path] = lambda: torch.zeros(**like) if alone else (torch.zeros(**like), *rest)  # `first` is not kept alive
 
     def _final_norm(self, last):
         path = self.anatomy.stacks["decoder"][0].path.rsplit(".", 2)[0]
         parent = self.model.get_submodule(path)
         for norm in [child for child in parent.children() if "Norm" in type(child).__name__] + [torch.nn.Identity()]:
             self.norm = norm
-            if torch.allclose(self.head(last), self.base.float(), atol=1e-4, rtol=1e-4):
+            if torch.allclose(self.head(last), self.base.float(), atol=1e-4, rtol=max(1e-4, _relative(self.base.dtype))):
                 return norm
         raise CannotReplay("the final norm and the output embeddings do not give the model's logits")
 
@@ -100,8 +112,7 @@ class Replay:
                 hidden.update(zip(chunk, out.split(self.questions)))
             for group in struck:
                 here = [k for k in group if k.layer == i]
-                # noise is as loud as the output over all positions
-                with nullcontext() if any(k.effect == "noise" for k in here) else self._only_scored(i):
+                with self._only_scored(i):
                     hidden[group] = self._knocked(i, hidden.get(group, self.calls[i][0][0]), here)
             if i < len(self.between) and self.between[i] is not None:
                 hidden = {group: values + self.between[i] for group, values in hidden.items()}
@@ -170,7 +181,7 @@ def one_pass(model, anatomy: Anatomy, inputs, groups: list[tuple[Knockout, ...]]
         replay = Replay(model, anatomy, inputs, means, pictures)
         logits = replay.logits(groups)
     except (RuntimeError, TypeError, IndexError, AttributeError, KeyError) as error:
-        if "memory" in str(error):
+        if out_of_memory(error):
             raise
         raise CannotReplay(f"its decoder layers cannot be run alone ({' '.join(str(error).split())[:100]})") from error
     kinds = {}
@@ -180,6 +191,6 @@ def one_pass(model, anatomy: Anatomy, inputs, groups: list[tuple[Knockout, ...]]
         with knockout(anatomy, *groups[i], means=means):
             hooked = model(**inputs, use_cache=False, logits_to_keep=1).logits[:, -1].float()
         difference = (hooked - logits[i]).abs().max().item()
-        if not difference <= TOLERANCE * max(1.0, hooked.abs().max().item()):
+        if not difference <= max(TOLERANCE, _relative(replay.base.dtype)) * max(1.0, hooked.abs().max().item()):
             raise CannotReplay(f"{groups[i]} differs by {difference:.1e} from the hooked model")
     return [replay.base.float(), *logits]

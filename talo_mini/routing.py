@@ -60,10 +60,11 @@ def learned_route(seen: np.ndarray, right: np.ndarray, probe: np.ndarray) -> np.
     return likely.argmax(1)
 
 
-def oracle_by_luck(right: np.ndarray, seed: int = 0, permutations: int = 200) -> float:
-    """Accuracy of an oracle over variants that are right as often as these, but on questions drawn at random, each alone.
+def oracle_by_luck(right: np.ndarray, tasks, seed: int = 0, permutations: int = 200) -> float:
+    """Accuracy of an oracle over variants that are right as often in every task as these, but each on questions of its own.
 
     An oracle over many variants is right wherever one is, so it profits from disagreement of any kind.
     """
     rng = np.random.default_rng(seed)
-    return float(np.mean([rng.permuted(right, axis=0).any(1).mean() for _ in range(permutations)]))
+    groups = [right[np.asarray(tasks) == task] for task in dict.fromkeys(tasks)]
+    return float(np.mean([sum(rng.permuted(group, axis=0).any(1).sum() for group in groups) / len(right) for _ in range(permutations)]))

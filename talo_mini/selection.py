@@ -3,7 +3,7 @@
 import numpy as np
 
 from .cells import layers_with
-from .outcomes import BASE, UNSCORED
+from .outcomes import BASE, all_scored
 from .questions import BadInput, Benchmark
 from .sweep import sweep
 from .talo import NONE
@@ -21,15 +21,13 @@ def select_layer(vlm: VLM, probe: Benchmark, part: str = "self-attention", step:
     alive = layers_with(vlm.anatomy, part)
     if not alive:
         raise BadInput(f"no layer of {vlm.name} has a part {part!r}; print(vlm.anatomy) shows what there is")
-    base = sweep(vlm, probe, parts=[part], layers=[], cache=cache).set_index("question").correct
+    base = all_scored(sweep(vlm, probe, parts=[part], layers=[], cache=cache)).set_index("question").correct
     questions = sorted(probe.questions, key=lambda question: base[question.id])
     groups = [questions[:(~base).sum()], *(questions[i:i + step] for i in range((~base).sum(), len(questions), step))]
     right, everyone, asked, left = dict.fromkeys(alive, 0), len(alive), 0, len(questions)
     for group in groups:
         if group and alive:
-            outcomes = sweep(vlm, probe.only(group), parts=[part], layers=alive, cache=cache)
-            if (outcomes.answer == UNSCORED).any():
-                raise BadInput(f"a probe question of {probe.name} could not be scored; use a wider number type (float32 or bfloat16)")
+            outcomes = all_scored(sweep(vlm, probe.only(group), parts=[part], layers=alive, cache=cache))
             for layer, count in outcomes[outcomes.layer != BASE].groupby("layer").correct.sum().items():
                 right[layer] += count
             asked += len(alive) * len(group)
@@ -48,13 +46,14 @@ def _can_win(layer, right, alive, base, left):
 def greedy_layers(vlm: VLM, probe: Benchmark, part: str = "self-attention", most: int = 3, cache=None) -> list[int]:
     """Layers knocked out one after the other, each the one that raises the accuracy on the probe questions most.
 
-    Ends when no further layer raises it or `most` are chosen; of equal layers the lowest is taken.
+    Ends when no further layer raises it or `most` are chosen; of equal layers the lowest is taken. Raises BadInput where a
+    score is not finite.
     """
     chosen, layers = [], layers_with(vlm.anatomy, part)
     accuracy = None
     while len(chosen) < most:
         name = f"{part} and {', '.join(map(str, sorted(chosen)))}" if chosen else part
-        outcomes = sweep(vlm, probe, parts=[name], layers=[i for i in layers if i not in chosen], cache=cache)
+        outcomes = all_scored(sweep(vlm, probe, parts=[name], layers=[i for i in layers if i not in chosen], cache=cache))
         by_layer = outcomes[outcomes.layer != BASE].groupby("layer").correct.mean()
         accuracy = outcomes[outcomes.layer == BASE].correct.mean() if accuracy is None else accuracy
         if by_layer.max() <= accuracy:
@@ -65,11 +64,14 @@ def greedy_layers(vlm: VLM, probe: Benchmark, part: str = "self-attention", most
 
 
 def bypass_gain(vlm: VLM, benchmark: Benchmark, layers: list[int], part: str = "self-attention", cache=None) -> np.ndarray:
-    """The change of each question, +1, 0 or -1, when these layers are knocked out together, [questions]."""
+    """The change of each question, +1, 0 or -1, when these layers are knocked out together, [questions].
+
+    Raises BadInput where a score is not finite.
+    """
     if not layers:
         return np.zeros(len(benchmark.questions))
     *others, last = layers
     name = f"{part} and {', '.join(map(str, others))}" if others else part
-    outcomes = sweep(vlm, benchmark, parts=[name], layers=[last], cache=cache)
+    outcomes = all_scored(sweep(vlm, benchmark, parts=[name], layers=[last], cache=cache))
     right = outcomes.set_index(["layer", "question"]).correct.astype(int).unstack(0)
     return (right[last] - right[BASE]).reindex([question.id for question in benchmark.questions]).to_numpy()

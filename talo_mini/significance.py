@@ -56,22 +56,51 @@ def mean_interval(values, seed: int = 0, resamples: int = 2000) -> tuple[float, 
     return float(result.confidence_interval.low), float(result.confidence_interval.high)
 
 
+def clustered(change: np.ndarray, clusters: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """95% interval of each column's mean and p value that it is chance, where questions of one cluster go together.
+
+    change [questions, columns], any values; clusters [questions], for example the picture each question is about. The interval
+    is Student's t on a cluster-robust standard error; p is the t test of the sums of the clusters. nan for a single cluster,
+    p = 1 where nothing changed. Source: Liang and Zeger 1986.
+    """
+    sums = _sums(change, clusters)
+    sizes = np.unique(clusters, return_counts=True)[1]
+    number, mean = len(sums), change.mean(0)
+    if number < 2:
+        return (np.full(mean.shape, np.nan),) * 3
+    error = np.sqrt(number / (number - 1) * ((sums - sizes[:, None] * mean) ** 2).sum(0)) / len(change)
+    half = stats.t.ppf(0.5 + LEVEL / 2, number - 1) * error
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = np.where(mean == 0, 1.0, 2 * stats.t.sf(np.abs(mean) / error, number - 1))
+    return mean - half, mean + half, p
+
+
+def _sums(change, clusters):
+    """The sum of each cluster's rows, [clusters, columns]."""
+    _, own = np.unique(clusters, return_inverse=True)
+    sums = np.zeros((own.max() + 1, change.shape[1]))
+    np.add.at(sums, own, change)
+    return sums
+
+
 def gain_p(gained, lost):
     """One-sided p value that a gain is chance: the exact McNemar test of `gained` more than `lost`."""
     gained, lost = np.asarray(gained), np.asarray(lost)
     return stats.binom.sf(gained - 1, gained + lost, 0.5)
 
 
-def best_of_layers(change: np.ndarray, permutations: int = 2000, seed: int = 0) -> tuple[float, np.ndarray]:
+def best_of_layers(change: np.ndarray, clusters: np.ndarray, permutations: int = 2000, seed: int = 0) -> tuple[float, np.ndarray]:
     """How large the best layer's gain would be by luck. change [questions, layers]: +1 turned right, -1 wrong, 0 neither.
 
     Where no layer matters, a question's changes are as likely with the opposite sign; all its layers are flipped together,
-    so that layers that go along with each other still do. Gives the p value of the best layer, corrected for having been
+    and all questions of a cluster (a picture), so that those that go along with each other still do. A layer that truly hurts
+    gives large gains too when flipped: the luck is that of layers as disturbing as these, and p is cautious. Gives the p value of the best layer, corrected for having been
     picked among all, and the best gain in each permutation, in fractions (max-T test, Westfall and Young 1993).
     """
     rng = np.random.default_rng(seed)
-    signs = rng.choice([-1.0, 1.0], size=(permutations, len(change)))
-    null = (signs @ change).max(1) / len(change)
+    sums = _sums(change, clusters)
+    signs = rng.choice([-1.0, 1.0], size=(permutations, len(sums)))
+    null = (signs @ sums).max(1) / len(change)
     observed = change.mean(0).max()
     return float((1 + (null >= observed - 1e-12).sum()) / (1 + permutations)), null
 
@@ -79,7 +108,7 @@ def best_of_layers(change: np.ndarray, permutations: int = 2000, seed: int = 0) 
 def power(gain: float, changed: float, questions: int, level: float = 0.05) -> float:
     """Probability that the exact McNemar test finds a true gain (in fractions) at p < level, two-sided.
 
-    `changed` is the share of questions whose answer turns right or wrong, at least `gain`.
+    `changed` is the share of questions whose answer turns right or wrong, at least `gain`, which is above 0.
     """
     turned = np.arange(questions + 1)
     share = stats.binom.pmf(turned, questions, changed)
@@ -90,7 +119,12 @@ def power(gain: float, changed: float, questions: int, level: float = 0.05) -> f
 
 
 def questions_needed(gain: float, changed: float, wanted: float = 0.8, level: float = 0.05) -> int:
-    """The smallest number of questions, to within 2%, at which a true gain is found with the `wanted` probability."""
+    """The smallest number of questions, to within 2%, at which a true gain is found with the `wanted` probability.
+
+    Raises ValueError for a gain that is not above 0: no number would do.
+    """
+    if not gain > 0:
+        raise ValueError(f"no number of questions finds a gain of {gain}")
     questions = 10
     while power(gain, changed, questions, level) < wanted:
         questions = int(np.ceil(1.02 * questions))

@@ -1,5 +1,6 @@
 """Knock out every layer in turn over the questions of a benchmark."""
 
+import hashlib
 import warnings
 from itertools import product
 
@@ -8,14 +9,14 @@ import pandas as pd
 import torch
 
 from .cells import BASE_CELL, all_cells, as_knockouts
-from .knockout import knockout, mean_outputs
+from .knockout import is_knocked_out, knockout, mean_outputs
 from .outcomes import COLUMNS, UNSCORED, Keeper, OutcomeStore
 from .pictures import Pictures
 from .prefix import VisionPrefix
 from .progress import progress
-from .prompts import write_prompt
+from .prompts import prompt_key, write_prompt
 from .questions import BadInput, Benchmark, Question
-from .replay import CannotReplay, one_pass
+from .replay import CannotReplay, one_pass, out_of_memory
 from .vlm import VLM
 
 
@@ -33,7 +34,12 @@ def sweep(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), layers=None
     """
     effect = _named(effect, reference)
     cells = all_cells(vlm.anatomy, parts, layers, effect)
-    store, key = OutcomeStore(cache) if cache is not None else None, _key(vlm, benchmark)
+    if cache is not None and is_knocked_out(vlm.anatomy):
+        raise BadInput("a knockout is in force here: its answers would be kept as those of the whole model; sweep outside the "
+                       "block, or without cache=")
+    if effect.startswith("noise") and any(k.stack != "decoder" for part in parts for k in as_knockouts(part, "zero", -1)):
+        batch = 1  # the rows of a vision stack are not the questions, but noise is drawn for each of these
+    store, key = (OutcomeStore(cache), _key(vlm, benchmark)) if cache is not None else (None, "")
     kept = store.read(key, _digests(benchmark)) if store else pd.DataFrame(columns=[*COLUMNS, "digest"])
     done = set(zip(kept.digest, kept.part, kept.effect, kept.layer))
     todo = [(question, cell) for question, cell in product(benchmark.questions, cells)
@@ -47,14 +53,15 @@ def sweep(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), layers=None
             questions = waiting.pop(0)
             missing = [cell for cell in cells if not all((q.digest, *cell) in done for q in questions)]
             try:
-                logits = method(vlm, vlm.inputs(questions, benchmark.prompt), missing, not checked, means, pictures)
+                logits = method(vlm, vlm.inputs(questions, benchmark.prompt), missing, not checked, means, pictures,
+                                [int(q.digest[:15], 16) for q in questions])
             except CannotReplay as why:
                 warnings.warn(f"{vlm.name} is swept with hooks, at about twice the price: {why}", stacklevel=2)
                 method = hooked_logits
                 waiting.insert(0, questions)
                 continue
-            except RuntimeError as error:  # torch's own class for memory covers GPUs only
-                if "memory" not in str(error):
+            except RuntimeError as error:
+                if not out_of_memory(error):
                     raise
                 waiting = _halved([questions, *waiting], error)
                 continue
@@ -85,7 +92,7 @@ def _digests(benchmark):
 
 
 def _key(vlm, benchmark):
-    return f"{vlm.digest}-{vlm.reading}/{benchmark.prompt}"
+    return f"{vlm.digest}-{vlm.reading}/{prompt_key(benchmark.prompt)}"
 
 
 def _means(vlm, reference, parts):
@@ -103,30 +110,33 @@ def _named(effect, reference):
         return effect
     if reference is None:
         raise BadInput("effect 'mean' needs reference=, a benchmark whose questions the mean is taken over")
-    return f"mean {reference.digest}"
+    return f"mean {reference.digest} {prompt_key(reference.prompt)}"
 
 
-def hooked_logits(vlm: VLM, inputs, cells, check: bool = False, means=None, pictures=None) -> list[torch.Tensor]:
-    """Logits of the next token for each cell (part, effect, layer), by running the model under hooks; see `prefix`."""
+def hooked_logits(vlm: VLM, inputs, cells, check: bool = False, means=None, pictures=None, seeds=(0,)) -> list[torch.Tensor]:
+    """Logits of the next token for each cell (part, effect, layer), by running the model under hooks; see `prefix`.
+
+    `seeds`: of each question's noise.
+    """
     prefix, found = VisionPrefix(vlm.anatomy), []
     for cell in cells:
-        knockouts = () if cell == BASE_CELL else as_knockouts(*cell)
+        knockouts = () if cell == BASE_CELL else as_knockouts(*cell, seeds)
         with prefix.shared(knockouts), knockout(vlm.anatomy, *knockouts, means=means):
             found.append(vlm.last_logits(inputs))
     return found
 
 
-def replayed_logits(vlm: VLM, inputs, cells, check: bool = False, means=None, pictures=None) -> list[torch.Tensor]:
+def replayed_logits(vlm: VLM, inputs, cells, check: bool = False, means=None, pictures=None, seeds=(0,)) -> list[torch.Tensor]:
     """The same in one pass, see `replay`; knockouts outside the decoder by hooks. Raises CannotReplay.
 
     With `check` some parts are compared with hooks.
     """
-    groups = {cell: as_knockouts(*cell) for cell in cells if cell != BASE_CELL}
+    groups = {cell: as_knockouts(*cell, seeds) for cell in cells if cell != BASE_CELL}
     inside = [cell for cell, group in groups.items() if all(k.stack == "decoder" for k in group)]
     found = one_pass(vlm.model, vlm.anatomy, inputs, [groups[cell] for cell in inside], check, means, pictures)
     found = dict(zip([BASE_CELL, *inside], found))
     outside = [cell for cell in cells if cell not in found]
-    found.update(zip(outside, hooked_logits(vlm, inputs, outside, means=means)))
+    found.update(zip(outside, hooked_logits(vlm, inputs, outside, means=means, seeds=seeds)))
     return [found[cell] for cell in cells]
 
 
@@ -167,10 +177,11 @@ def _row(vlm, benchmark, question, score, cell):
 def _assemble(table, vlm, benchmark, cells):
     """The rows of this benchmark and these cells, under its names, in its order."""
     order = {question.digest: i for i, question in enumerate(benchmark.questions)}
-    names = {question.digest: question.id for question in benchmark.questions}
+    abilities = {task.name: task.ability for task in benchmark.tasks}
+    pictures = {question.digest: hashlib.blake2b(question.image_bytes, digest_size=8).hexdigest() for question in benchmark.questions}
     ranks = {cell: i for i, cell in enumerate(cells)}
     cell = pd.Series(list(zip(table.part, table.effect, table.layer)), index=table.index).map(ranks)
     table = table.assign(cell=cell, order=table.digest.map(order)).dropna(subset=["cell", "order"])
     table = table.sort_values(["cell", "order"]).assign(
-        question=lambda t: t.digest.map(names), benchmark=benchmark.name, model=vlm.name)
-    return table[list(COLUMNS)].astype({"layer": "int64", "answer": "int64", "correct": bool}).reset_index(drop=True)
+        ability=lambda t: t.task.map(abilities), picture=lambda t: t.digest.map(pictures), benchmark=benchmark.name, model=vlm.name)
+    return table[[*COLUMNS, "picture"]].astype({"layer": "int64", "answer": "int64", "correct": bool}).reset_index(drop=True)

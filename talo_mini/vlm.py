@@ -34,14 +34,15 @@ class VLM:
     def anatomy(self) -> Anatomy:
         return find_anatomy(self.model)
 
-    @cached_property
+    @property
     def digest(self) -> str:
-        """16 hex digits that change when any weight or the configuration changes."""
-        digest = hashlib.blake2b(self.model.config.to_json_string().encode(), digest_size=8)
-        for name, tensor in sorted(self.model.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-        return digest.hexdigest()
+        """16 hex digits that change when any weight or the configuration changes; weights written to are read again."""
+        tensors = [*self.model.parameters(), *self.model.buffers()]
+        state = tuple((tensor.data_ptr(), 0 if tensor.is_inference() else tensor._version) for tensor in tensors)
+        known = self.__dict__.get("_digest")
+        if known is None or known[0] != state:
+            known = self.__dict__["_digest"] = (state, _weights_digest(self.model))
+        return known[1]
 
     @cached_property
     def picture_limits(self) -> dict:
@@ -51,11 +52,17 @@ class VLM:
         return json.loads(json.dumps({name: {k: v for k, v in dict(value).items() if v is not None} if "size" in name
                                       and not isinstance(value, int) else value for name, value in found.items()}))
 
-    @cached_property
+    @property
     def reading(self) -> str:
-        """8 hex digits that change when the chat template or a picture limit changes."""
-        read = json.dumps([self.processor.chat_template, self.picture_limits], sort_keys=True)
-        return hashlib.blake2b(read.encode(), digest_size=4).hexdigest()
+        """8 hex digits that change when the chat template, a tokenizer or anything done to pictures changes."""
+        read = [self.processor.chat_template]
+        for name, tool in sorted(vars(self.processor).items()):
+            if hasattr(tool, "backend_tokenizer"):
+                told = json.loads(tool.backend_tokenizer.to_str())
+                read.append((name, [told[key] for key in sorted(told) if key not in ("padding", "truncation")]))  # those change with use
+            elif hasattr(tool, "to_dict"):
+                read.append((name, type(tool).__name__, json.dumps(tool.to_dict(), sort_keys=True, default=str)))
+        return hashlib.blake2b(repr(read).encode(), digest_size=4).hexdigest()
 
     def inputs(self, questions: list[Question], template: str = "bare") -> dict[str, torch.Tensor]:
         """Left-padded model inputs for a batch of questions, on the model's device.
@@ -68,13 +75,26 @@ class VLM:
                 [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": text}]}],
                 add_generation_prompt=True) for text in texts]
         images = [[q.image] for q in questions] if self.processor.chat_template else [q.image for q in questions]
-        batch = self.processor(text=texts, images=images, return_tensors="pt", padding=True, padding_side="left")
+        begin = self.processor.tokenizer.bos_token
+        begun = {"add_special_tokens": False} if begin and texts[0].startswith(begin) else {}  # the template wrote it already
+        batch = self.processor(text=texts, images=images, return_tensors="pt", padding=True, padding_side="left", **begun)
         batch.pop("labels", None)
         if "qformer_input_ids" in batch:
             _pad(batch, "qformer_input_ids", "qformer_attention_mask", "right")  # it counts positions from the left
             _pad(batch, "input_ids", "attention_mask", "left")  # the processor pads between picture and text
+        if self._start is not None:
+            batch["decoder_input_ids"] = torch.full((len(questions), 1), self._start)
         device = self.model.device
         return batch.to("cpu" if device.type == "meta" else device, dtype=self.model.dtype)
+
+    @cached_property
+    def _start(self) -> int | None:
+        """The token with which the decoder of an encoder-decoder begins; None for other models."""
+        configs = self.model.config, self.model.config.get_text_config(), getattr(self.model, "generation_config", None)
+        if not any(getattr(config, "is_encoder_decoder", False) for config in configs[:2]):
+            return None
+        found = [getattr(config, "decoder_start_token_id", None) for config in reversed(configs)]
+        return next(token for token in found if token is not None)
 
     def option_tokens(self, question: Question) -> list[tuple[int, ...]]:
         """The tokens each option is scored by: its letter, or the first token of its words, without and after a space.
@@ -121,9 +141,24 @@ class VLM:
         texts = []
         for start in progress(range(0, len(questions), batch), desc="writing answers", unit="batch"):
             inputs = self.inputs(questions[start:start + batch], template)
+            inputs.pop("decoder_input_ids", None)  # generate() begins by itself, and gives the decoder's own tokens only
             tokens = self.model.generate(**inputs, do_sample=False, max_new_tokens=max_new_tokens)
-            texts += self.processor.batch_decode(tokens[:, inputs["input_ids"].shape[1]:], skip_special_tokens=True)
+            asked = 0 if self._start is not None else inputs["input_ids"].shape[1]
+            texts += self.processor.batch_decode(tokens[:, asked:], skip_special_tokens=True)
         return texts
+
+
+def _weights_digest(model):
+    digest = hashlib.blake2b(model.config.to_json_string().encode(), digest_size=8)
+    weights = model.state_dict()
+    if any(tensor.is_meta for tensor in weights.values()):
+        from accelerate.utils.modeling import get_state_dict_offloaded_model
+
+        weights = get_state_dict_offloaded_model(model)
+    for name, tensor in sorted(weights.items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def _pad(batch, ids, mask, side):

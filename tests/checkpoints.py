@@ -97,22 +97,31 @@ def paligemma():
     return T.PaliGemmaForConditionalGeneration(config), processor
 
 
-def instructblip():
+def instructblip(language=None):
     words, asked = tokenizer(), tokenizer()
     pictures = T.BlipImageProcessorPil(size=SQUARE, **NORMALISED)
     processor = T.InstructBlipProcessor(pictures, words, asked, num_query_tokens=4)  # which adds its image token
     vision = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, image_size=32, patch_size=8)
     qformer = dict(vocab_size=len(asked), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
                    encoder_hidden_size=32, pad_token_id=0)
-    config = T.InstructBlipConfig(vision_config=vision, qformer_config=qformer, text_config=T.LlamaConfig(**text(words)).to_dict(),
+    config = T.InstructBlipConfig(vision_config=vision, qformer_config=qformer, text_config=(language or llama)(words).to_dict(),
                                   num_query_tokens=4, image_token_index=words.convert_tokens_to_ids("<image>"))
     return T.InstructBlipForConditionalGeneration(config), processor
+
+
+def llama(words):
+    return T.LlamaConfig(**text(words))
+
+
+def t5(words):
+    return T.T5Config(vocab_size=len(words), d_model=48, d_kv=12, d_ff=96, num_layers=LAYERS, num_decoder_layers=LAYERS, num_heads=4,
+                      decoder_start_token_id=0, pad_token_id=words.pad_token_id, eos_token_id=words.eos_token_id)
 
 
 CHECKPOINTS = {"llava": ARCHITECTURES["llava-mini"], "llava_next": llava_next, "llava_onevision": llava_onevision,
                "qwen2_vl": ARCHITECTURES["qwen2vl-mini"], "qwen2_5_vl": qwen2_5_vl, "qwen3_vl": qwen3_vl,
                "internvl": ARCHITECTURES["internvl-mini"], "idefics3": idefics3, "mllama": ARCHITECTURES["mllama-mini"],
-               "paligemma": paligemma, "instructblip": instructblip}
+               "paligemma": paligemma, "instructblip": instructblip, "instructblip_t5": lambda: instructblip(t5)}
 
 
 def vipllava():

@@ -64,10 +64,11 @@ def test_a_worker_that_dies_and_is_started_again(folder, expected, tmp_path, mon
 
 
 def test_a_run_may_end_on_another_number_of_processes(folder, expected, tmp_path, monkeypatch):
-    monkeypatch.setenv("SLURM_NTASKS", "3")
+    monkeypatch.setenv("SLURM_NTASKS", "5")  # what sbatch tells, whether or not srun starts so many
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "3")
     monkeypatch.setenv("SLURM_PROCID", "2")
     command.main(options(folder, tmp_path))
-    monkeypatch.delenv("SLURM_NTASKS")
+    monkeypatch.delenv("SLURM_STEP_NUM_TASKS")
     command.main(options(folder, tmp_path))
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "outcomes.parquet")[COLUMNS], expected[COLUMNS])
 

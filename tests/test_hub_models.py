@@ -5,9 +5,11 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from checkpoints import CHECKPOINTS, save_checkpoint
+from tokenizers.processors import TemplateProcessing
 
 import talo_mini.vlm
 from talo_mini import BadInput, Knockout, knockout, load_benchmark, load_vlm, sweep, zeroed_weights
@@ -61,6 +63,20 @@ def test_the_reading_follows_template_and_limits(folders):
         load_vlm(folders("llava"), device="cpu", max_pixels=1024)
 
 
+def test_a_template_that_writes_the_first_token_gets_no_second(folders, benchmark):
+    """As transformers' own apply_chat_template(tokenize=True) does it."""
+    vlm = load_vlm(folders("llava_next"), device="cpu")
+    words = vlm.processor.tokenizer
+    words.add_special_tokens({"bos_token": "<s>"})
+    words.backend_tokenizer.post_processor = TemplateProcessing(single="<s> $A", special_tokens=[("<s>", words.bos_token_id)])
+    counted = []
+    for template in (vlm.processor.chat_template, "<s>" + vlm.processor.chat_template):
+        vlm.processor.chat_template = template
+        ids = vlm.inputs(list(benchmark.questions[:2]))["input_ids"]
+        counted.append((ids == words.bos_token_id).sum(1).tolist())
+    assert counted == [[1, 1], [1, 1]]
+
+
 def test_four_bit_says_what_is_missing(folders, monkeypatch):
     monkeypatch.setattr(talo_mini.vlm, "find_spec", lambda name: None)
     with pytest.raises(BadInput, match="4-bit weights need bitsandbytes, which is not installed: pip install bitsandbytes"):
@@ -99,6 +115,9 @@ def test_a_device_map_with_offloaded_layers(folders, benchmark, tmp_path):
                 found.append(each.last_logits(inputs))
         assert torch.allclose(*found, atol=1e-4)
         assert (found[1] - plain.last_logits(inputs)).abs().max() > 1e-4
+    assert vlm.digest == plain.digest
+    few = benchmark.only(benchmark.questions[:2])
+    assert np.allclose(*(np.concatenate(list(sweep(each, few, cache=tmp_path / "kept").scores)) for each in (plain, vlm)), atol=1e-4)
     with pytest.raises(BadInput, match="packed .4-bit. or offloaded"):
         with zeroed_weights(vlm.anatomy, Knockout("mlp", 1)):
             pass

@@ -67,9 +67,32 @@ def test_no_contrast_where_no_two_tasks_share_an_ability():
 
 
 def test_what_a_gain_is_worth():
-    table = pd.DataFrame(dict(base=[0.0, 0.1, 0.5, 0.5], accuracy=[0.2, 0.4, 0.7, 0.3], chance=0.25))
+    table = pd.DataFrame(dict(base=[0.0, 0.1, 0.5, 0.5, 0.26], accuracy=[0.26, 0.4, 0.7, 0.3, 0.5], chance=0.25, questions=100))
     kinds = gain_kind(table.assign(delta=table.accuracy - table.base))
-    assert list(kinds) == ["towards chance", "across chance", "above chance", "none"]
+    assert list(kinds) == ["towards chance", "across chance", "above chance", "none", "across chance"]
+
+
+def test_questions_about_one_picture_count_as_one():
+    rng = np.random.default_rng(0)
+    right, knocked = rng.random(40) < 0.5, rng.random((40, 3)) < 0.6
+    often = made_up_outcomes({"see a": np.repeat(right, 6)}, {"see a": np.repeat(knocked, 6, 0)})
+    blind = interaction_vectors(often)
+    often["picture"] = often.question.str.extract(r"/(\d+)")[0].astype(int) // 6
+    seen = interaction_vectors(often)
+    assert ((seen.high - seen.low) > 2 * (blind.high - blind.low)).all() and (seen.p >= blind.p).all()
+    once = interaction_vectors(made_up_outcomes({"see a": right}, {"see a": knocked}))
+    assert np.allclose(seen.high - seen.low, once.high - once.low, rtol=0.1) and np.allclose(seen.delta, once.delta)
+
+
+def test_a_task_whose_vector_does_not_vary_is_left_out_of_the_contrast():
+    rng = np.random.default_rng(1)
+    table = similarity(pd.DataFrame(rng.normal(size=(12, 10)), index=[f"t{i}" for i in range(12)]))
+    constant = table.copy()
+    constant.loc["t3"] = constant["t3"] = np.nan
+    abilities = pd.Series([f"a{i % 3}" for i in range(12)], index=table.index)
+    without = table.drop(index="t3", columns="t3")
+    assert ability_contrast(constant, abilities) == ability_contrast(without, abilities)
+    assert "t3" not in cluster_order(constant)[1] and len(cluster_order(constant)[1]) == 11
 
 
 def vectors_from(deltas: dict, abilities: dict):

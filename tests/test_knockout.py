@@ -164,10 +164,10 @@ def seen_output(tiny, inputs, target, **options):
 
 def test_noise_has_the_outputs_own_size_and_a_seed(tiny, inputs):
     plain = seen_output(tiny, inputs, Knockout("mlp", 1, "scale", amount=1.0))
-    noise = seen_output(tiny, inputs, Knockout("mlp", 1, "noise", amount=2.0, seed=3))
+    noise = seen_output(tiny, inputs, Knockout("mlp", 1, "noise", amount=2.0, seeds=(3,)))
     assert noise.std() == pytest.approx(2 * plain.std().item(), rel=0.05) and abs(noise.mean()) < 0.1 * noise.std()
-    assert torch.equal(noise, seen_output(tiny, inputs, Knockout("mlp", 1, "noise", amount=2.0, seed=3)))
-    assert not torch.equal(noise, seen_output(tiny, inputs, Knockout("mlp", 1, "noise", amount=2.0, seed=4)))
+    assert torch.equal(noise, seen_output(tiny, inputs, Knockout("mlp", 1, "noise", amount=2.0, seeds=(3,))))
+    assert not torch.equal(noise, seen_output(tiny, inputs, Knockout("mlp", 1, "noise", amount=2.0, seeds=(4,))))
 
 
 def test_mean_over_a_reference_set(tiny, inputs):

@@ -1,3 +1,5 @@
+import random
+
 import numpy as np
 import pytest
 
@@ -69,10 +71,45 @@ def test_only_the_questions_asked_for_are_read(table, tmp_path):
 def test_a_file_of_another_kind_is_set_aside(table, tmp_path, capsys):
     store = OutcomeStore(tmp_path)
     store.add("key", table.assign(digest=table.question))
+    store.add("key", table[["model", "answer"]])
     table[["model", "answer"]].to_parquet(tmp_path / "key" / "alien.parquet")
     assert len(store.read("key")) == len(table)
-    assert "alien.parquet cannot be used (it has no column" in capsys.readouterr().out
-    assert (tmp_path / "key" / "alien.corrupt").exists()
+    told = capsys.readouterr().out
+    assert "alien.parquet cannot be used (its bytes are not those" in told and "cannot be used (it has no column" in told
+    assert (tmp_path / "key" / "alien.corrupt").exists() and len(list((tmp_path / "key").glob("*.corrupt"))) == 2
+
+
+def test_no_changed_byte_is_ever_used(table, tmp_path):
+    store, rng = OutcomeStore(tmp_path), random.Random(0)
+    store.add("key", table.assign(digest=table.question))
+    (path,) = (tmp_path / "key").glob("*.parquet")
+    content = path.read_bytes()
+    for _ in range(100):
+        place = rng.randrange(len(content))
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1 << rng.randrange(8)]) + content[place + 1:])
+        assert store.read("key").empty and not path.exists()
+
+
+def test_a_system_that_cannot_read_now_sets_nothing_aside(table, tmp_path, monkeypatch):
+    store = OutcomeStore(tmp_path)
+    store.add("key", table.assign(digest=table.question))
+
+    def failing(self):
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="Too many open files"):
+        patch.setattr("pathlib.Path.read_bytes", failing)
+        store.read("key")
+    assert len(store.read("key")) == len(table)
+
+
+def test_two_readers_may_set_one_file_aside(table, tmp_path, monkeypatch):
+    store = OutcomeStore(tmp_path)
+    store.add("key", table.assign(digest=table.question))
+    (path,) = (tmp_path / "key").glob("*.parquet")
+    path.write_bytes(b"nothing")
+    monkeypatch.setattr("pathlib.Path.rename", lambda self, target: (_ for _ in ()).throw(FileNotFoundError()))
+    assert store.read("key").empty
 
 
 def test_a_full_disk_is_one_sentence_and_loses_nothing(table, tmp_path, monkeypatch):
@@ -80,10 +117,10 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(table, tmp_path, monkeypa
     rows = table.assign(digest=table.question)
     store.add("key", rows[:30])
 
-    def full(self, file, **options):
+    def full(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pandas.DataFrame.to_parquet", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(BadInput, match="cannot be kept in .*No space left on device.*what was kept before is safe"):
         store.add("key", rows[30:])
     assert len(store.read("key")) == 30 and not list((tmp_path / "key").glob("*.part"))

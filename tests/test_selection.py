@@ -79,7 +79,7 @@ def test_greedy_takes_the_best_and_stops(tiny, monkeypatch):
     def told(vlm, probe, parts, layers, cache=None):
         others = tuple(map(int, parts[0].partition(" and ")[2].split(", "))) if " and " in parts[0] else ()
         cells = [((), BASE), *((tuple(sorted((*others, i))), i) for i in layers)]
-        return pd.DataFrame([dict(layer=i, correct=q < 10 * known.get(key, 0.3)) for key, i in cells for q in range(10)])
+        return pd.DataFrame([dict(layer=i, answer=0, correct=q < 10 * known.get(key, 0.3)) for key, i in cells for q in range(10)])
 
     monkeypatch.setattr("talo_mini.selection.sweep", told)
     assert greedy_layers(tiny, None, most=3) == [0, 2] and greedy_layers(tiny, None, most=1) == [2]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.contingency_tables import mcnemar
 
-from talo_mini.significance import (accuracy_interval, best_of_layers, false_discovery, gain_p, mean_interval, paired_interval,
+from talo_mini.significance import (accuracy_interval, best_of_layers, clustered, false_discovery, gain_p, mean_interval, paired_interval,
                                     paired_p, power, questions_needed)
 
 
@@ -56,10 +56,10 @@ def test_best_of_layers_holds_its_level_and_finds_a_gain():
     for seed in range(300):
         shared = rng.choice([-1, 0, 0, 1], (60, 1))
         change = np.where(rng.random((60, 12)) < 0.5, shared, rng.choice([-1, 0, 0, 0, 1], (60, 12)))
-        found.append(best_of_layers(change, 199, seed)[0] < 0.05)
+        found.append(best_of_layers(change, np.arange(len(change)), 199, seed)[0] < 0.05)
     assert 0.02 <= np.mean(found) <= 0.08
     change[:, 3] = rng.random(60) < 0.3
-    p, null = best_of_layers(change, 999)
+    p, null = best_of_layers(change, np.arange(len(change)), 999)
     assert p < 0.02 and np.quantile(null, 0.95) < change[:, 3].mean() and len(null) == 999
 
 
@@ -74,3 +74,22 @@ def test_power_against_simulation(gain, changed, questions):
 def test_questions_needed():
     n = questions_needed(0.05, 0.2)
     assert power(0.05, 0.2, n) >= 0.8 > power(0.05, 0.2, int(n / 1.05))
+
+
+def test_intervals_over_clusters_cover_the_truth_where_questions_go_together():
+    rng, covered, blind, false = np.random.default_rng(0), 0, 0, 0
+    for _ in range(400):
+        clusters = np.repeat(np.arange(30), rng.integers(1, 8, 30))
+        change = (rng.normal(0.1, 1, 30)[clusters] + rng.normal(0, 0.5, len(clusters)))[:, None]
+        (low,), (high,), _ = clustered(change, clusters)
+        covered += low < 0.1 < high
+        (low,), (high,), _ = clustered(change, np.arange(len(clusters)))
+        blind += low < 0.1 < high
+        false += clustered(change - 0.1, clusters)[2][0] < 0.05
+    assert 0.91 < covered / 400 < 0.98 and blind / 400 < 0.85 and false / 400 < 0.09
+    assert clustered(np.zeros((5, 1)), np.arange(5))[2] == 1 and np.isnan(clustered(np.ones((5, 1)), np.zeros(5))[2]).all()
+
+
+def test_no_number_of_questions_finds_nothing():
+    with pytest.raises(ValueError, match="no number of questions finds a gain of 0"):
+        questions_needed(0, 0.1)

@@ -1,12 +1,17 @@
+import copy
+import dataclasses
 import importlib
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from talo_mini import BadInput, Knockout, check_outcomes, knockout, load_benchmark, sweep
+from talo_mini import BadInput, Knockout, check_outcomes, knockout, load_benchmark, sweep, zeroed_weights
 from talo_mini.outcomes import UNSCORED, correctness
+from talo_mini.prompts import PROMPTS, prompt_key
+from talo_mini.questions import Task
 from talo_mini.replay import CannotReplay
 from talo_mini.sweep import hooked_logits, replayed_logits, scores
 
@@ -168,19 +173,19 @@ def test_every_effect_in_one_pass_and_by_hooks(tiny, benchmark, effect, monkeypa
     options = dict(effect=effect, reference=reference if effect == "mean" else None)
     found = sweep(tiny, benchmark, **options)
     monkeypatch.setattr(module, "replayed_logits",
-                        lambda vlm, inputs, cells, check, means, pictures: hooked_logits(vlm, inputs, cells, means=means))
+                        lambda vlm, inputs, cells, check, means, pictures, seeds: hooked_logits(vlm, inputs, cells, means=means, seeds=seeds))
     hooked = sweep(tiny, benchmark, **options)
     assert np.allclose(np.concatenate(list(found.scores)), np.concatenate(list(hooked.scores)), atol=1e-4)
     zeroed = sweep(tiny, benchmark)
     assert not np.allclose(np.concatenate(list(found.scores)), np.concatenate(list(zeroed.scores)), atol=1e-3)
-    assert set(found.effect) == {"none", f"mean {reference.digest}" if effect == "mean" else effect}
+    assert set(found.effect) == {"none", f"mean {reference.digest} {prompt_key('bare')}" if effect == "mean" else effect}
 
 
 def test_heads_sets_and_vision_layers_by_both_ways(tiny, benchmark, monkeypatch):
     parts = ("head 1", "mlp and 0, 1", "layer and 2", "vision: mlp")
     found = sweep(tiny, benchmark, parts=parts)
     monkeypatch.setattr(module, "replayed_logits",
-                        lambda vlm, inputs, cells, check, means, pictures: hooked_logits(vlm, inputs, cells, means=means))
+                        lambda vlm, inputs, cells, check, means, pictures, seeds: hooked_logits(vlm, inputs, cells, means=means, seeds=seeds))
     hooked = sweep(tiny, benchmark, parts=parts)
     assert np.allclose(np.concatenate(list(found.scores)), np.concatenate(list(hooked.scores)), atol=1e-4)
     assert found.groupby("part").layer.nunique().to_dict() == {"base": 1, "head 1": 4, "mlp and 0, 1": 2, "layer and 2": 1, "vision: mlp": 3}
@@ -193,7 +198,7 @@ def test_noise_in_the_last_layer_and_means_of_sets_and_stacks(tiny, benchmark, p
     options = dict(parts=parts, effect=effect, reference=benchmark.subset(per_task=1) if effect == "mean" else None)
     found = sweep(tiny, benchmark, **options)
     monkeypatch.setattr(module, "replayed_logits",
-                        lambda vlm, inputs, cells, check, means, pictures: hooked_logits(vlm, inputs, cells, means=means))
+                        lambda vlm, inputs, cells, check, means, pictures, seeds: hooked_logits(vlm, inputs, cells, means=means, seeds=seeds))
     hooked = sweep(tiny, benchmark, **options)
     assert np.allclose(np.concatenate(list(found.scores)), np.concatenate(list(hooked.scores)), atol=1e-4)
 
@@ -206,3 +211,52 @@ def test_a_scale_of_one_is_the_base_model_and_of_zero_the_knockout(tiny, benchma
             mine = scaled[scaled.layer == layer]
             theirs = zeroed[(zeroed.part == other) & ((zeroed.layer == layer) | (other == "base"))]
             assert np.allclose(np.concatenate(list(mine.scores)), np.concatenate(list(theirs.scores)), atol=1e-4)
+
+
+def all_scores(table):
+    return np.concatenate(list(table.scores))
+
+
+@pytest.mark.parametrize("parts", [("self-attention", "mlp"), ("vision: mlp",)])
+def test_noise_does_not_depend_on_what_else_is_in_a_batch(tiny, benchmark, parts):
+    """So that a resumed or shared sweep ends with the same table; every question and layer has noise of its own."""
+    found = [sweep(tiny, benchmark, parts=parts, effect="noise 1", batch=batch) for batch in (8, 3)]
+    assert np.allclose(*map(all_scores, found), atol=1e-4)
+    changes = found[0].groupby("layer").scores.apply(lambda scores: float(np.concatenate(list(scores)).sum()))
+    assert changes.round(6).nunique() == len(changes)
+
+
+def test_answers_under_a_knockout_are_never_kept_as_the_models_own(tiny, benchmark, tmp_path):
+    few = benchmark.subset(per_task=2)
+    clean = sweep(tiny, few)
+    with knockout(tiny.anatomy, Knockout("mlp", 1)):
+        with pytest.raises(BadInput, match="would be kept as those of the whole model"):
+            sweep(tiny, few, cache=tmp_path)
+        assert not np.allclose(all_scores(sweep(tiny, few)), all_scores(clean), atol=1e-3)
+    with zeroed_weights(tiny.anatomy, Knockout("mlp", 1)):
+        zeroed = sweep(tiny, few, cache=tmp_path)
+    assert not np.allclose(all_scores(zeroed), all_scores(clean), atol=1e-3)
+    assert np.allclose(all_scores(sweep(tiny, few, cache=tmp_path)), all_scores(clean), atol=1e-4)
+
+
+def test_another_wording_another_picture_size_or_another_ability_is_not_answered_from_the_cache(tiny, benchmark, tmp_path, monkeypatch):
+    few = benchmark.subset(per_task=2, form="choice").with_prompt("vlmevalkit")
+    first = sweep(tiny, few, cache=tmp_path)
+    renamed = dataclasses.replace(few, tasks=tuple(Task(task.name, "another", task.trained) for task in few.tasks))
+    assert set(sweep(tiny, renamed, cache=tmp_path).ability) == {"another"} != set(first.ability)
+    with monkeypatch.context() as patch:
+        patch.setitem(PROMPTS, "vlmevalkit", dataclasses.replace(PROMPTS["vlmevalkit"], ending="blue red"))
+        assert not np.allclose(all_scores(sweep(tiny, few, cache=tmp_path)), all_scores(first), atol=1e-3)
+    with monkeypatch.context() as patch:
+        patch.setattr(tiny.processor.image_processor, "image_mean", [0.1, 0.2, 0.3])
+        assert not np.allclose(all_scores(sweep(tiny, few, cache=tmp_path)), all_scores(first), atol=1e-3)
+    assert np.allclose(all_scores(sweep(tiny, few, cache=tmp_path)), all_scores(first), atol=1e-4)
+
+
+def test_half_precision_is_swept_in_one_pass(tiny, benchmark):
+    """Two ways to multiply differ in bfloat16; that is no reason to take the slow way."""
+    half = type(tiny)("half", copy.deepcopy(tiny.model).to(torch.bfloat16), tiny.processor)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = sweep(half, benchmark, parts=("self-attention", "layer"))
+    assert np.allclose(all_scores(found), all_scores(sweep(tiny, benchmark, parts=("self-attention", "layer"))), atol=0.3)

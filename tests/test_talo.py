@@ -41,12 +41,34 @@ def test_the_choice_never_sees_the_evaluation():
     """Answers of the evaluation questions may be anything: the choice stays."""
     right, knocked = planted()
     for draw in (draw_best, draw_released, partial(draw_cautious, level=0.05)):
-        choice, _, evaluation = draw(np.random.default_rng(1), right, knocked, 10)
+        choice, _, evaluation = draw(np.random.default_rng(1), right, knocked, 10, np.arange(300))
         changed_right, changed = right.copy(), knocked.copy()
         changed_right[evaluation] ^= True
         changed[evaluation] ^= True
-        again, _, same = draw(np.random.default_rng(1), changed_right, changed, 10)
+        again, _, same = draw(np.random.default_rng(1), changed_right, changed, 10, np.arange(300))
         assert again == choice and np.array_equal(same, evaluation)
+
+
+@pytest.mark.parametrize("draw", [draw_best, draw_released, partial(draw_cautious, level=0.05)])
+def test_no_picture_is_seen_by_probe_and_evaluation(draw):
+    right, knocked = planted(questions=120)
+    pictures = np.arange(120) // 6
+    _, probe, evaluation = draw(np.random.default_rng(3), right, knocked, 10, pictures)
+    assert len(probe) == 10 and not set(pictures[probe]) & set(pictures[evaluation]) and len(evaluation) >= 60
+
+
+def test_gains_count_pictures_and_say_where_they_are_too_few():
+    """Each question asked five times about its picture is no more evidence than asked once."""
+    right, knocked = planted(questions=60)
+    once = made_up_outcomes({"see a": right}, {"see a": knocked})
+    often = made_up_outcomes({"see a": np.repeat(right, 5)}, {"see a": np.repeat(knocked, 5, 0)})
+    often["picture"] = often.question.str.extract(r"/(\d+)")[0].astype(int) // 5
+    one, five, blind = (talo_gains(table, shots=shots, draws=30).iloc[0] for table, shots in
+                        ((once, 20), (often, 100), (often.drop(columns="picture"), 100)))
+    assert five.high - five.low > 1.5 * (blind.high - blind.low) and five.high - five.low == pytest.approx(one.high - one.low, rel=0.3)
+    assert five.p > blind.p and five.p < 0.05
+    with pytest.raises(BadInput, match="are about 1 pictures, too few to keep some unseen by 10 shots"):
+        talo_draws(often.assign(picture=often.question.str.extract(r"/(\d+)")[0].astype(int) % 1), "see a", shots=10, draws=1)
 
 
 def test_no_gain_from_luck_alone():
@@ -60,12 +82,12 @@ def test_no_gain_from_luck_alone():
 
 def test_released_rule():
     right, knocked = planted(guilty=0)
-    choices = [draw_released(np.random.default_rng(seed), right, knocked, 10)[0] for seed in range(20)]
+    choices = [draw_released(np.random.default_rng(seed), right, knocked, 10, np.arange(300))[0] for seed in range(20)]
     assert 0 not in choices  # the first layer never competes
-    _, _, evaluation = draw_released(np.random.default_rng(0), right, knocked, 10)
+    _, _, evaluation = draw_released(np.random.default_rng(0), right, knocked, 10, np.arange(300))
     assert len(evaluation) == 300 - 40
     perfect = np.ones(60, bool)
-    assert draw_released(np.random.default_rng(0), perfect, np.ones((60, 4), bool), 10)[0] == NONE
+    assert draw_released(np.random.default_rng(0), perfect, np.ones((60, 4), bool), 10, np.arange(60))[0] == NONE
 
 
 def test_draws_are_reproducible():
@@ -88,10 +110,10 @@ def test_the_cautious_rule_abstains_at_its_level():
     acted = []
     for seed in range(400):
         right, knocked = rng.random(60) < 0.5, rng.random((60, 12)) < 0.5
-        acted.append(draw_cautious(np.random.default_rng(seed), right, knocked, 30, 0.05)[0] != NONE)
+        acted.append(draw_cautious(np.random.default_rng(seed), right, knocked, 30, np.arange(len(right)), 0.05)[0] != NONE)
     assert np.mean(acted) <= 0.06
     right, knocked = planted()
-    choices = [draw_cautious(np.random.default_rng(seed), right, knocked, 60, 0.05)[0] for seed in range(50)]
+    choices = [draw_cautious(np.random.default_rng(seed), right, knocked, 60, np.arange(len(right)), 0.05)[0] for seed in range(50)]
     assert set(choices) <= {3, NONE} and np.mean(np.array(choices) == 3) > 0.9
 
 
