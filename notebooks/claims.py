@@ -21,10 +21,10 @@ million parameters is no proof for or against a claim about models a thousand ti
 measurement of the same claim looks like, and where luck would mislead it.
 """
 QUESTIONS = (
-    ("Would more training data of the domain remove it?", "13_fine_tuned_models"),
+    ("Why do some benchmarks need every layer?", "03_do_all_layers_help"), ("Would more training data of the domain remove it?", "13_fine_tuned_models"),
     ("Does fine-tuning change which layers interfere?", "13_fine_tuned_models"),
     ("Why can more shots be worse, and are 10 to 20 robust?", "07_how_many_shots"),
-    ("What of the MLPs, whole layers and heads?", "15_inside_the_layer"), ("What of the vision encoder and cross-attention?", "14_four_architectures"),
+    ("What of the MLPs, whole layers and heads? (Single neurons are open.)", "15_inside_the_layer"), ("What of the vision encoder and cross-attention?", "14_four_architectures"),
     ("Which tasks were left out, and what is the mean over whole benchmarks?", "11_whole_benchmarks"),
     ("Are some gains chance?", "08_is_it_chance"), ("Can TaLo avoid doing harm?", "10_do_no_harm"),
     ("How stable is the chosen layer?", "07_how_many_shots"), ("Do vectors carry over between models?", "11_whole_benchmarks"),
@@ -48,47 +48,64 @@ def points(value) -> str:
 
 def made(found: dict, name: str) -> str:
     """Where the numbers come from: notebook, model, questions, commit."""
-    return (f"{{doc}}`experiments/{name}`, model `{found['model']}` (digest `{found['model_digest']}`), {found['questions']} questions, "
-            f"talo-mini {found['versions']['talo-mini']}, commit {found.get('commit', 'not recorded')}")
+    several = f" and {', '.join(f'`{model}`' for model in found['models'] if model != found['model'])}" if "models" in found else ""
+    return (f"`python notebooks/run.py published {name}` ({{doc}}`experiments/{name}`), model `{found['model']}`{several} (digest `{found['model_digest']}`), "
+            f"{found['questions']} questions{' of each benchmark' * ('whole' in found and 'models' in found)}, talo-mini {found['versions']['talo-mini']}, commit {found.get('commit', 'not recorded')}")
+
+
+def change(row) -> str:
+    """One task's change: from what to what, with its interval and the level of chance."""
+    layer = f" without layer {row['layer']}" if row.get("layer", -1) >= 0 else ""
+    return (f"{row['task']}{layer}, {points(row['delta'])} points [{points(row['low'])}, {points(row['high'])}] from {100 * row['base']:.0f}% to "
+            f"{100 * row['accuracy']:.0f}%, chance {100 * row['chance']:.0f}%")
 
 
 def interfering(found):
     """C1: some knockouts help."""
     counts = found["counts"]
-    above = counts["... from above chance to higher"]
+    above, across = counts["... from above chance to higher"], counts["... from chance or below to above"]
+    real = [row for row in found["best"] if row["q"] < 0.05]
+    told = f"; the largest is {change(real[0])}" if real else ""
     return dict(ours=f"of {counts['task-layer pairs']} pairs of task and layer, {counts['clearly help']} knockouts clearly help (false-discovery "
-                f"rate 5%) and {counts['clearly hurt']} clearly hurt; {above} of the gains improve(s) a task that was above chance",
-                status="reproduced, but rare" if above else "not reproduced above chance")
+                f"rate 5%) and {counts['clearly hurt']} clearly hurt; {above} of the gains improve a task that was above chance, {across} rise from chance or below to above it{told}",
+                status="reproduced, but rare" if above else "reproduced only from chance or below" if across else "not reproduced above chance")
 
 
 def similar(found):
     """C2: tasks of one ability have similar vectors."""
     raw, centred = found["raw"], found["centred"]
     return dict(ours=f"mean correlation {raw['within']:.2f} within an ability and {raw['between']:.2f} between abilities; after removing what all tasks "
-                f"share, {centred['within']:.2f} and {centred['between']:.2f} (permutation p = {centred['p']:.2f})",
+                f"share, {centred['within']:.2f} and {centred['between']:.2f}, a difference of {centred['difference']:+.2f} [{centred['low']:+.2f}, "
+                f"{centred['high']:+.2f}] (permutation p = {centred['p']:.2f}); {found['nearest_in_own_ability']} tasks have their nearest neighbour in their own "
+                f"ability, {found['nearest_by_luck']:.1f} by luck (p = {found['nearest_p']:.3f})",
                 status="reproduced" if centred["p"] < 0.05 and centred["difference"] > 0 else "not reproduced beyond what all tasks share")
 
 
 def kinds(found):
     """C3: zeroing and uniform attention agree, noise collapses the model."""
     pair = next(row for row in found["agreement"] if row["pair"].endswith("uniform"))
-    noise = next(row for row in found["hurt"] if row["effect"].startswith("noise"))
+    zero, noise = found["hurt"][0], next(row for row in found["hurt"] if row["effect"].startswith("noise"))
     return dict(ours=f"zero and uniform: r = {pair['delta']:.2f} [{pair['low']:.2f}, {pair['high']:.2f}] (mean over {pair['tasks']} tasks; a vector "
-                f"agrees with itself with {found['ceiling']:.2f}); noise: {points(noise['delta'])} points on average "
-                f"[{points(noise['low'])}, {points(noise['high'])}]",
-                status="reproduced" if pair["low"] > 0.95 else "reproduced, though the interval reaches below 0.95" if pair["delta"] > 0.95
-                else "not reproduced at r above 0.95")
+                f"would agree with itself on as many new questions with {found['ceiling']:.2f}); without layers 0 and 1, which every task needs, r = "
+                f"{pair['deep']:.2f} [{pair['deep_low']:.2f}, {pair['deep_high']:.2f}]; noise costs {points(-noise['delta'])} points on average, which is "
+                f"{points(noise['delta'] - zero['delta'])} [{points(noise['beside_low'])}, {points(noise['beside_high'])}] beside zeroing",
+                status=("agreement reproduced" if pair["low"] > 0.95 else "agreement reproduced, though the interval reaches below 0.95" if pair["delta"] > 0.95
+                        else "agreement not reproduced at r above 0.95") + ("; noise hurts more than zeroing" if noise["beside_high"] < 0 else
+                                                                            "; that noise is special is not reproduced"))
 
 
 def talo(found):
     """C4: TaLo gains without training."""
-    rows = [row for row in found["whole"] if row["method"] == "TaLo"]
-    told = "; ".join(f"{row['points']:+.2f} points [{row['low']:+.2f}, {row['high']:+.2f}] in the {row['form']} form" for row in rows)
-    best = max(row["delta"] for gains in found["gains"].values() for row in gains)
-    good = sum(row["low"] > 0 for row in rows)
-    return dict(ours=f"mean over {rows[0]['tasks']} tasks, {found['shots']} shots: {told}; the largest of all tasks {points(best)} points",
-                status=("not reproduced: no interval excludes zero", "partly reproduced: one of two intervals excludes zero",
-                        "reproduced")[good])
+    told = {name: [row for row in found["whole"] if row["method"] == name] for name in ("TaLo", "TaLo, tasks above chance", "TaLo, released rule")}
+    able, released = ("; ".join(f"{row['points']:+.2f} [{row['low']:+.2f}, {row['high']:+.2f}] in the {row['form']} form" for row in told[name])
+                      for name in list(told)[1:])
+    whole = "; ".join(f"{row['points']:+.2f} points [{row['low']:+.2f}, {row['high']:+.2f}] in the {row['form']} form" for row in told["TaLo"])
+    best = max((row for gains in found["gains"].values() for row in gains), key=lambda row: row["delta"])
+    good = [sum(row["low"] > 0 for row in told[name]) for name in list(told)[:2]]
+    return dict(ours=f"mean over {told['TaLo'][0]['tasks']} tasks, {found['shots']} shots: {whole}; over the tasks in which the base model is above chance {able}; "
+                f"by the rule of the released code {released}; the largest gain is {change(best)}",
+                status=("not reproduced: no interval excludes zero", "partly reproduced: one of two intervals excludes zero", "reproduced")[good[0]]
+                + ("" if good[1] else ", and nothing is left where the base model is above chance"))
 
 
 def carry_over(found):
@@ -96,32 +113,39 @@ def carry_over(found):
     told = "; ".join(f"{row['model']} on {row['benchmark']}: {points(row['delta'])} points [{points(row['low'])}, {points(row['high'])}]"
                      for row in found["whole"])
     good = sum(row["low"] > 0 for row in found["whole"])
-    return dict(ours=f"mean over all tasks: {told}", status=f"{good} of {len(found['whole'])} means exclude zero")
+    return dict(ours=f"mean over all tasks: {told}",
+                status=("not reproduced" if not good else "reproduced" if good == len(found["whole"]) else "partly reproduced")
+                + f": {good} of {len(found['whole'])} intervals are above zero (one in forty would be by luck)")
 
 
 def tuning(found):
     """C6: TaLo beats fine-tuning with the same shots."""
-    few = found["curves"]["talo"][0]["shots"]
+    few = found["shots"]
+    versus = [row for row in found["versus"] if row["shots"] == few]
     told = "; ".join(f"TaLo minus {row['method']} {points(row['delta'])} points [{points(row['low'])}, {points(row['high'])}], which takes "
-                     f"{row['times_longer']:.1f} times as long" for row in found["versus"])
-    later = f"; LoRA's mean is higher from {found['overtakes']} shots on" if found["overtakes"] else "; LoRA's mean is never higher for good"
-    ahead = " and ".join(row["method"] for row in found["versus"] if row["high"] < 0)
-    return dict(ours=f"with {few} shots, over {found['versus'][0]['tasks']} tasks with room to gain: {told}{later}",
-                status="reproduced" if all(row["low"] > 0 for row in found["versus"]) else
+                     f"{row['times_longer']:.1f} times as long" for row in versus)
+    clearly = found["lora_clearly_ahead"]
+    later = f"; LoRA is clearly ahead at {', '.join(map(str, clearly))} shots" if clearly else "; LoRA is clearly ahead at no number of shots"
+    ahead = " and ".join(row["method"] for row in versus if row["high"] < 0)
+    return dict(ours=f"with {few} shots, over {versus[0]['tasks']} tasks with room to gain: {told}{later}",
+                status="reproduced" if all(row["low"] > 0 for row in versus) else
                 f"not reproduced: {ahead} clearly ahead" if ahead else "undecided: intervals hold zero")
 
 
 def shots(found):
     """C7: 10 to 20 shots suffice."""
-    told, best = [], []
+    told, more = [], found["more"]
     for name, curve in found["curves"].items():
-        if "best rule" in name:
-            few, last = next(row for row in curve if row["shots"] == 10), curve[-1]
-            best.append(last["delta"] >= few["delta"])
-            told.append(f"{name}: {points(few['delta'])} [{points(few['low'])}, {points(few['high'])}] at 10 shots, {points(last['delta'])} "
-                        f"[{points(last['low'])}, {points(last['high'])}] at {last['shots']}")
-    return dict(ours="; ".join(told), status="10 shots give most of the gain; more shots are not worse" if all(best) else
-                "10 shots give most of the gain; more shots are worse in one form")
+        few = next(row for row in curve if row["shots"] == 10)
+        told.append(f"{name}: {points(few['delta'])} [{points(few['low'])}, {points(few['high'])}] at 10 shots")
+    beside = "; ".join(f"{row['name']}: {points(row['delta'])} [{points(row['low'])}, {points(row['high'])}] from {row['few']} to {row['most']} shots" for row in more)
+    better, worse = ([row["name"] for row in more if good(row)] for good in (lambda row: row["low"] > 0, lambda row: row["high"] < 0))
+    gains = [row for name, curve in found["curves"].items() if "best rule" in name for row in curve if row["shots"] == 10]
+    return dict(ours="; ".join(told) + "; more shots change that by " + beside,
+                status=(f"{sum(row['low'] > 0 for row in gains)} of {len(gains)} gains at 10 shots are above zero; " + (
+                    f"more shots are clearly better in: {', '.join(better)}" if better else "more shots are nowhere clearly better") + "; " + (
+                    f"clearly worse in: {', '.join(worse)}" if worse else "nowhere clearly worse")),
+                differs=f"{MINI}; up to {max(row['most'] for row in more)} shots, probe sets redrawn {found['draws']} times")
 
 
 def maps(found):
@@ -150,7 +174,7 @@ CLAIMS = (
      "a mini VLM trained from scratch on drawn pictures; only tasks it was never taught, where there is room to gain and fine-tuning has "
      "most to teach"),
     ("C7. 10 to 20 probe questions are enough", "07_how_many_shots", shots, "10 to 20 shots suffice, more can be worse",
-     MINI + "; up to 100 shots, probe sets redrawn 200 times"),
+     ""),
 )
 
 
@@ -163,6 +187,6 @@ def write(experiments: Path, page: Path):
             rows.append(CLAIM.format(title=title, paper=paper, ours="-", status="not run", differs="-", made="no notebook yet"))
             continue
         found = json.loads(path.read_text())
-        rows.append(CLAIM.format(title=title, paper=paper, differs=differs, made=made(found, name), **tell(found)))
+        rows.append(CLAIM.format(**dict(title=title, paper=paper, differs=differs, made=made(found, name)) | tell(found)))
     questions = "\n".join(f"| {question} | {{doc}}`experiments/{name}` |" for question, name in QUESTIONS)
     page.write_text(PAGE.format(rows="\n".join(rows), questions=questions))

@@ -128,10 +128,18 @@ def stage_book(stage: Path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scale", choices=("laptop", "published", "committed"), help="committed: build only")
-    scale = parser.parse_args().scale
-    start = time.time()
+    parser.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help="execute only these, and build no book")
+    chosen = parser.parse_args()
+    unknown = set(chosen.notebooks) - {path.stem for path in NOTEBOOKS}
+    if unknown:
+        parser.error(f"there is no notebook {min(unknown)!r}; there are: {', '.join(path.stem for path in NOTEBOOKS)}")
+    scale, start = chosen.scale, time.time()
     stage = ROOT / "_build" / scale
     folder = stage / EXPERIMENTS if scale == "laptop" else ROOT / EXPERIMENTS
+    if chosen.notebooks:
+        for name in chosen.notebooks:
+            print(f"{name}: {execute(ROOT / 'notebooks' / f'{name}.ipynb', scale, folder):.0f} s")
+        return
     if scale != "committed":
         execute_all(scale, folder)
     if scale != "laptop":

@@ -122,11 +122,14 @@ def _stack_name(path, inside_decoder, modules):
 
 
 def _mark_dead(model, stack, layers):
-    """Layers above the one whose output the projector reads (LLaVA's `vision_feature_layer`)."""
-    chosen = getattr(model.config, "vision_feature_layer", None)
-    if stack != "vision" or not isinstance(chosen, int):
+    """Layers above those whose output the projector reads (LLaVA's `vision_feature_layer`, one or several)."""
+    config = model.config
+    chosen = [config.spatial_vision_layer, *(layer for layer, _ in config.deepstack_layer_map)] if hasattr(config, "spatial_vision_layer") \
+        else getattr(config, "vision_feature_layer", None)  # Granite 4 has both, and reads the first
+    chosen = [chosen] if isinstance(chosen, int) else chosen
+    if stack not in ("vision", "video") or not chosen:
         return layers
-    last = chosen - 1 if chosen > 0 else len(layers) + chosen  # hidden state k is the output of layer k - 1
+    last = max(layer - 1 if layer > 0 else len(layers) + layer for layer in chosen)  # hidden state k is the output of layer k - 1
     return tuple(Layer(l.path, l.module, l.parts, dead=i > last) for i, l in enumerate(layers))
 
 

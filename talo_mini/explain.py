@@ -5,9 +5,11 @@ from contextlib import ExitStack
 import pandas as pd
 import torch
 
+from .knockout import Knockout, knockout
 from .questions import BadInput, Benchmark
 from .replay import Replay
 from .vlm import VLM
+
 
 @torch.inference_mode()
 def logit_lens(vlm: VLM, benchmark: Benchmark, batch: int = 64) -> pd.DataFrame:
@@ -25,6 +27,14 @@ def logit_lens(vlm: VLM, benchmark: Benchmark, batch: int = 64) -> pd.DataFrame:
             leads = [vlm.lead(q, row).item() for q, row in zip(questions, logs)]
             tables.append(pd.DataFrame(dict(question=[q.id for q in questions], task=[q.task for q in questions], layer=layer, lead=leads)))
     return pd.concat(tables, ignore_index=True)
+
+
+def lens_with(vlm: VLM, benchmark: Benchmark, knocked: Knockout) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The leads of `logit_lens` without and with a knockout, [questions, layers] each."""
+    before = logit_lens(vlm, benchmark)
+    with knockout(vlm.anatomy, knocked):
+        after = logit_lens(vlm, benchmark)
+    return tuple(table.pivot(index="question", columns="layer", values="lead") for table in (before, after))
 
 
 @torch.inference_mode()

@@ -107,11 +107,12 @@ def show_pairs(tables: dict, x: str, y: str, title: str, xlabel: str, ylabel: st
 
 
 def show_depth(curves: dict, title: str, xlabel: str, ylabel: str):
-    """Series over the layers by label, with a line at zero."""
+    """Curves over the layers by label, with 95% bands and a line at zero; tables with delta, low and high, indexed by layer."""
     figure, axis = _axes(6.5, 3.6, title)
     axis.axhline(0, color="black", lw=0.8)
     for (label, values), colour, marker in zip(curves.items(), ABILITY_COLOURS, "osD^vPX"):
-        axis.plot(values.index, values, marker=marker, ms=4, lw=1.2, color=colour, label=label)
+        axis.plot(values.index, values.delta, marker=marker, ms=4, lw=1.2, color=colour, label=label)
+        axis.fill_between(values.index, values.low, values.high, color=colour, alpha=0.12, lw=0)
     axis.set(xlabel=xlabel, ylabel=ylabel, xticks=range(max(len(values) for values in curves.values())))
     axis.grid(alpha=0.3)
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
@@ -127,7 +128,7 @@ def show_planted(marks: pd.DataFrame, title: str):
                                  ("none", 1 - table.found - table.innocent, "#DDDDDD")):
         axis.barh(y, POINTS * share, left=left, color=colour, label=label, height=0.8)
         left = left + POINTS * share
-    axis.set(yticks=y, yticklabels=[f"layer {row.layer}, {row.task} (-{POINTS * row.damage:.0f} points)" for row in table.itertuples()],
+    axis.set(yticks=y, yticklabels=[f"layer {row.layer}, {row.task} ({round(-POINTS * row.damage):+d} points)" for row in table.itertuples()],
              xlim=(0, 100), ylim=(-0.7, len(table) - 0.3), xlabel="draws (%)")
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
     return figure

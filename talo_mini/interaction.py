@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 from statsmodels.stats.proportion import proportion_confint
@@ -113,8 +114,8 @@ def _varying(similar):
 def ability_contrast(similar: pd.DataFrame, abilities: pd.Series, seed: int = 0, permutations: int = 5000) -> dict:
     """Mean correlation of two tasks of one ability minus that of two abilities, and its permutation p value.
 
-    Abilities are shuffled among tasks; p counts shuffles with at least the observed difference. Tasks whose vector does not vary
-    are left out. All are nan where no two tasks share an ability, or all do.
+    Abilities are shuffled among tasks; p counts shuffles with at least the observed difference. low, high: 95% interval of the
+    difference, by the jackknife over tasks. Tasks whose vector does not vary are left out. All are nan where no two tasks share an ability, or all do.
     """
     rng, similar = np.random.default_rng(seed), _varying(similar)
     labels = abilities.reindex(similar.index).to_numpy()
@@ -126,12 +127,30 @@ def ability_contrast(similar: pd.DataFrame, abilities: pd.Series, seed: int = 0,
         return values[same].mean() - values[~same].mean()
 
     if len(set(labels)) in (1, len(labels)):
-        return dict.fromkeys(("within", "between", "difference", "p"), np.nan)
-    observed = contrast(np.arange(len(labels)))
+        return dict.fromkeys(("within", "between", "difference", "low", "high", "p"), np.nan)
+    everyone = np.arange(len(labels))
+    observed = contrast(everyone)
+    low, high = _jackknife([_contrast_without(similar, labels, task) for task in everyone], observed)
     shuffled = np.array([contrast(rng.permutation(len(labels))) for _ in range(permutations)])
     same = labels[upper[0]] == labels[upper[1]]
     return dict(within=float(values[same].mean()), between=float(values[~same].mean()), difference=float(observed),
-                p=float((1 + (shuffled >= observed).sum()) / (1 + permutations)))
+                low=low, high=high, p=float((1 + (shuffled >= observed).sum()) / (1 + permutations)))
+
+
+def _contrast_without(similar, labels, task):
+    kept = np.arange(len(labels)) != task
+    values, own = similar.to_numpy()[np.ix_(kept, kept)], labels[kept]
+    upper = np.triu_indices(len(own), 1)
+    same = own[upper[0]] == own[upper[1]]
+    return values[upper][same].mean() - values[upper][~same].mean() if same.any() and not same.all() else np.nan
+
+
+def _jackknife(without, observed):
+    """95% interval of a statistic from its values with one unit left out each (Tukey's jackknife)."""
+    without = np.asarray(without)
+    number = len(without)
+    half = stats.t.ppf(0.5 + LEVEL / 2, number - 1) * np.sqrt((number - 1) / number * ((without - without.mean()) ** 2).sum())
+    return float(observed - half), float(observed + half)
 
 
 def transfer(source: pd.DataFrame, target: pd.DataFrame) -> pd.DataFrame:

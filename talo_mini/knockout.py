@@ -1,5 +1,6 @@
 """Knock out a part of a layer: hooks that apply inside a `with` block and leave no trace."""
 
+import re
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -11,6 +12,9 @@ from .questions import BadInput
 
 EFFECTS = ("zero", "scale", "noise", "uniform", "mean")
 _knocked_out = []  # models by their first decoder layer, once for each open block
+BIASES = "relative_attention_bias", "sink"
+NO_SOFTMAX = re.compile("Linear|Delta|Mamba|Recurrent|Conv|SSM")
+QUERY_NORM = re.compile("q(uery)?_?(layer)?_?norm")
 QUERIES = ("q_proj", "query", "q", "q_b_proj", "wq")
 
 
@@ -50,13 +54,18 @@ class Knockout:
 def knockout(anatomy: Anatomy, *knockouts: Knockout, means: dict | None = None):
     """Apply knockouts inside a `with` block; the model is as before afterwards, also after an exception.
 
-    Blocks may be nested; every thread that runs the model meanwhile sees the knockout. `means` is what `mean_outputs`
-    gave. Raises BadInput, before anything is touched, where a layer, part or head does not exist or the effect is not
-    defined there; and at the end of the block where the model ran without running the part, as cross-attention does
+    Blocks may be nested: of two knockouts of one part the outer decides, of two in one call the first; every thread that runs
+    the model meanwhile sees the knockout. `means` is what `mean_outputs`
+    gave. Raises BadInput, before anything is touched, where a layer, part or head does not exist, the layer is dead or the
+    effect is not defined there; and at the end of the block where the model ran without running the part, as cross-attention does
     without a picture. Effect "zero" equals zeroing the weights and biases of the part (paper, section 3),
     save where later layers reuse the keys and values of this one: then only what it adds itself is removed.
     """
     hooks = [(k, *hook) for k in knockouts for hook in _hooks(anatomy, k, means or {})]
+    dead = next((k for k in knockouts if anatomy.stacks[k.stack][k.layer].dead), None)
+    if dead:
+        raise BadInput(f"layer {dead.layer} of the {dead.stack} of {anatomy.model} is dead: nothing reads its output, so nothing would be "
+                       "knocked out")
     ran, model_ran = set(), []
     first = anatomy.stacks["decoder"][0].module
     with ExitStack() as stack:
@@ -157,10 +166,9 @@ def _without_head(part, path, module, k):
 
 def _without_queries(path, module):
     """A hook that zeroes an attention's queries, so that every allowed key gets the same weight."""
-    biased = any("relative_attention_bias" in name or "sink" in name for name in dir(module)) or any(
-        "relative_attention_bias" in name for name, _ in module.named_modules())
-    if biased:
-        raise BadInput(f"{path} adds a position bias to its scores, so zeroed queries do not make it uniform")
+    why = _not_by_queries(module)
+    if why:
+        raise BadInput(f"{path} {why}, so zeroed queries do not make it uniform")
     for name in QUERIES:
         if isinstance(getattr(module, name, None), nn.Linear):
             return getattr(module, name).register_forward_hook, _replace_by(torch.zeros_like)
@@ -170,6 +178,20 @@ def _without_queries(path, module):
             return torch.cat([torch.zeros_like(output[..., :fused.in_features]), output[..., fused.in_features:]], -1)
         return fused.register_forward_hook, _replace_by(first_third)
     raise BadInput(f"{path} has no query projection of its own ({', '.join(QUERIES)} or qkv), so it cannot be made uniform")
+
+
+def _not_by_queries(module):
+    """Why an attention would not be uniform with zeroed queries, or None."""
+    if any(word in name for name in (*dir(module), *(name for name, _ in module.named_modules())) for word in BIASES) or hasattr(module, "r_proj"):
+        return "adds a position bias to its scores"
+    if NO_SOFTMAX.search(type(module).__name__):
+        return "has no softmax over positions"
+    if any(QUERY_NORM.fullmatch(name) and getattr(child, "bias", None) is not None for name, child in module.named_children()):
+        return "normalises its queries and adds a bias"
+    query, output = getattr(module, "q_proj", None), output_projection(module)
+    if isinstance(query, nn.Linear) and output is not None and query.out_features == 2 * output.in_features:
+        return "takes a gate of its output from the query projection"
+    return None
 
 
 def mean_outputs(anatomy: Anatomy, run, parts=("self-attention", "mlp"), stack: str = "decoder") -> dict:

@@ -25,8 +25,6 @@ class Prompt:
 PROMPTS = {
     "bare": Prompt(),
     "vlmevalkit": Prompt("{hint}Question: {question}\nOptions:\n{options}\n{ending}", "Hint: {hint}\n", ending=SELECT),
-    "vlmevalkit-mmstar": Prompt("{hint}Question: {question}\nOptions: {options}\n{ending}", "Hint: {hint}\n",
-                                "{letter}: {option}", ", ", SELECT),
     "lmms-eval": Prompt(hint="Context: {hint}\n", ending=LETTER),
     "lmms-eval-mmstar": Prompt("{hint}{question}\nOptions: {options}\n{ending}", option="{letter}: {option}", joined=", ",
                                ending=LETTER.rstrip(".")),

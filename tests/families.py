@@ -1,7 +1,10 @@
 """Tiny random VLMs of many families, built from their configurations, offline, with inputs that hold a picture."""
 
+from unittest import mock
+
 import torch
 import transformers as T
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 VOCAB, IMG = 160, 150  # vocabulary; id of the image placeholder
 H, I = 48, 96  # hidden and intermediate width of the decoders
@@ -506,3 +509,33 @@ def left_padded_pair(inputs):
     pair["attention_mask"] = torch.ones(2, length, dtype=torch.long)
     pair["attention_mask"][0, 0] = 0
     return pair
+
+
+def uniform_attention(module, query, key, value, mask, **options):
+    """The mean of the values over the positions a mask allows: what uniform attention is."""
+    groups = query.shape[1] // value.shape[1]
+    value = value.repeat_interleave(groups, 1)
+    allowed = torch.ones(query.shape[0], 1, query.shape[2], key.shape[2], dtype=torch.bool)
+    if mask is not None:
+        allowed = allowed & (mask if mask.dtype == torch.bool else mask > -1e4)[..., :key.shape[2]]
+    elif options.get("is_causal", getattr(module, "is_causal", False)) and query.shape[2] > 1:
+        allowed = allowed & torch.ones(query.shape[2], key.shape[2], dtype=torch.bool).tril()
+    weights = allowed.float() / allowed.sum(-1, keepdim=True).clamp(min=1)
+    return (weights.expand(-1, query.shape[1], -1, -1).to(value) @ value).transpose(1, 2).contiguous(), None
+
+
+def with_uniform_attention(model, module, run):
+    """What `run()` gives when one attention's function takes the mean over allowed positions; None where it has no such function."""
+    implementation = model.get_decoder().config._attn_implementation or "eager"
+    original, asked = ALL_ATTENTION_FUNCTIONS.get_interface(implementation, None), []
+
+    def patched(attention, *args, **options):
+        if attention is module:
+            asked.append(attention)
+        return (uniform_attention if attention is module else original)(attention, *args, **options)
+
+    if original is None:
+        return None
+    with mock.patch.dict(ALL_ATTENTION_FUNCTIONS._global_mapping, {implementation: patched}):
+        found = run()
+    return found if asked else None

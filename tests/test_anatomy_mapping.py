@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from families import FAMILIES, family, px, reinit
+from families import FAMILIES, family, px, reinit, with_uniform_attention
 from transformers import PreTrainedConfig
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
@@ -129,8 +129,24 @@ def check(name):
                 zeroed = logits()
             assert not torch.equal(hooked, base), f"{name}: {part} of layer {i} changes nothing"
             assert torch.equal(hooked, zeroed), f"{name}: {part} of layer {i}, {(hooked - zeroed).abs().max()}"
+        uniform(name, model, anatomy, i, logits)
     assert torch.equal(logits(), base)
     return "exact"
+
+
+def uniform(name, model, anatomy, i, logits):
+    """The effect "uniform" of a self-attention is refused, or is the mean over allowed positions."""
+    part = anatomy.stacks["decoder"][i].parts.get("self-attention")
+    if part is None or len(part.modules) > 1 or len(everywhere(anatomy, "self-attention", i)) > 1:
+        return
+    try:
+        with knockout(anatomy, Knockout("self-attention", i, "uniform")):
+            hooked = logits()
+    except BadInput:
+        return
+    expected = with_uniform_attention(model, next(iter(part.modules.values())), logits)
+    if expected is not None:
+        assert (hooked - expected).abs().max() < 1e-4, f"{name}: uniform of layer {i}, {(hooked - expected).abs().max()}"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -71,7 +71,7 @@ def test_jsonl(tmp_path):
 BAD = [({"answer": "C"}, "row 2, column 'answer': 'C' names none of the 2 options"), ({"answer": ""}, "column 'answer': is empty"),
        ({"image": "###"}, "row 2, column 'image': is not base64"), ({"question": ""}, "row 2, column 'question': is empty"),
        ({"image": base64.b64encode(b"no picture").decode()}, "row 2, column 'image': cannot be decoded"),
-       ({"image": ""}, "row 2, column 'image': is empty"), ({"B": "red"}, "row 2, question 'Tiny/2': two options are the same"),
+       ({"B": "", "C": "green", "answer": "C"}, "row 2, column 'B': is empty, but a later option is not"), ({"B": "red"}, "row 2, question 'Tiny/2': two options are the same"),
        ({"index": "1"}, "question id 'Tiny/1' occurs more than once")]
 
 
@@ -83,6 +83,24 @@ def test_bad_rows(tmp_path, change, message):
     if "index" not in change:
         found = load_benchmark(path, skip_malformed=True)
         assert len(found.questions) == 1 and message.split(",")[-1].strip() in found.left_out[0]
+
+
+def test_rows_of_other_kinds_are_left_out_and_counted(tmp_path):
+    found = load_benchmark(tsv(tmp_path / "Tiny.tsv", ROW, {**ROW, "index": "2", "image": ""}, {**ROW, "index": "3", "A": "", "B": "", "answer": "3.5"}))
+    assert found.left_out == ("row 2: no picture", "row 3: no options to choose from") and len(found.questions) == 1
+
+
+def test_an_image_goes_before_the_name_to_save_it_under_and_an_index_may_lead_to_a_list(tmp_path):
+    columns = [*COLUMNS, "image_path"]
+    found = load_benchmark(tsv(tmp_path / "Tiny.tsv", {**ROW, "image": str([IMAGE]), "image_path": "validation_1.jpg"},
+                               {**ROW, "index": "2", "image": "1"}, columns=columns))
+    assert [q.image_bytes for q in found.questions] == [png(), png()]
+
+
+def test_the_finer_of_two_categories_is_the_task(tmp_path):
+    columns = [column for column in COLUMNS if column != "l2-category"] + ["l2_category"]
+    found = load_benchmark(tsv(tmp_path / "MMStar.tsv", {**ROW, "category": "math", "l2_category": "geometry"}, columns=columns))
+    assert [(task.name, task.ability) for task in found.tasks] == [("geometry", "math")]
 
 
 @pytest.mark.parametrize("column", ["question", "answer", "image", "A"])

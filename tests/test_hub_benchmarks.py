@@ -9,6 +9,7 @@ from datasets import Dataset, Features, Image, List, Value
 from PIL import Image as Pillow
 
 from talo_mini import BadInput, load_benchmark, write_prompt
+from talo_mini.prompts import find_prompt
 from talo_mini.benchmarks import ON_THE_HUB
 
 
@@ -80,8 +81,10 @@ def test_mmstar(tmp_path):
     assert found.questions[0].options == ("a cat, on a mat.", "a dog.", "3, 4, and 5", "none")
     assert found.questions[0].text == "Which option is right?" and found.questions[0].answer == 2
     assert found.questions[1].options == ("10", "20", "30") and found.tasks[0].ability == "coarse perception"
-    assert write_prompt(found.questions[0], found.prompt) == (
-        f"Question: {CAT['question']}\nPlease select the correct answer from the options above.")
+    assert write_prompt(found.questions[1], found.prompt) == (
+        "Question: How many?\nOptions:\nA. 10\nB. 20\nC. 30\nPlease select the correct answer from the options above.")
+    lmms_eval = find_prompt("lmms-eval", "mmstar")  # whose words are the set's own
+    assert write_prompt(found.questions[0], lmms_eval).startswith(f"{CAT['question']}\nAnswer with")
 
 
 def test_mmbench_keeps_one_question_of_a_circular_group(tmp_path):
@@ -96,7 +99,7 @@ def test_mmmu(tmp_path):
     found = load(tmp_path, "mmmu", SUM, {**SUM, "question_type": "open"}, {**SUM, "image_2": picture()},
                  {**SUM, "options": "['<image 1>', 'Rome']"})
     assert found.tasks[0].name == "Art_Theory" and found.tasks[0].ability == "art and design"
-    assert found.questions[0].text == "What is of?" and found.questions[0].options == ("Paris", "Rome")
+    assert found.questions[0].text == "What is <image 1> of?" and found.questions[0].options == ("Paris", "Rome")
     assert found.left_out == ("row 2: an open question", "row 3: several pictures", "row 4: pictures among the options")
 
 
@@ -112,6 +115,14 @@ def test_realworldqa(tmp_path):
     assert found.questions[0].text == "Which way?" and found.questions[0].options == ("Left", "Right")
     assert found.questions[1].form == "direct" and found.questions[1].text == "Is it wet?"
     assert found.left_out == ("row 3: an open question",)
+
+
+def test_an_option_that_is_missing_never_gives_its_letter_to_the_next(tmp_path):
+    """With A, C and D left, the answer C is not the third option."""
+    for name, row, gap in (("mmbench", FRUIT, dict(A="apple", B="", C="pear", answer="C")), ("seed", SCENE, dict(choice_b="", answer="C")),
+                           ("realworldqa", ROAD, dict(question="Which way?\nA. Left\nC. Right", answer="C"))):
+        with pytest.raises(BadInput, match="is empty, but a later option is not|its options are lettered A, C"):
+            load(tmp_path / name, name, {**row, **gap})
 
 
 def test_all_benchmarks_are_tested_here():

@@ -1,3 +1,5 @@
+from contextlib import ExitStack
+
 import pytest
 import torch
 
@@ -191,3 +193,24 @@ def test_what_an_effect_cannot_do_raises(tiny, wrong, message):
     with pytest.raises(BadInput, match=message):
         with knockout(tiny.anatomy, Knockout(**wrong)):
             pass
+
+
+def test_of_two_knockouts_of_one_part_the_outer_and_the_first_decide(tiny, inputs):
+    zero, twice = Knockout("mlp", 1), Knockout("mlp", 1, "scale", amount=2.0)
+    alone = {k.effect: seen_output(tiny, inputs, k) for k in (zero, twice)}
+    for outer, inner in ((zero, twice), (twice, zero)):
+        with knockout(tiny.anatomy, outer):
+            nested = seen_output(tiny, inputs, inner)
+        assert torch.allclose(nested, alone["zero"])  # twice nothing is nothing
+    means = mean_outputs(tiny.anatomy, lambda: tiny.last_logits(inputs))
+    mean = Knockout("mlp", 1, "mean")
+    for outer, inner in ((zero, mean), (mean, zero)):
+        found = []
+        for blocks in ([outer], [outer, inner]):
+            with ExitStack() as stack:
+                for block in blocks:
+                    stack.enter_context(knockout(tiny.anatomy, block, means=means))
+                found.append(tiny.last_logits(inputs))
+        with knockout(tiny.anatomy, outer, inner, means=means):
+            found.append(tiny.last_logits(inputs))
+        assert torch.equal(found[0], found[1]) and torch.equal(found[0], found[2])

@@ -4,8 +4,7 @@ from functools import cache
 
 import pytest
 import torch
-from families import FAMILIES, family, left_padded_pair
-from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+from families import FAMILIES, family, left_padded_pair, with_uniform_attention
 
 from talo_mini import BadInput, Knockout, knockout, zeroed_weights
 from talo_mini.anatomy import find_anatomy
@@ -60,11 +59,17 @@ def test_hooked_zero_equals_zeroed_weights_and_biases(name):
     base, anatomy = logits(name), built(name)[2]
     for stack, layer, part, dead in everywhere(name):
         target = Knockout(part, layer, stack=stack)
+        if dead:
+            with zeroed_weights(anatomy, target):
+                assert torch.equal(logits(name), base), target
+            with pytest.raises(BadInput, match="is dead: nothing reads its output"), knockout(anatomy, target):
+                pass
+            continue
         with knockout(anatomy, target):
             hooked = logits(name)
         with zeroed_weights(anatomy, target):
             assert difference(hooked, logits(name)) == 0, target
-        assert (difference(hooked, base) > 1e-4) != dead, target
+        assert difference(hooked, base) > 1e-4, target
     assert torch.equal(logits(name), base)
 
 
@@ -73,46 +78,26 @@ def test_bypass_equals_zeroing_all_parts_where_norms_come_first(name):
     base, anatomy = logits(name), built(name)[2]
     for stack, layers in anatomy.stacks.items():
         for i, layer in enumerate(layers):
+            if layer.dead:
+                continue
             with knockout(anatomy, Knockout("layer", i, stack=stack)):
                 bypassed = logits(name)
-            assert (difference(bypassed, base) > 1e-4) != layer.dead
+            assert difference(bypassed, base) > 1e-4
             if stack not in POST_NORM.get(name, ()):
                 with knockout(anatomy, *(Knockout(part, i, stack=stack) for part in layer.parts)):
                     assert difference(bypassed, logits(name)) == 0, (stack, i)
 
 
-def uniform_attention(module, query, key, value, mask, **options):
-    """The mean of the values over the positions a mask allows: what uniform attention is."""
-    groups = query.shape[1] // value.shape[1]
-    value = value.repeat_interleave(groups, 1)
-    allowed = torch.ones(query.shape[0], 1, query.shape[2], key.shape[2], dtype=torch.bool)
-    if mask is not None:
-        allowed = allowed & (mask if mask.dtype == torch.bool else mask > -1e4)[..., :key.shape[2]]
-    elif options.get("is_causal", getattr(module, "is_causal", False)) and query.shape[2] > 1:
-        allowed = allowed & torch.ones(query.shape[2], key.shape[2], dtype=torch.bool).tril()
-    weights = allowed.float() / allowed.sum(-1, keepdim=True).clamp(min=1)
-    return (weights.expand(-1, query.shape[1], -1, -1).to(value) @ value).transpose(1, 2).contiguous(), None
-
-
 @pytest.mark.parametrize("name", [n for n in FAMILIES if n not in ("instructblip_t5", "florence2", "mllama")])
-def test_uniform_equals_the_mean_over_allowed_positions(name, monkeypatch):
+def test_uniform_equals_the_mean_over_allowed_positions(name):
     anatomy = built(name)[2]
     for layer in (0, 2):
-        part = anatomy.part("self-attention", layer)
-        module = next(iter(part.modules.values()))
+        module = next(iter(anatomy.part("self-attention", layer).modules.values()))
         with knockout(anatomy, Knockout("self-attention", layer, "uniform")):
             hooked = logits(name)
-        implementation = built(name)[0].get_decoder().config._attn_implementation or "eager"
-        original = ALL_ATTENTION_FUNCTIONS.get_interface(implementation, None)
-
-        def patched(attention, *args, **options):
-            return (uniform_attention if attention is module else original)(attention, *args, **options)
-
-        if original is None:
+        expected = with_uniform_attention(built(name)[0], module, lambda: logits(name))
+        if expected is None:
             pytest.skip("computes its attention itself")
-        with monkeypatch.context() as patch:
-            patch.setitem(ALL_ATTENTION_FUNCTIONS._global_mapping, implementation, patched)
-            expected = logits(name)
         assert difference(hooked, expected) < 1e-5, layer
         assert difference(hooked, logits(name)) > 1e-4
 
@@ -197,6 +182,13 @@ def test_eager_and_sdpa_agree_under_a_knockout():
 def test_last_clip_layer_of_llava_is_dead():
     assert [layer.dead for layer in built("llava")[2].stacks["vision"]] == [False, True]
     assert "dead, nothing reads its output" in str(built("llava")[2])
+
+
+@pytest.mark.parametrize("chosen,dead", [(-1, [False, False]), ([-2, 1], [False, True]), ([-2, -1], [False, False]), (1, [False, True])])
+def test_layers_above_all_that_are_read_are_dead(chosen, dead):
+    model, _ = family("llava")
+    model.config.vision_feature_layer = chosen
+    assert [layer.dead for layer in find_anatomy(model).stacks["vision"]] == dead
 
 
 def test_cross_attention_of_mllama():

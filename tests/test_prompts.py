@@ -13,8 +13,6 @@ def ask(form="choice", hint=""):
     ("bare", "what colour is the circle?\nA. red\nB. blue"),
     ("vlmevalkit", "Hint: look\nQuestion: what colour is the circle?\nOptions:\nA. red\nB. blue\n"
                    "Please select the correct answer from the options above."),
-    ("vlmevalkit-mmstar", "Question: what colour is the circle?\nOptions: A: red, B: blue\n"
-                          "Please select the correct answer from the options above."),
     ("lmms-eval", "Context: look\nwhat colour is the circle?\nA. red\nB. blue\n"
                   "Answer with the option's letter from the given choices directly."),
     ("lmms-eval-mmstar", "what colour is the circle?\nOptions: A: red, B: blue\n"
@@ -36,8 +34,8 @@ def test_direct_questions_show_no_options():
 
 
 def test_a_benchmark_has_its_own_variant():
-    assert find_prompt("vlmevalkit", "mmstar") == "vlmevalkit-mmstar"
-    assert find_prompt("vlmevalkit", "scienceqa") == "vlmevalkit"
+    assert find_prompt("lmms-eval", "mmstar") == "lmms-eval-mmstar"
+    assert find_prompt("vlmevalkit", "mmstar") == "vlmevalkit"
     assert find_prompt("lmms-eval", "mmbench") in PROMPTS
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..questions import LETTERS, BadInput, Question
-from .rows import Malformed, Unusable, answer_index, collect, is_rotation, json_list, required, text
+from .rows import Malformed, Unusable, answer_index, collect, is_rotation, json_list, lettered, required, text
 
 KINDS = (".tsv", ".csv", ".jsonl")
 
@@ -56,8 +56,9 @@ def read_rows(path: Path) -> list[dict]:
 def benchmark(name: str, tasks=None, per_task=None, prompt="vlmevalkit", skip_malformed=False):
     """The questions of a table: columns question, answer, A, B, ... (or `options`, a list), and `image` or `image_path`.
 
-    `image` is a path beside the table, base64, or another row's index. Optional columns: index, category (the task),
-    l2-category (its ability), hint. Of a circular group one question is kept.
+    `image` is a path beside the table, base64, or another row's index; it goes before `image_path`. Optional columns: index,
+    category (the task), l2-category (its ability), hint; where there is l2_category (MMStar), that is the task and category its
+    ability. Of a circular group one question is kept; rows without options or without a picture are left out and counted.
     """
     path = find_table(name)
     rows = read_rows(path)
@@ -75,31 +76,39 @@ def benchmark(name: str, tasks=None, per_task=None, prompt="vlmevalkit", skip_ma
         if is_rotation(index, seen):
             raise Unusable("a rotation of a question above")
         seen.add(index)
-        options = (json_list(row["options"], "options") if row.get("options") else
-                   [option for option in (text(row, letter) for letter in LETTERS) if option])
-        task = text(row, "category") or text(row, "task") or path.stem
+        options = json_list(row["options"], "options") if row.get("options") else lettered(row, LETTERS)
+        broad = text(row, "category") if text(row, "l2_category") else ""
+        task = text(row, "l2_category") or text(row, "category") or text(row, "task") or path.stem
         question = Question(f"{path.stem}/{index}", task, _picture(row, path.parent, pictures), required(row, "question"),
                             tuple(options), answer_index(required(row, "answer"), options), hint=text(row, "hint"))
-        return question, text(row, "l2-category") or text(row, "ability") or task
+        return question, broad or text(row, "l2-category") or text(row, "ability") or task
 
     return collect(path.stem, path.name, rows, read, prompt, tasks, per_task, skip_malformed)
 
 
 def _picture(row, folder, pictures):
-    column = "image_path" if text(row, "image_path") else "image"
-    value = required(row, column)
-    if value.startswith("["):
-        several = json_list(value.replace("'", '"'), column)
-        if len(several) != 1:
-            raise Unusable(f"{len(several)} pictures")
-        value = several[0]
+    column = "image" if text(row, "image") else "image_path"
+    value = text(row, column)
+    if not value:
+        raise Unusable("no picture")
+    value = _only(value, column)
+    if len(value) <= 64 and pictures.get(value):  # VLMEvalKit writes a repeated picture as the index of its first row
+        value = _only(pictures[value], column)
     if len(value) < 260 and (folder / value).is_file():
         return (folder / value).read_bytes()
     if column == "image_path" or value.lower().endswith((".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")):
         raise Malformed(column, f"there is no file {value!r} beside the table")
-    if len(value) <= 64 and pictures.get(value):  # VLMEvalKit writes a repeated picture as the index of its first row
-        value = pictures[value]
     try:
         return base64.b64decode(value, validate=True)
     except binascii.Error as error:
         raise Malformed(column, f"is not base64 ({error})") from error
+
+
+def _only(value, column):
+    """The picture of a cell that may be a list of one."""
+    if not value.startswith("["):
+        return value
+    several = json_list(value.replace("'", '"'), column)
+    if len(several) != 1:
+        raise Unusable(f"{len(several)} pictures")
+    return several[0]

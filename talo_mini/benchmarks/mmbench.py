@@ -2,7 +2,7 @@
 
 from ..questions import Question
 from .hub import HubPlace, hub_rows
-from .rows import Unusable, answer_index, collect, is_rotation, picture, required, text
+from .rows import Unusable, answer_index, collect, is_rotation, lettered, picture, required, text
 
 PLACE = HubPlace(("lmms-lab-encoder/MMBench", "lmms-lab/MMBench"), "dev",
                  ("index", "question", "hint", "answer", "A", "B", "C", "D", "image", "category", "L2-category"), "en")
@@ -19,7 +19,7 @@ def benchmark(tasks=None, per_task=None, source=None, revision=None, prompt="vlm
         if is_rotation(index, seen):
             raise Unusable("a rotation of a question above")
         seen.add(index)
-        options = [option for option in (text(row, letter) for letter in "ABCD") if option and option != "nan"]
+        options = lettered({letter: "" if text(row, letter) == "nan" else row[letter] for letter in "ABCD"}, "ABCD")
         hint = text(row, "hint")
         question = Question(f"mmbench/{index}", required(row, "category"), picture(row["image"], "image"),
                             required(row, "question"), tuple(options), answer_index(required(row, "answer"), options),

@@ -21,7 +21,10 @@ ABILITIES = {
 
 
 def benchmark(tasks=None, per_task=None, source=None, revision=None, prompt="vlmevalkit", skip_malformed=False):
-    """Questions that have options and a single picture; the others are counted in `left_out`."""
+    """Questions that have options and a single picture; the others are counted in `left_out`.
+
+    The mark <image 1> stays where it stands in a question: without it sentences lack a noun.
+    """
     where, rows = hub_rows(PLACE, source, revision)
     return collect("mmmu", where, rows, read, prompt, tasks, per_task, skip_malformed)
 
@@ -43,7 +46,6 @@ def read(row):
         raise Malformed("options", f"is not a list ({row['options'][:40]!r})") from error
     if any("<image" in option for option in options):
         raise Unusable("pictures among the options")
-    asked = re.sub(r"\s*<image \d+>\s*", " ", required(row, "question")).strip()
-    question = Question(f"mmmu/{row['id']}", subject, picture(row["image_1"], "image_1"), asked, tuple(options),
+    question = Question(f"mmmu/{row['id']}", subject, picture(row["image_1"], "image_1"), required(row, "question"), tuple(options),
                         answer_index(required(row, "answer"), options))
     return question, ability

@@ -2,9 +2,9 @@
 
 import re
 
-from ..questions import Question
+from ..questions import LETTERS, Question
 from .hub import HubPlace, hub_rows
-from .rows import Unusable, answer_index, collect, picture, required
+from .rows import Malformed, Unusable, answer_index, collect, picture, required
 
 PLACE = HubPlace(("lmms-lab-encoder/RealWorldQA", "lmms-lab/RealWorldQA", "xai-org/RealworldQA"), "test",
                  ("image", "question", "answer"))
@@ -23,6 +23,9 @@ def read(row):
     name, image = f"realworldqa/{row['number']}", picture(row["image"], "image")
     asked = re.sub(r"\n*Please answer [^\n]*$", "", required(row, "question")).strip()  # the template says it
     stem, *options = re.split(r"\n+[A-Z][.)]\s+", asked)
+    letters = "".join(re.findall(r"\n+([A-Z])[.)]\s+", asked))
+    if not LETTERS.startswith(letters):
+        raise Malformed("question", f"its options are lettered {', '.join(letters)}")
     answer = required(row, "answer")
     if options:
         options = [option.strip() for option in options]

@@ -49,6 +49,18 @@ def picture(value, column: str) -> bytes:
     return value["bytes"]
 
 
+def lettered(row: dict, columns) -> list[str]:
+    """The options in columns A, B, ...; those at the end may be empty. A gap would give the later ones other letters."""
+    found = [text(row, column) for column in columns]
+    while found and not found[-1]:
+        found.pop()
+    if not found:
+        raise Unusable("no options to choose from")
+    if not all(found):
+        raise Malformed(list(columns)[found.index("")], "is empty, but a later option is not")
+    return found
+
+
 def answer_index(answer: str, options: list[str], column: str = "answer") -> int:
     """Which option an answer names, by its letter or its words."""
     letter = answer.strip("(). ")

@@ -2,7 +2,7 @@
 
 from ..questions import Question
 from .hub import HubPlace, hub_rows
-from .rows import Malformed, Unusable, answer_index, collect, picture, required, text
+from .rows import Malformed, Unusable, answer_index, collect, lettered, picture, required
 
 PLACE = HubPlace(("lmms-lab-encoder/SEED-Bench", "lmms-lab/SEED-Bench"), "test",
                  ("question_id", "question", "choice_a", "choice_b", "choice_c", "choice_d", "answer", "image", "data_type",
@@ -26,7 +26,7 @@ def read(row):
     if row["question_type_id"] not in TYPES:
         raise Malformed("question_type_id", f"{row['question_type_id']!r} is not one of {list(TYPES)}")
     task, ability = TYPES[row["question_type_id"]]
-    options = [option for option in (text(row, f"choice_{letter}") for letter in "abcd") if option]
+    options = lettered(row, [f"choice_{letter}" for letter in "abcd"])
     question = Question(f"seed/{row['question_id']}", task, picture(row["image"], "image"), required(row, "question"),
                         tuple(options), answer_index(required(row, "answer"), options))
     return question, ability
