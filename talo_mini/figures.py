@@ -10,6 +10,7 @@ from scipy.cluster import hierarchy
 ABILITY_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999")  # Okabe and Ito
 STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
 POINTS = 100  # points in a fraction
+DOT = dict(ms=2.5, mfc="white", mec="black", mew=0.6)  # seen on light and on dark
 
 
 def _axes(width, height, title=None, **options):
@@ -71,7 +72,7 @@ def show_heat_map(vectors: pd.DataFrame, title: str, level: float = 0.05):
     limit = min(25, max(1, deltas.abs().max(axis=None)))
     picture = axis.imshow(deltas, cmap="PuOr", vmin=-limit, vmax=limit, aspect="auto")
     y, x = np.nonzero(marked.to_numpy())
-    axis.plot(x, y, ".", color="black", ms=3)
+    axis.plot(x, y, "o", **DOT)
     axis.set(xticks=range(deltas.shape[1]), xticklabels=deltas.columns, yticks=range(len(deltas)),
              yticklabels=task_labels(vectors.drop_duplicates("task")), xlabel="layer knocked out")
     figure.colorbar(picture, ax=axis, shrink=0.6, extend="both" if deltas.abs().max(axis=None) > limit else "neither",
@@ -86,7 +87,7 @@ def show_grid(table: pd.DataFrame, row: str, column: str, value: str, title: str
     limit = values.abs().max(axis=None)
     picture = axis.imshow(values, cmap="PuOr", vmin=-limit, vmax=limit, aspect="auto")
     y, x = np.nonzero((table.pivot(index=row, columns=column, values="clear") == True).to_numpy())  # noqa: E712 (nan is not clear)
-    axis.plot(x, y, ".", color="black", ms=4)
+    axis.plot(x, y, "o", **DOT)
     axis.set(xticks=range(values.shape[1]), xticklabels=values.columns, yticks=range(len(values)), yticklabels=values.index,
              xlabel=xlabel, ylabel=ylabel)
     figure.colorbar(picture, ax=axis, label=label)
