@@ -1,7 +1,8 @@
 """How fast is a sweep? Every way to run it, on the same model and questions, in one run: `python benchmarks/sweep.py --quick`.
 
 Every contender answers the same questions with every self-attention knocked out once, at the batch that suits it best.
-`--page FILE` writes the results as the book's performance page.
+On a GPU, in bfloat16, the shapes of Qwen2-VL-2B and LLaVA-NeXT-8B join. `--page FILE` writes the results as the book's
+performance page.
 """
 
 import argparse
@@ -16,15 +17,18 @@ import pandas as pd
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import (CLIPVisionConfig, Idefics3Config, Idefics3ForConditionalGeneration, LlamaConfig, LlavaConfig,
-                          LlavaForConditionalGeneration)
+                          LlavaForConditionalGeneration, LlavaNextConfig, LlavaNextForConditionalGeneration, Qwen2VLConfig,
+                          Qwen2VLForConditionalGeneration)
 
 from libraries import LIBRARIES
 from talo_mini import Knockout, knockout, load_benchmark, load_vlm, select_layer, zeroed_weights
 from talo_mini.anatomy import find_anatomy
 from talo_mini.pictures import replaced
-from talo_mini.replay import one_pass
+from talo_mini.replay import one_pass, out_of_memory, rounding
 
 TOLERANCE = 1e-3
+GPU = "cuda" if torch.cuda.is_available() else None
+PEAKS = {"H200": 989, "H100": 989, "A100": 312, "L4": 121, "T4": 65}  # dense half-precision TFLOP/s, NVIDIA's data sheets
 
 
 def knockouts(anatomy):
@@ -124,6 +128,77 @@ def smolvlm():
     return model.eval(), inputs
 
 
+def qwen2vl_2b(text_layers=28, vision_layers=32, width=1536, inner=8960, heads=12):
+    """The true shape of Qwen2-VL-2B: 448 x 448 pixels, 256 picture tokens; random weights."""
+    config = Qwen2VLConfig(
+        text_config=dict(vocab_size=151936, hidden_size=width, intermediate_size=inner, num_hidden_layers=text_layers, num_attention_heads=heads,
+                         num_key_value_heads=2, tie_word_embeddings=True, rope_parameters=dict(
+                             rope_type="default", rope_theta=1e6, mrope_section=[width // heads // 8, 3 * width // heads // 16, 3 * width // heads // 16])),
+        vision_config=dict(depth=vision_layers, embed_dim=1280, hidden_size=width, num_heads=16, mlp_ratio=4, patch_size=14),
+        tie_word_embeddings=True, image_token_id=151655, vision_start_token_id=151652)
+
+    def inputs(size):
+        ids = _ids(size, 256, 151655)
+        return dict(input_ids=ids, attention_mask=torch.ones_like(ids), mm_token_type_ids=(ids == 151655).int(),
+                    pixel_values=_noise(size * 32 * 32, 3 * 2 * 14 * 14), image_grid_thw=torch.tensor([[1, 32, 32]] * size))
+    return Qwen2VLForConditionalGeneration(config).eval(), inputs
+
+
+def llava_next_8b(text_layers=32, vision_layers=24, width=4096, inner=14336):
+    """The true shape of LLaVA-NeXT-8B: a picture of 672 x 672 pixels in 5 tiles, 2,928 picture tokens; random weights."""
+    vision = CLIPVisionConfig(hidden_size=1024, intermediate_size=4096, num_hidden_layers=vision_layers, num_attention_heads=16, image_size=336,
+                              patch_size=14)
+    text = LlamaConfig(vocab_size=128320, hidden_size=width, intermediate_size=inner, num_hidden_layers=text_layers,
+                       num_attention_heads=width // 128, num_key_value_heads=width // 512, max_position_embeddings=8192)
+    config = LlavaNextConfig(vision_config=vision, text_config=text, image_token_id=128256, image_grid_pinpoints=[[672, 672]])
+
+    def inputs(size):
+        ids = _ids(size, 24 * 24 + 48 * (48 + 1), 128256)  # the whole picture; four tiles with a mark at the end of each row
+        return dict(input_ids=ids, attention_mask=torch.ones_like(ids), pixel_values=_noise(size, 5, 3, 336, 336),
+                    image_sizes=torch.tensor([[672, 672]] * size))
+    return LlavaNextForConditionalGeneration(config).eval(), inputs
+
+
+def _ids(size, pictures, token, words=64):
+    ids = torch.randint(10, 4000, (size, pictures + words), generator=torch.Generator().manual_seed(0))
+    ids[:, 4:4 + pictures] = token
+    return ids
+
+
+def on(device, model, inputs):
+    """A case on a device; in bfloat16 on a GPU."""
+    kind = torch.bfloat16 if device == "cuda" else torch.float32
+
+    def moved(size):
+        return {name: value.to(device, kind if value.is_floating_point() else None) for name, value in inputs(size).items()}
+    return model.to(device, kind), moved
+
+
+def measured(run, given):
+    """What a run gives, its seconds, and the most memory it held, in GiB (of a GPU, else of this process where Linux tells)."""
+    watermark = Path("/proc/self/clear_refs")
+    if GPU:
+        torch.cuda.synchronize()
+        torch.cuda.reset_peak_memory_stats()
+    elif watermark.exists():
+        watermark.write_text("5")
+    start = time.perf_counter()
+    found = run(given)
+    if GPU:
+        torch.cuda.synchronize()
+    seconds = time.perf_counter() - start
+    if GPU:
+        return found, seconds, torch.cuda.max_memory_allocated() / 2**30
+    told = Path("/proc/self/status").read_text() if watermark.exists() else ""
+    return found, seconds, next((int(line.split()[1]) / 2**20 for line in told.splitlines() if line.startswith("VmHWM")), float("nan"))
+
+
+def peak():
+    """Floating-point operations a second that this GPU could do by its data sheet; nan without one that we know."""
+    name = torch.cuda.get_device_name() if GPU else ""
+    return next((1e12 * value for key, value in PEAKS.items() if key in name), float("nan"))
+
+
 def operations(model, anatomy, inputs):
     """Counted floating-point operations: of the base run, and of the least that a sweep of all self-attentions needs.
 
@@ -154,38 +229,38 @@ def compare(name, model, inputs, batches, repeats):
     ours = {contender: partial(run, model, anatomy) for contender, run in CONTENDERS.items()}
     # a copy each: pyvene takes away every hook of a model, also those that transformers needs
     chosen = [path for k in knockouts(anatomy) for path in anatomy.part(k.part, k.layer).modules]
-    others = {contender: partial(run, copy.deepcopy(model), chosen=chosen, last=last) for contender, run in LIBRARIES.items()}
+    others = {contender: partial(run, copy.deepcopy(model), chosen=chosen, last=last) for contender, run in LIBRARIES.items()} \
+        if sum(p.numel() for p in model.parameters()) < 4e9 else {}
     failed = {}
     for size in batches:
         given, exact = inputs(size), None
         last(model, given)  # the first pass of a shape takes longer
         for _ in range(repeats):  # contenders take turns, so that whatever else the machine does meets all of them
             for contender, run in {**ours, **others}.items():
-                start = time.perf_counter()
                 try:
-                    found = run(given)
+                    found, seconds, memory = measured(run, given)
                 except Exception as error:
-                    if contender in ours:
+                    if contender in ours and not out_of_memory(error):
                         raise
-                    failed[contender] = f"{type(error).__name__}: {error}"
+                    failed[contender] = f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
                     continue
-                speed = size / (time.perf_counter() - start)
-                speeds[contender] = max(speeds.get(contender, (0.0, 0)), (speed, size))
+                speeds[contender] = max(speeds.get(contender, (0.0, 0, 0.0)), (size / seconds, size, memory))
                 exact = found if exact is None else exact
                 difference = max((a - b).abs().max().item() for a, b in zip(exact, found, strict=True))
-                assert difference < TOLERANCE, f"{contender} differs by {difference}"
-            start = time.perf_counter()
-            last(model, given)
-            plain[size] = min(plain.get(size, float("inf")), time.perf_counter() - start)
-    rows = [dict(model=name, contender=contender, questions_per_second=speed, batch=size) for contender, (speed, size) in speeds.items()]
-    rows += [dict(model=name, contender=f"{contender}, which stops ({why})", questions_per_second=float("nan"), batch=0) for contender, why in failed.items()]
+                allowed = max(TOLERANCE, rounding(model.dtype) * max(logits.abs().max().item() for logits in exact))
+                assert difference <= allowed, f"{contender} differs by {difference}"
+            plain[size] = min(plain.get(size, float("inf")), measured(partial(last, model), given)[1])
+    rows = [dict(model=name, contender=contender, questions_per_second=speed, batch=size, memory=memory) for contender, (speed, size, memory) in speeds.items()]
+    failed = {contender: why for contender, why in failed.items() if contender not in speeds}
+    rows += [dict(model=name, contender=f"{contender}, which stops ({why})", questions_per_second=float("nan"), batch=0, memory=float("nan")) for contender, why in failed.items()]
     size = min(plain, key=lambda size: plain[size] / size)
     base, least = operations(model, anatomy, inputs(size))
     bound = size / (plain[size] * least / base)
-    rows.append(dict(model=name, contender="floating-point bound", questions_per_second=bound, batch=size))
+    rows.append(dict(model=name, contender="floating-point bound", questions_per_second=bound, batch=size, memory=float("nan")))
     table = pd.DataFrame(rows)
     hooks = table.set_index("contender").questions_per_second["plain hooks"]
-    return table.assign(times_plain_hooks=table.questions_per_second / hooks, share_of_bound=table.questions_per_second / bound)
+    return table.assign(times_plain_hooks=table.questions_per_second / hooks, share_of_bound=table.questions_per_second / bound,
+                        utilisation=table.questions_per_second * least / size / peak())
 
 
 def selection(name, shots):
@@ -197,7 +272,10 @@ def selection(name, shots):
 
 
 def machine():
-    cores = f"{torch.get_num_threads()} threads of {platform.processor() or platform.machine()}"
+    if GPU:
+        cores = torch.cuda.get_device_name()
+    else:
+        cores = f"{torch.get_num_threads()} threads of {platform.processor() or platform.machine()}"
     info = Path("/proc/cpuinfo")
     names = [line.split(":")[1].strip() for line in (info.read_text().splitlines() if info.exists() else ()) if line.startswith("model name")]
     commit = subprocess.run(["git", "describe", "--always", "--abbrev=10", "--exclude=*", "--dirty=+"], capture_output=True, text=True).stdout.strip()
@@ -212,7 +290,8 @@ walks its layers once: all variants knocked out below go through a layer togethe
 the last layer's MLP only the position that is scored.
 
 Each row is one way to answer the same questions with every self-attention knocked out, at the batch size that suits it best, in
-float32. All ways give the same logits (to {tolerance:g}), checked in the same run. The *bound* counts the floating-point operations
+{kind}. All ways give the same logits (to {tolerance}), checked in the same run. *Memory* is the most that was held at once,
+everything included. The *bound* counts the floating-point operations
 that a layer-by-layer sweep needs, at the speed this machine reaches in a plain forward pass; a contender can pass it where its
 matrices are of a better size than the plain pass has.
 
@@ -228,7 +307,15 @@ project.
 """
 
 
-HEAD = "| way | questions a second | batch | times plain hooks | share of the bound |\n| --- | --- | --- | --- | --- |\n"
+HEAD = "| way | questions a second | batch | times plain hooks | share of the bound | memory (GiB) |\n| --- | --- | --- | --- | --- | --- |\n"
+HEAD_GPU = HEAD.replace(" |\n| ---", " | model FLOP utilisation |\n| ---", 1).replace("| --- |\n", "| --- | --- |\n")
+
+
+def line(row):
+    """A row of the page's table."""
+    cells = [f"{row.questions_per_second:.3g}", row.batch, f"{row.times_plain_hooks:.2f}", f"{100 * row.share_of_bound:.0f}%",
+             "" if row.memory != row.memory else f"{row.memory:.2f}", *([f"{100 * row.utilisation:.0f}%"] if GPU else [])]
+    return f"| {row.contender} | {' | '.join(map(str, cells if row.batch else [''] * len(cells)))} |"
 
 
 def main():
@@ -241,18 +328,23 @@ def main():
     cases = {"llava-mini": (mini("llava-mini"), (8, 32) if chosen.quick else (1, 8, 16, 32, 64)),
              "LLaVA, 30 layers, 576 wide": (llava_30(), (2,) if chosen.quick else (2, 4))}
     if not chosen.quick:
-        cases["SmolVLM-256M's shape"] = (smolvlm(), (1,))
+        cases["SmolVLM-256M's shape"] = (smolvlm(), (1, 8) if GPU else (1,))
+    if GPU:
+        torch.set_default_dtype(torch.bfloat16)
+        with torch.device(GPU):
+            cases["Qwen2-VL-2B's shape"] = (qwen2vl_2b(), (1, 4, 16))
+            cases["LLaVA-NeXT-8B's shape"] = (llava_next_8b(), (1, 2))
+        torch.set_default_dtype(torch.float32)
     tables = []
     for name, ((model, inputs), batches) in cases.items():
-        tables.append(compare(name, model, inputs, batches, repeats))
+        tables.append(compare(name, *on(GPU or "cpu", model, inputs), batches, repeats))
         print(tables[-1].round(2).to_string(index=False), flush=True)
     if chosen.page:
-        shown = [f"## {table.model[0]}\n\n" + HEAD + "\n".join(
-            f"| {r.contender} | {r.questions_per_second:.3g} | {r.batch} | {r.times_plain_hooks:.2f} | {100 * r.share_of_bound:.0f}% |" if r.batch
-            else f"| {r.contender} | | | | |" for r in table.itertuples()) for table in tables]
+        shown = [f"## {table.model[0]}\n\n" + (HEAD_GPU if GPU else HEAD) + "\n".join(map(line, table.itertuples())) for table in tables]
         with open(chosen.page, "w") as file:
             file.write(PAGE.format(tables="\n\n".join(shown), machine=machine(), saved=selection("llava-mini", 20),
-                                   quick=" --quick" * chosen.quick, tolerance=TOLERANCE))
+                                   quick=" --quick" * chosen.quick, kind="bfloat16" if GPU else "float32",
+                                   tolerance="rounding" if GPU else f"{TOLERANCE:g}"))
 
 
 if __name__ == "__main__":

@@ -65,6 +65,7 @@ def all_cells(anatomy: Anatomy, parts, layers, effect: str) -> list[tuple[str, s
             for k in as_knockouts(part, effect, layer):
                 heads = anatomy.part(k.part, k.layer, k.stack).heads
                 if k.head is not None and k.head >= heads:
-                    raise BadInput(f"layer {k.layer} of {anatomy.model} has no head {k.head}; heads are 0 to {heads - 1}")
+                    raise BadInput(f"layer {k.layer} of {anatomy.model} has no head {k.head}; " + (
+                        f"heads are 0 to {heads - 1}" if heads else "how many it has is not known"))
             cells.append((part, effect, layer))
     return cells

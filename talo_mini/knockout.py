@@ -148,6 +148,8 @@ def _bypass(module, args, kwargs, output):
 
 def _without_head(part, path, module, k):
     """A hook that zeroes one head's share of what the output projection reads."""
+    if not part.heads:
+        raise BadInput(f"how many heads {path} has is not known, so none can be knocked out alone")
     if isinstance(k.head, bool) or not 0 <= k.head < part.heads:
         raise BadInput(f"{path} has no head {k.head!r}; heads are 0 to {part.heads - 1}")
     projection = module if isinstance(module, nn.Linear) else output_projection(module)

@@ -16,8 +16,8 @@ CHUNK = 1024  # tokens that go through a layer at once on a CPU: more fall out o
 TOLERANCE = 1e-3  # largest difference of a logit from the hooked model before replay is given up, in float32
 
 
-def _relative(dtype):
-    """How far two kernels may differ in half precision, relative to the largest logit."""
+def rounding(dtype) -> float:
+    """How far two kernels may differ by rounding, relative to the largest logit."""
     return 4 * torch.finfo(dtype).eps
 
 
@@ -89,7 +89,7 @@ class Replay:
         parent = self.model.get_submodule(path)
         for norm in [child for child in parent.children() if "Norm" in type(child).__name__] + [torch.nn.Identity()]:
             self.norm = norm
-            if torch.allclose(self.head(last), self.base.float(), atol=1e-4, rtol=max(1e-4, _relative(self.base.dtype))):
+            if torch.allclose(self.head(last), self.base.float(), atol=1e-4, rtol=max(1e-4, rounding(self.base.dtype))):
                 return norm
         raise CannotReplay("the final norm and the output embeddings do not give the model's logits")
 
@@ -191,6 +191,6 @@ def one_pass(model, anatomy: Anatomy, inputs, groups: list[tuple[Knockout, ...]]
         with knockout(anatomy, *groups[i], means=means):
             hooked = model(**inputs, use_cache=False, logits_to_keep=1).logits[:, -1].float()
         difference = (hooked - logits[i]).abs().max().item()
-        if not difference <= max(TOLERANCE, _relative(replay.base.dtype)) * max(1.0, hooked.abs().max().item()):
+        if not difference <= max(TOLERANCE, rounding(replay.base.dtype)) * max(1.0, hooked.abs().max().item()):
             raise CannotReplay(f"{groups[i]} differs by {difference:.1e} from the hooked model")
     return [replay.base.float(), *logits]

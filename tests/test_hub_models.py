@@ -77,6 +77,17 @@ def test_a_template_that_writes_the_first_token_gets_no_second(folders, benchmar
     assert counted == [[1, 1], [1, 1]]
 
 
+@pytest.mark.parametrize("capability,dtype", [((7, 5), torch.float16), ((8, 0), torch.bfloat16), ((9, 0), torch.bfloat16)])
+def test_the_best_type_a_gpu_computes(capability, dtype, monkeypatch):
+    """A T4, which computes no bfloat16, gets float16."""
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda: capability)
+    assert talo_mini.vlm._dtype("cuda:0") == dtype and talo_mini.vlm._dtype("cpu") == torch.float32
+
+
+def test_attention_is_sdpa_where_a_model_can(folders):
+    assert load_vlm(folders("llava"), device="cpu").model.config._attn_implementation == "sdpa"
+
+
 def test_four_bit_says_what_is_missing(folders, monkeypatch):
     monkeypatch.setattr(talo_mini.vlm, "find_spec", lambda name: None)
     with pytest.raises(BadInput, match="4-bit weights need bitsandbytes, which is not installed: pip install bitsandbytes"):

@@ -1,8 +1,10 @@
 """The speed comparison runs, its contenders agree, and its bound is a bound on operations. Times are not asserted."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
+import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -64,3 +66,12 @@ def benchmark_of(tasks, per_task, form):
     from talo_mini import load_benchmark
 
     return load_benchmark("mini-worlds", tasks=tasks, per_task=per_task, form=form)
+
+
+@pytest.mark.parametrize("build", [partial(benchmark.qwen2vl_2b, 2, 1, 128, 256, 4), partial(benchmark.llava_next_8b, 2, 1, 512, 256)])
+def test_the_shapes_for_a_gpu_run_when_they_are_small(build, monkeypatch):
+    monkeypatch.setattr(benchmark, "LIBRARIES", {})
+    monkeypatch.setattr(benchmark, "CONTENDERS", {name: benchmark.CONTENDERS[name] for name in ("this engine", "plain hooks")})
+    table = benchmark.compare("small", *benchmark.on("cpu", *build()), (1,), 1)
+    assert list(table.contender) == ["this engine", "plain hooks", "floating-point bound"] and (table.memory[:2] > 0).all()
+    assert "| this engine | " in benchmark.line(next(table.itertuples()))
