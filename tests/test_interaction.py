@@ -4,6 +4,7 @@ import pytest
 
 from conftest import made_up_outcomes
 from talo_mini import ability_contrast, cluster_order, gain_kind, interaction_vectors, matrix, shared_structure, similarity, similarity_ceiling, task_accuracy, transfer
+from talo_mini.outcomes import UNSCORED
 
 
 def outcomes_from(profiles: dict, questions=400, base=0.7, seed=0):
@@ -130,3 +131,9 @@ def test_shared_structure_of_too_few_tasks_is_unknown():
     two = pd.DataFrame([[1.0, 0.2], [0.2, 1.0]], index=["a", "b"], columns=["a", "b"])
     found = shared_structure(two, two)
     assert found["tasks"] == 2 and np.isnan(found["r"]) and np.isnan(found["p"])
+
+
+def test_what_could_not_be_scored_counts_neither_as_right_nor_as_wrong():
+    table = made_up_outcomes({"see a": np.array([1, 1, 1, 0], bool)}, {"see a": np.ones((4, 1), bool)})
+    row = task_accuracy(table.assign(answer=table.answer.mask(table.question == "see a/3", UNSCORED))).iloc[0]
+    assert row.accuracy == 1 and row.questions == 3

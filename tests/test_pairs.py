@@ -4,7 +4,7 @@ import pytest
 from conftest import made_up_outcomes
 
 from talo_mini import BadInput, talo_gains
-from talo_mini.outcomes import BASE
+from talo_mini.outcomes import BASE, UNSCORED
 from talo_mini.pairs import WIDTH, interactions, singles_and_pairs
 
 
@@ -44,3 +44,14 @@ def test_pairs_compete_with_single_layers():
     assert set(table.layer) == {BASE, 0, 1, 2, WIDTH + 1, WIDTH + 2, 2 * WIDTH + 2}
     gains = talo_gains(table, shots=20, draws=5).iloc[0]
     assert gains.layer == WIDTH + 1 and gains.delta == pytest.approx(1 - gains.base, abs=0.005)
+
+
+def test_one_question_proves_nothing_and_what_could_not_be_scored_is_left_out():
+    table = made(np.random.default_rng(0), questions=1, together=lambda right: ~right)
+    assert (interactions(table, "self-attention").p == 1).all()
+    table = made(np.random.default_rng(0), questions=50)
+    holes = table.assign(answer=table.answer.mask(table.question.isin(["a/3", "a/7"]) & (table.layer == 1), UNSCORED))
+    expected = interactions(table[~table.question.isin(["a/3", "a/7"])], "self-attention")
+    pd.testing.assert_frame_equal(interactions(holes, "self-attention"), expected)
+    with pytest.raises(BadInput, match="no question of task 'a' could be scored under every knockout"):
+        interactions(table.assign(answer=UNSCORED), "self-attention")
