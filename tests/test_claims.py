@@ -48,17 +48,33 @@ def test_every_notebook_that_a_claim_names_exists_or_is_said_to_be_missing(exper
 
 
 def test_the_status_follows_the_numbers(experiments):
-    def nothing(found):
-        found["counts"]["... from above chance to higher"] = 0
+    def counted(above, across):
+        return lambda found: found["counts"].update({"... from above chance to higher": above, "... from chance or below to above": across})
 
-    def strong(found):
-        for row in found["whole"]:
-            row["low"] = 1.0
+    def talo(*strong):
+        return lambda found: [row.update(low=1.0 if row["method"] in strong else -1.0) for row in found["whole"]]
 
-    change(experiments, "03_do_all_layers_help", nothing)
-    assert "not reproduced above chance" in section(experiments, "C1")
-    change(experiments, "05_talo", strong)
-    assert "**Status:** reproduced\n" in section(experiments, "C4. ")
+    def more(low, high):
+        return lambda found: [row.update(low=low, high=high) for row in found["more"]]
+
+    def noise(high):
+        return lambda found: [row.update(beside_high=high) for row in found["hurt"]]
+
+    for name, edit, title, status in (
+            ("03_do_all_layers_help", counted(0, 0), "C1", "not reproduced above chance"),
+            ("03_do_all_layers_help", counted(0, 3), "C1", "reproduced only from chance or below"),
+            ("03_do_all_layers_help", counted(2, 3), "C1", "reproduced, but rare"),
+            ("06_kind_of_intervention", noise(-0.1), "C3", "noise hurts more than zeroing"),
+            ("06_kind_of_intervention", noise(0.1), "C3", "that noise is special is not reproduced"),
+            ("05_talo", talo("TaLo", "TaLo, tasks above chance"), "C4. ", "reproduced\n"),
+            ("05_talo", talo("TaLo"), "C4. ", "reproduced, and nothing is left where the base model is above chance"),
+            ("05_talo", talo(), "C4. ", "not reproduced: no interval excludes zero"),
+            ("07_how_many_shots", more(0.1, 0.2), "C7", "more shots are clearly better in: choice form"),
+            ("07_how_many_shots", more(-0.2, -0.1), "C7", "more shots are nowhere clearly better; clearly worse in: choice form"),
+            ("07_how_many_shots", more(-0.2, 0.1), "C7", "more shots are nowhere clearly better; nowhere clearly worse")):
+        change(experiments, name, edit)
+        told = section(experiments, title)
+        assert status in told[told.index("**Status:**"):], (name, told)
 
 
 def test_a_notebook_that_was_not_run_is_said_so(experiments):
