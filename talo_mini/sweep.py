@@ -29,7 +29,8 @@ def sweep(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), layers=None
     see `cells`. All layers are swept unless `layers` names some. With `cache`, a folder, outcomes are kept as they
     are made and never asked again of the same weights. All layers are done in one pass where the model allows it; where
     it does not, a warning says why and the whole model runs once for every layer. Where memory runs out, the batch is
-    halved, with a warning. A question whose scores are not finite is UNSCORED, with a warning that names it.
+    halved, with a warning. A question whose scores are not finite is UNSCORED, with a warning that names it. The table's
+    `attrs` tell where the questions were read and how many rows were left out.
     Raises BadInput for an unknown part, layer or effect before any question is asked.
     """
     effect = _named(effect, reference)
@@ -184,4 +185,6 @@ def _assemble(table, vlm, benchmark, cells):
     table = table.assign(cell=cell, order=table.digest.map(order)).dropna(subset=["cell", "order"])
     table = table.sort_values(["cell", "order"]).assign(
         ability=lambda t: t.task.map(abilities), picture=lambda t: t.digest.map(pictures), benchmark=benchmark.name, model=vlm.name)
-    return table[[*COLUMNS, "picture"]].astype({"layer": "int64", "answer": "int64", "correct": bool}).reset_index(drop=True)
+    table = table[[*COLUMNS, "picture"]].astype({"layer": "int64", "answer": "int64", "correct": bool}).reset_index(drop=True)
+    table.attrs.update(source=benchmark.source, left_out=len(benchmark.left_out))  # kept in a parquet file's metadata, too
+    return table

@@ -524,15 +524,17 @@ def uniform_attention(module, query, key, value, mask, **options):
     return (weights.expand(-1, query.shape[1], -1, -1).to(value) @ value).transpose(1, 2).contiguous(), None
 
 
-def with_uniform_attention(model, module, run):
-    """What `run()` gives when one attention's function takes the mean over allowed positions; None where it has no such function."""
+def with_attention(model, module, run, instead=None):
+    """What `run()` gives when one attention's function is another, uniform attention or `instead` (called with the original first);
+    None where it has no such function."""
     implementation = model.get_decoder().config._attn_implementation or "eager"
     original, asked = ALL_ATTENTION_FUNCTIONS.get_interface(implementation, None), []
 
     def patched(attention, *args, **options):
-        if attention is module:
-            asked.append(attention)
-        return (uniform_attention if attention is module else original)(attention, *args, **options)
+        if attention is not module:
+            return original(attention, *args, **options)
+        asked.append(attention)
+        return instead(original, attention, *args, **options) if instead else uniform_attention(attention, *args, **options)
 
     if original is None:
         return None

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from families import FAMILIES, family, px, reinit, with_uniform_attention
+from families import FAMILIES, family, px, reinit, with_attention
 from transformers import PreTrainedConfig
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
@@ -144,7 +144,7 @@ def uniform(name, model, anatomy, i, logits):
             hooked = logits()
     except BadInput:
         return
-    expected = with_uniform_attention(model, next(iter(part.modules.values())), logits)
+    expected = with_attention(model, next(iter(part.modules.values())), logits)
     if expected is not None:
         assert (hooked - expected).abs().max() < 1e-4, f"{name}: uniform of layer {i}, {(hooked - expected).abs().max()}"
 

@@ -4,7 +4,7 @@ from functools import cache
 
 import pytest
 import torch
-from families import FAMILIES, family, left_padded_pair, with_uniform_attention
+from families import FAMILIES, family, left_padded_pair, with_attention
 
 from talo_mini import BadInput, Knockout, knockout, zeroed_weights
 from talo_mini.anatomy import find_anatomy
@@ -95,7 +95,7 @@ def test_uniform_equals_the_mean_over_allowed_positions(name):
         module = next(iter(anatomy.part("self-attention", layer).modules.values()))
         with knockout(anatomy, Knockout("self-attention", layer, "uniform")):
             hooked = logits(name)
-        expected = with_uniform_attention(built(name)[0], module, lambda: logits(name))
+        expected = with_attention(built(name)[0], module, lambda: logits(name))
         if expected is None:
             pytest.skip("computes its attention itself")
         assert difference(hooked, expected) < 1e-5, layer
@@ -106,6 +106,31 @@ def test_uniform_is_refused_where_a_position_bias_remains():
     with pytest.raises(BadInput, match="position bias"):
         with knockout(built("instructblip_t5")[2], Knockout("self-attention", 1, "uniform")):
             pass
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("head", [0, 3])
+def test_a_head_zeroed_is_a_head_removed_inside_the_attention(name, head):
+    anatomy = built(name)[2]
+    module = next(iter(anatomy.part("self-attention", 2).modules.values()))
+
+    def removed(original, *args, **options):
+        output, *rest = original(*args, **options)
+        output = output.clone()
+        output[:, :, head] = 0
+        return output, *rest
+
+    expected = with_attention(built(name)[0], module, lambda: logits(name), removed)
+    if expected is None:
+        pytest.skip("computes its attention itself")
+    try:
+        with knockout(anatomy, Knockout("self-attention", 2, head=head)):
+            hooked = logits(name)
+    except BadInput as error:
+        assert "stands between" in str(error)
+        return
+    assert difference(hooked, expected) < 1e-5
+    assert difference(hooked, logits(name)) > 1e-4
 
 
 @pytest.mark.parametrize("name", [n for n in FAMILIES if n != "kosmos2"])
