@@ -67,8 +67,8 @@ def test_heads_depths_and_pairs():
     figure = figures.show_grid(heads, "part", "layer", "delta", "a finding", "change of accuracy (points)", "layer")
     assert all(word in texts(figure) for word in ("a finding", "head 1", "layer", "change of accuracy (points)"))
     assert len(figure.axes[0].lines[0].get_xdata()) == 3
-    series = pd.Series([-1.0, 2.0], index=[0, 1])
-    assert all(word in texts(figures.show_depth({"one": series}, "a finding", "layers", "lead (nats)")) for word in ("one", "lead (nats)"))
+    depth = pd.DataFrame(dict(delta=[-1.0, 2.0], low=[-1.5, 1.0], high=[-0.5, 3.0]))
+    assert all(word in texts(figures.show_depth({"one": depth}, "a finding", "layers", "lead (nats)")) for word in ("one", "lead (nats)"))
     table = pd.DataFrame(dict(a=[0.0, 1.0], b=[0.5, 0.9]))
     assert "equal" in texts(figures.show_pairs({"one": table}, "a", "b", "a finding", "a (nats)", "b (nats)"))
     assert "equal" not in texts(figures.show_pairs({"one": table}, "a", "b", "a finding", "a (nats)", "b (nats)", line=False))
