@@ -29,8 +29,7 @@ def llava_30():
     model = LlavaForConditionalGeneration(LlavaConfig(vision_config=vision, text_config=text, image_seq_length=64, image_token_id=4095))
 
     def inputs(size):
-        ids = torch.randint(0, 4000, (size, 104), generator=torch.Generator().manual_seed(0))
-        ids[:, 4:68] = 4095
+        ids = _ids(size, 64, 4095, words=40)
         return dict(input_ids=ids, attention_mask=torch.ones_like(ids), pixel_values=_noise(size, 3, 128, 128))
     return model.eval(), inputs
 
@@ -45,8 +44,7 @@ def smolvlm():
     model = Idefics3ForConditionalGeneration(config)
 
     def inputs(size):
-        ids = torch.randint(10, 4000, (size, 104), generator=torch.Generator().manual_seed(0))
-        ids[:, 4:68] = 49190
+        ids = _ids(size, 64, 49190, words=40)
         return dict(input_ids=ids, attention_mask=torch.ones_like(ids), pixel_values=_noise(size, 1, 3, 512, 512))
     return model.eval(), inputs
 

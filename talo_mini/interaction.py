@@ -5,10 +5,9 @@ import pandas as pd
 from scipy import stats
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
-from statsmodels.stats.proportion import proportion_confint
 
 from .outcomes import UNSCORED, correctness, pictures_of, with_part
-from .significance import LEVEL, accuracy_interval, clustered, false_discovery, paired_interval, paired_p
+from .significance import LEVEL, accuracy_interval, change_p, clustered, false_discovery, paired_interval
 
 
 def interaction_vectors(outcomes: pd.DataFrame, part: str = "self-attention") -> pd.DataFrame:
@@ -26,13 +25,13 @@ def interaction_vectors(outcomes: pd.DataFrame, part: str = "self-attention") ->
         after = knocked.to_numpy()  # [questions, layers]
         gained, lost = (after & ~before).sum(0), (before & ~after).sum(0)
         low, high = paired_interval(gained, lost, n)
-        p, pictures = paired_p(gained, lost), pictures_of(group, right.index)
+        change, pictures = after.astype(int) - before, pictures_of(group, right.index)
         if len(set(pictures)) < n:
-            low, high, p = clustered(after.astype(int) - before, pictures)
+            low, high, _ = clustered(change, pictures)
         rows.append(pd.DataFrame(dict(
             task=task, ability=group.ability.iloc[0], layer=knocked.columns, questions=n, chance=group.chance.mean(),
             base=right.mean(), accuracy=after.mean(0), delta=(gained - lost) / n, low=low, high=high,
-            p=p)))
+            p=change_p(change, pictures))))
     table = pd.concat(rows, ignore_index=True)
     return table.assign(q=false_discovery(table.p))
 
@@ -43,7 +42,7 @@ def gain_kind(vectors: pd.DataFrame) -> pd.Series:
     Where the base model is worse than a guess, whatever breaks it looks like a gain. Above chance is what has its 95% Wilson
     interval above it: "towards chance" does not end there, "across chance" does, "above chance" also began there.
     """
-    base, accuracy = (proportion_confint(np.round(share * vectors.questions), vectors.questions, 1 - LEVEL, "wilson")[0] > vectors.chance
+    base, accuracy = (accuracy_interval(np.round(share * vectors.questions), vectors.questions)[0] > vectors.chance
                       for share in (vectors.base, vectors.accuracy))
     kinds = np.select([vectors.delta <= 0, ~accuracy, ~base], ["none", "towards chance", "across chance"], "above chance")
     return pd.Series(kinds, index=vectors.index)
@@ -115,42 +114,29 @@ def ability_contrast(similar: pd.DataFrame, abilities: pd.Series, seed: int = 0,
     """Mean correlation of two tasks of one ability minus that of two abilities, and its permutation p value.
 
     Abilities are shuffled among tasks; p counts shuffles with at least the observed difference. low, high: 95% interval of the
-    difference, by the jackknife over tasks. Tasks whose vector does not vary are left out. All are nan where no two tasks share an ability, or all do.
+    difference, by the jackknife over tasks. Tasks whose vector does not vary are left out. All are nan where no two tasks
+    share an ability, or all do.
     """
     rng, similar = np.random.default_rng(seed), _varying(similar)
     labels = abilities.reindex(similar.index).to_numpy()
-    upper = np.triu_indices(len(labels), 1)
-    values = similar.to_numpy()[upper]
-
-    def contrast(order):
-        same = labels[order][upper[0]] == labels[order][upper[1]]
-        return values[same].mean() - values[~same].mean()
-
+    values, everyone = similar.to_numpy(), np.arange(len(labels))
     if len(set(labels)) in (1, len(labels)):
         return dict.fromkeys(("within", "between", "difference", "low", "high", "p"), np.nan)
-    everyone = np.arange(len(labels))
-    observed = contrast(everyone)
-    low, high = _jackknife([_contrast_without(similar, labels, task) for task in everyone], observed)
-    shuffled = np.array([contrast(rng.permutation(len(labels))) for _ in range(permutations)])
+    within, between = _within_and_between(values, labels)
+    observed = within - between
+    without = np.array([np.subtract(*_within_and_between(values[np.ix_(kept, kept)], labels[kept]))
+                        for kept in (np.delete(everyone, task) for task in everyone)])
+    half = stats.t.ppf(0.5 + LEVEL / 2, len(labels) - 1) * np.sqrt((len(labels) - 1) * without.var())
+    shuffled = np.array([np.subtract(*_within_and_between(values, rng.permutation(labels))) for _ in range(permutations)])
+    return dict(within=float(within), between=float(between), difference=float(observed), low=float(observed - half),
+                high=float(observed + half), p=float((1 + (shuffled >= observed).sum()) / (1 + permutations)))
+
+
+def _within_and_between(values, labels):
+    """Mean of a symmetric table over pairs of one label, and over pairs of two; nan where there is no such pair."""
+    upper = np.triu_indices(len(labels), 1)
     same = labels[upper[0]] == labels[upper[1]]
-    return dict(within=float(values[same].mean()), between=float(values[~same].mean()), difference=float(observed),
-                low=low, high=high, p=float((1 + (shuffled >= observed).sum()) / (1 + permutations)))
-
-
-def _contrast_without(similar, labels, task):
-    kept = np.arange(len(labels)) != task
-    values, own = similar.to_numpy()[np.ix_(kept, kept)], labels[kept]
-    upper = np.triu_indices(len(own), 1)
-    same = own[upper[0]] == own[upper[1]]
-    return values[upper][same].mean() - values[upper][~same].mean() if same.any() and not same.all() else np.nan
-
-
-def _jackknife(without, observed):
-    """95% interval of a statistic from its values with one unit left out each (Tukey's jackknife)."""
-    without = np.asarray(without)
-    number = len(without)
-    half = stats.t.ppf(0.5 + LEVEL / 2, number - 1) * np.sqrt((number - 1) / number * ((without - without.mean()) ** 2).sum())
-    return float(observed - half), float(observed + half)
+    return (values[upper][kind].mean() if kind.any() else np.nan for kind in (same, ~same))
 
 
 def transfer(source: pd.DataFrame, target: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from .outcomes import BASE, UNSCORED
 from .questions import BadInput
-from .significance import clustered, false_discovery, paired_p
+from .significance import change_p, clustered, false_discovery
 
 WIDTH = 1000  # a pair of layers (i, j) competes under the number WIDTH * (i + 1) + j
 
@@ -37,9 +37,10 @@ def interactions(outcomes: pd.DataFrame, part: str) -> pd.DataFrame:
             if np.isnan(extra).any():
                 raise BadInput(f"task {task!r}: some question has no answer with layers {first} and {second} knocked out; finish the sweep")
             (low,), (high,), _ = clustered(extra[:, None], np.arange(len(extra)))
+            (p,) = change_p(extra[:, None], np.arange(len(extra)))
             rows.append(dict(task=task, first=first, second=second, alone_first=one.mean(), alone_second=two.mean(),
                              together=both.mean(), added=one.mean() + two.mean(), interaction=extra.mean(), low=low, high=high,
-                             p=float(paired_p((extra > 0).sum(), (extra < 0).sum()))))
+                             p=p))
     table = pd.DataFrame(rows)
     return table.assign(q=false_discovery(table.p))
 

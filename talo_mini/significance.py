@@ -10,10 +10,9 @@ LEVEL = 0.95
 FEW = 12  # values below which a bootstrap interval is too narrow
 
 
-def accuracy_interval(right: int, questions: int) -> tuple[float, float]:
-    """Wilson 95% interval of an accuracy, in fractions (statsmodels)."""
-    low, high = proportion_confint(right, questions, alpha=1 - LEVEL, method="wilson")
-    return float(low), float(high)
+def accuracy_interval(right, questions):
+    """Wilson 95% interval of an accuracy, in fractions (statsmodels); numbers, or arrays of one shape."""
+    return proportion_confint(right, questions, alpha=1 - LEVEL, method="wilson")
 
 
 def paired_interval(gained, lost, questions):
@@ -74,6 +73,13 @@ def clustered(change: np.ndarray, clusters: np.ndarray) -> tuple[np.ndarray, np.
     with np.errstate(divide="ignore", invalid="ignore"):
         p = np.where(mean == 0, 1.0, 2 * stats.t.sf(np.abs(mean) / error, number - 1))
     return mean - half, mean + half, p
+
+
+def change_p(change: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    """p value that each column's changes are chance: the exact sign test (for +1 and -1 McNemar's), `clustered` where questions share a cluster."""
+    if len(set(clusters)) < len(clusters):
+        return clustered(change, clusters)[2]
+    return paired_p((change > 0).sum(0), (change < 0).sum(0))
 
 
 def _sums(change, clusters):
