@@ -1,7 +1,7 @@
 """The map of a Hugging Face VLM: its stacks of layers, and in each layer the parts one can knock out."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import nn
 
@@ -13,6 +13,7 @@ MIXER = re.compile(r"Att(entio)?n|DeltaNet|Mamba|ShortConv|Mixer")
 CROSS = re.compile(r"cross|enc(oder)?_?dec|encoder_attn", re.IGNORECASE)
 MLP = re.compile(r"MLP|FeedForward|FFN|FF$|Moe(Block|Layer)?$|Dense\w*Dense", re.IGNORECASE)
 OUTPUTS = ("o_proj", "out_proj", "proj", "projection_layer", "projection", "o", "dense", "wo", "c_proj")
+MLP_OUTPUTS = ("down_proj", "fc2", "w2", "wo", "c_proj", "linear_fc2", "fc_out", "dense_4h_to_h")
 STACKS = (("q-former", r"qformer"), ("perceiver", r"perceiver|resampler"), ("video", r"video_tower"),
           ("vision", r"vision|visual|image_encoder"))
 PICTURES = ("pixel_values", "flattened_patches")  # what a model that reads pictures is given first
@@ -20,10 +21,14 @@ PICTURES = ("pixel_values", "flattened_patches")  # what a model that reads pict
 
 @dataclass(frozen=True)
 class Part:
-    """The modules whose output is added to the residual stream, by path. `heads` is 0 where there are none."""
+    """The modules whose output is added to the residual stream, by path. `heads` is 0 where there are none.
+
+    `mixers` are the attentions behind them, by the same paths; in BERT's style the output is written by another module.
+    """
 
     modules: dict[str, nn.Module]
     heads: int = 0
+    mixers: dict[str, nn.Module] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -143,8 +148,9 @@ def _parts(block, paths):
         module = module if module is not None else mixer
         place = f"{paths[id(mixer)][len(paths[id(block)]):]} {type(mixer).__name__}"
         name = "cross-attention" if CROSS.search(place) else "self-attention"
-        modules = {**(parts[name].modules if name in parts else {}), paths[id(module)]: module}
-        parts[name] = Part(modules, _heads(mixer, module))
+        before = parts.get(name, Part({}))
+        parts[name] = Part({**before.modules, paths[id(module)]: module}, _heads(mixer, module),
+                           {**before.mixers, paths[id(module)]: mixer})
     modules = _mlps(block) or _loose_mlp(block)
     if modules:
         parts["mlp"] = Part({paths[id(module)]: module for module in modules})
@@ -187,9 +193,11 @@ def _loose_mlp(block):
             if name.startswith("output") and hasattr(child, "dense") and hasattr(block, name.replace("output", "intermediate"))]
 
 
-def output_projection(mixer: nn.Module) -> nn.Linear | None:
-    """The linear map through which an attention's heads are written, if it is the attention's own."""
-    return next((getattr(mixer, name) for name in OUTPUTS if isinstance(getattr(mixer, name, None), nn.Linear)), None)
+def output_projection(module: nn.Module, names=OUTPUTS) -> nn.Linear | None:
+    """The linear map through which an attention's heads are written, if it is the attention's own; an MLP's by MLP_OUTPUTS."""
+    if isinstance(module, nn.Linear):
+        return module
+    return next((getattr(module, name) for name in names if isinstance(getattr(module, name, None), nn.Linear)), None)
 
 
 def _bert_output(block, mixer):
@@ -204,5 +212,5 @@ def _heads(mixer, module):
     """How many heads an attention has: the width its output projection takes, over the width of a head."""
     size = next((getattr(mixer, name) for name in ("head_dim", "key_value_proj_dim", "attention_head_size")
                  if isinstance(getattr(mixer, name, None), int)), None)
-    out = module if isinstance(module, nn.Linear) else output_projection(mixer)
+    out = output_projection(module)
     return out.in_features // size if size and out is not None else int(getattr(mixer, "num_heads", 0))

@@ -3,29 +3,33 @@
 import re
 
 from .anatomy import PARTS, Anatomy
+from .effects import hooks_of
 from .knockout import Knockout
 from .outcomes import BASE
 from .questions import BadInput
 
-# "mlp", "head 3", "vision: layer", "self-attention and 2, 5" (with those of layers 2 and 5)
-PART = re.compile(r"(?:(?P<stack>[^:]+): )?(?P<name>[a-z-]+)(?: (?P<head>\d+))?(?: and (?P<more>\d+(?:, \d+)*))?")
+# "mlp", "head 3", "neuron 7", "cross-attention head 3", "vision: layer", "self-attention and 2, 5" (with those of layers 2 and 5)
+PART = re.compile(r"(?:(?P<stack>[^:]+): )?(?:(?P<of>[a-z]+-attention) )?(?P<name>[a-z-]+)(?: (?P<number>\d+))?"
+                  r"(?: and (?P<more>\d+(?:, \d+)*))?")
+UNITS = {"head": "self-attention", "neuron": "mlp"}
 BASE_CELL = ("base", "none", BASE)
 
 
 def as_knockouts(part: str, effect: str, layer: int, seeds=(0,)) -> tuple[Knockout, ...]:
     """The knockouts that an outcome's part, effect and layer name. Raises BadInput for a name that means nothing.
 
-    A part is one of `anatomy.PARTS`, or "head 3" (of the self-attention); "vision: layer" is in another stack than the
-    decoder; "mlp and 2, 5" is knocked out together with the MLPs of layers 2 and 5. An effect is "zero", "uniform",
-    "mean", or with an amount "scale 0.5" and "noise 1", drawn from `seeds`, one a question.
+    A part is one of `anatomy.PARTS`, "head 3" (of the self-attention, or "cross-attention head 3") or "neuron 7" (of the MLP);
+    "vision: layer" is in another stack than the decoder; "mlp and 2, 5" is knocked out together with the MLPs of layers 2 and 5.
+    An effect is "zero", "uniform", "mean", or with an amount "scale 0.5" and "noise 1", drawn from `seeds`, one a question.
     """
     found = PART.fullmatch(part)
-    if not found or (found["name"] == "head") != (found["head"] is not None):
-        raise BadInput(f"unknown part {part!r}; use one of {', '.join(PARTS)}, 'head 0', 'vision: layer' or 'mlp and 2, 5'")
-    head = None if found["head"] is None else int(found["head"])
-    name = "self-attention" if found["name"] == "head" else found["name"]
+    if not found or (found["name"] in UNITS) != (found["number"] is not None) or (found["of"] and found["name"] != "head"):
+        raise BadInput(f"unknown part {part!r}; use one of {', '.join(PARTS)}, 'head 0', 'neuron 0', 'vision: layer' or 'mlp and 2, 5'")
+    name = found["of"] or UNITS.get(found["name"], found["name"])
     effect, _, amount = effect.partition(" ")
-    options = dict(effect=effect, stack=found["stack"] or "decoder", head=head)
+    options = dict(effect=effect, stack=found["stack"] or "decoder")
+    if found["number"]:
+        options[found["name"]] = int(found["number"])
     if effect == "noise":
         options["seeds"] = tuple(seeds)
     if effect in ("scale", "noise"):
@@ -55,7 +59,7 @@ def pair_parts(anatomy: Anatomy, part: str) -> list[str]:
 
 
 def all_cells(anatomy: Anatomy, parts, layers, effect: str) -> list[tuple[str, str, int]]:
-    """The base model and every part in every layer that has it, or in `layers`. Raises BadInput where one does not exist."""
+    """The base model and every part in every layer that has it, or in `layers`. Raises BadInput where one is not defined."""
     cells = [BASE_CELL]
     for part in parts:
         having = layers_with(anatomy, part)
@@ -63,9 +67,6 @@ def all_cells(anatomy: Anatomy, parts, layers, effect: str) -> list[tuple[str, s
             raise BadInput(f"no layer of {anatomy.model} has a part {part!r}; print the anatomy to see what there is")
         for layer in having if layers is None else layers:
             for k in as_knockouts(part, effect, layer):
-                heads = anatomy.part(k.part, k.layer, k.stack).heads
-                if k.head is not None and k.head >= heads:
-                    raise BadInput(f"layer {k.layer} of {anatomy.model} has no head {k.head}; " + (
-                        f"heads are 0 to {heads - 1}" if heads else "how many it has is not known"))
+                list(hooks_of(anatomy, k, means=None))  # what is not defined there raises now, and not among the questions
             cells.append((part, effect, layer))
     return cells

@@ -5,29 +5,36 @@ import re
 import torch
 from torch import nn
 
-from .anatomy import output_projection
+from .anatomy import MLP_OUTPUTS, output_projection
 from .questions import BadInput
 
-BIASES = "relative_attention_bias", "sink"
+BIASES = "relative_attention_bias", "distance_embedding", "sink"
 NO_SOFTMAX = re.compile("Linear|Delta|Mamba|Recurrent|Conv|SSM")
 QUERY_NORM = re.compile("q(uery)?_?(layer)?_?norm")
 QUERIES = ("q_proj", "query", "q", "q_b_proj", "wq")
 
 
 def hooks_of(anatomy, k, means):
-    """Pairs of (method that registers, hook) for one knockout."""
+    """Pairs of (method that registers, hook) for one knockout. `means`: see `mean_outputs`, or None where not known yet.
+
+    Raises BadInput where a part, head or neuron does not exist or the effect is not defined there.
+    """
     part = anatomy.part(k.part, k.layer, k.stack)
     for path, module in part.modules.items():
-        if k.head is not None:
-            yield _without_head(part, path, module, k)
-        elif k.effect == "uniform":
-            yield _without_queries(path, module)
+        if k.effect == "uniform":
+            yield _without_queries(part.mixers[path], path, part.heads, k.head)
         elif k.part == "layer":
             yield module.register_forward_hook, _bypass
-        elif k.effect == "mean" and path not in means:
-            raise BadInput(f"no mean output of {path}; compute it with mean_outputs() and pass means=")
+        elif k.head is None and k.neuron is None:
+            yield module.register_forward_hook, _replace_by(_replacement(k, path, means))
         else:
-            yield module.register_forward_hook, _replace_by(_replacement(k, means.get(path)))
+            projection, share = _share(path, module, part.heads, k)
+            yield projection.register_forward_pre_hook, _replace_in(share, _replacement(k, inside(path), means, share))
+
+
+def inside(path: str) -> str:
+    """The name of the mean of what a part's output projection reads: all heads, or all neurons, side by side."""
+    return f"{path}, inside"
 
 
 def _replace_by(replacement):
@@ -36,14 +43,29 @@ def _replace_by(replacement):
     return hook
 
 
-def _replacement(k, mean):
-    """The function from a part's output to what stands in its place."""
+def _replace_in(share, replacement):
+    def hook(module, args, kwargs):
+        return (_changed(args[0], share, replacement), *args[1:]), kwargs
+    return hook
+
+
+def _changed(values, share, replacement):
+    """The values with those of a share of the last axis replaced."""
+    values = values.clone()
+    values[..., share] = replacement(values[..., share])
+    return values
+
+
+def _replacement(k, place, means, share=slice(None)):
+    """The function from a part's output, or from a share of what makes it, to what stands in its place."""
     if k.effect == "zero":
         return torch.zeros_like
     if k.effect == "scale":
         return lambda output: output * k.amount
     if k.effect == "mean":
-        return lambda output: mean.to(output).expand_as(output)
+        if means is not None and place not in means:
+            raise BadInput(f"no mean output of {place}; compute it with mean_outputs() and pass means=")
+        return lambda output: means[place][share].to(output).expand_as(output)
 
     def noise(output):
         rows = output if len(k.seeds) > 1 else output[None]
@@ -66,40 +88,50 @@ def _bypass(module, args, kwargs, output):
     return _with_first(output, args[0] if args else kwargs["hidden_states"])
 
 
-def _without_head(part, path, module, k):
-    """A hook that zeroes one head's share of what the output projection reads."""
-    if not part.heads:
-        raise BadInput(f"how many heads {path} has is not known, so none can be knocked out alone")
-    if isinstance(k.head, bool) or not 0 <= k.head < part.heads:
-        raise BadInput(f"{path} has no head {k.head!r}; heads are 0 to {part.heads - 1}")
-    projection = module if isinstance(module, nn.Linear) else output_projection(module)
+def _share(path, module, heads, k):
+    """The linear map that reads an attention's heads or an MLP's neurons side by side, and where this one's values lie."""
+    if k.neuron is not None:
+        projection = output_projection(module, MLP_OUTPUTS)
+        if projection is None:
+            raise BadInput(f"the neurons of {path} cannot be told apart: it has no output projection of its own "
+                           f"({', '.join(MLP_OUTPUTS)})")
+        return projection, _place(path, "neuron", k.neuron, projection.in_features, projection.in_features)
+    projection = output_projection(module)
     between = [name for name, child in module.named_children() if "inner" in name and "Norm" in type(child).__name__]
     if projection is None or between:
         raise BadInput(f"the heads of {path} cannot be told apart: {between[0] if between else 'something'} stands between "
                        "them and the output projection")
-    width = projection.in_features // part.heads
-
-    def hook(module, args, kwargs):
-        kept = args[0].clone()
-        kept[..., k.head * width:(k.head + 1) * width] = 0
-        return (kept, *args[1:]), kwargs
-    return projection.register_forward_pre_hook, hook
+    return projection, _place(path, "head", k.head, heads, projection.in_features)
 
 
-def _without_queries(path, module):
-    """A hook that zeroes an attention's queries, so that every allowed key gets the same weight."""
-    why = _not_by_queries(module)
+def _place(path, unit, number, units, width):
+    """Where one of `units` of equal width lies among values `width` wide."""
+    if not units:
+        raise BadInput(f"how many {unit}s {path} has is not known, so none can be knocked out alone")
+    if isinstance(number, bool) or not 0 <= number < units:
+        raise BadInput(f"{path} has no {unit} {number!r}; {unit}s are 0 to {units - 1}")
+    own = width // units
+    return slice(number * own, (number + 1) * own)
+
+
+def _without_queries(mixer, path, heads, head):
+    """A hook that zeroes an attention's queries, or one head's, so that every allowed key gets the same weight."""
+    why = _not_by_queries(mixer)
     if why:
         raise BadInput(f"{path} {why}, so zeroed queries do not make it uniform")
-    for name in QUERIES:
-        if isinstance(getattr(module, name, None), nn.Linear):
-            return getattr(module, name).register_forward_hook, _replace_by(torch.zeros_like)
-    fused = getattr(module, "qkv", None)
-    if isinstance(fused, nn.Linear) and fused.out_features == 3 * fused.in_features:
-        def first_third(output):
-            return torch.cat([torch.zeros_like(output[..., :fused.in_features]), output[..., fused.in_features:]], -1)
-        return fused.register_forward_hook, _replace_by(first_third)
-    raise BadInput(f"{path} has no query projection of its own ({', '.join(QUERIES)} or qkv), so it cannot be made uniform")
+    fused = getattr(mixer, "qkv", None)
+    query = next((getattr(mixer, name) for name in QUERIES if isinstance(getattr(mixer, name, None), nn.Linear)), None)
+    if query is not None:
+        module, width = query, query.out_features
+        for name, child in mixer.named_children():
+            if QUERY_NORM.fullmatch(name) and getattr(child, "weight", torch.empty(0)).numel() == width:
+                module = child  # it mixes all heads, so that one can only be zeroed behind it
+    elif isinstance(fused, nn.Linear) and fused.out_features == 3 * fused.in_features:
+        module, width = fused, fused.in_features
+    else:
+        raise BadInput(f"{path} has no query projection of its own ({', '.join(QUERIES)} or qkv), so it cannot be made uniform")
+    share = slice(0, width) if head is None else _place(path, "head", head, heads, width)
+    return module.register_forward_hook, _replace_by(lambda output: _changed(output, share, torch.zeros_like))
 
 
 def _not_by_queries(module):

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from .anatomy import PARTS, Anatomy
-from .effects import first_of, hooks_of
+from .anatomy import MLP_OUTPUTS, OUTPUTS, PARTS, Anatomy, output_projection
+from .effects import first_of, hooks_of, inside
 from .questions import BadInput
 
 EFFECTS = ("zero", "scale", "noise", "uniform", "mean")
@@ -16,7 +16,8 @@ _knocked_out = []  # models by their first decoder layer, once for each open blo
 
 @dataclass(frozen=True)
 class Knockout:
-    """What is knocked out (`part`), where (`layer` of `stack`, counted from 0; one `head`) and how (`effect`).
+    """What is knocked out (`part`), where (`layer` of `stack`, counted from 0; one `head` of an attention, one `neuron` of an
+    MLP: a value that its output projection reads) and how (`effect`).
 
     "zero": an attention or an MLP adds nothing to the residual stream; a "layer" hands on its own input.
     "scale": the output times `amount`. "noise": Gaussian noise in its place, at every position `amount` times as loud as
@@ -30,6 +31,7 @@ class Knockout:
     effect: str = "zero"
     stack: str = "decoder"
     head: int | None = None
+    neuron: int | None = None
     amount: float = 1.0
     seeds: tuple[int, ...] = (0,)
 
@@ -42,8 +44,12 @@ class Knockout:
             raise BadInput(f"a whole layer can only be bypassed (effect 'zero'), not {self.effect!r}")
         if self.effect == "uniform" and "attention" not in self.part:
             raise BadInput(f"only an attention can be made uniform, not {self.part!r}")
-        if self.head is not None and ("attention" not in self.part or self.effect != "zero"):
-            raise BadInput("a head belongs to an attention and can only be zeroed")
+        if self.head is not None and "attention" not in self.part:
+            raise BadInput(f"a head belongs to an attention, not to {self.part!r}")
+        if self.neuron is not None and self.part != "mlp":
+            raise BadInput(f"a neuron belongs to an MLP, not to {self.part!r}")
+        if self.neuron is not None and self.effect == "noise":
+            raise BadInput("noise is as loud as a part's values vary over the width, and a single neuron has no width; scale it or zero it")
 
 
 @contextmanager
@@ -93,36 +99,40 @@ def _noting(ran, k, hook):
 def mean_outputs(anatomy: Anatomy, run, parts=("self-attention", "mlp"), stack: str = "decoder") -> dict:
     """The mean output of each part of a stack over everything `run()` feeds the model, by module path, [width].
 
+    And of what its output projection reads, all heads or all neurons side by side, by `effects.inside(path)`.
     `run` is called once; it runs the model on a reference set. Padding positions count too, so use equal lengths.
     """
     totals, counts = {}, {}
 
-    def record(path):
-        def hook(module, args, output):
-            flat = first_of(output).detach().float().flatten(0, -2)
-            totals[path] = totals.get(path, 0) + flat.sum(0)
-            counts[path] = counts.get(path, 0) + len(flat)
-        return hook
+    def record(place, values):
+        flat = values.detach().float().flatten(0, -2)
+        totals[place] = totals.get(place, 0) + flat.sum(0)
+        counts[place] = counts.get(place, 0) + len(flat)
 
     with ExitStack() as hooks:
         for layer in anatomy.stacks[stack]:
             for name in parts:
                 for path, module in (layer.parts[name].modules if name in layer.parts else {}).items():
-                    hooks.callback(module.register_forward_hook(record(path)).remove)
+                    projection = output_projection(module, MLP_OUTPUTS if name == "mlp" else OUTPUTS)
+                    hooks.callback(module.register_forward_hook(
+                        lambda module, args, output, path=path: record(path, first_of(output))).remove)
+                    if projection is not None:
+                        hooks.callback(projection.register_forward_pre_hook(
+                            lambda module, args, path=path: record(inside(path), args[0])).remove)
         run()
-    return {path: total / counts[path] for path, total in totals.items()}
+    return {place: total / counts[place] for place, total in totals.items()}
 
 
 @contextmanager
 def zeroed_weights(anatomy: Anatomy, *knockouts: Knockout):
     """The paper's own way: zero all weights and biases of the part, then put them back bit for bit.
 
-    Raises BadInput for a whole layer, a head or another effect, which weights cannot express, and for packed (4-bit) or
+    Raises BadInput for a whole layer, a head, a neuron or another effect, which weights cannot express, and for packed (4-bit) or
     offloaded weights, which cannot be zeroed in place.
     """
     modules = [module for k in knockouts for module in anatomy.part(k.part, k.layer, k.stack).modules.values()]
     for k in knockouts:
-        if k.part == "layer" or k.effect != "zero" or k.head is not None:
+        if k.part == "layer" or k.effect != "zero" or k.head is not None or k.neuron is not None:
             raise BadInput(f"{k} cannot be done by zeroing weights; use knockout()")
     # an embedding inside an attention (T5's position bias) is read by later layers too
     kept = [(parameter, parameter.detach().clone()) for module in modules for inner in module.modules()

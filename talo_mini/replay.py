@@ -139,7 +139,7 @@ class Replay:
         with ExitStack() as stack:
             for k in knockouts:
                 modules = self.anatomy.part(k.part, i).modules
-                if k.effect == "zero" and k.head is None and all(path in self.zeros for path in modules):
+                if k.effect == "zero" and k.head is None and k.neuron is None and all(path in self.zeros for path in modules):
                     for path, module in modules.items():  # what adds nothing need not be computed
                         stack.enter_context(replaced(module, "forward", lambda *args, path=path, **kwargs: self.zeros[path]()))
                 else:

@@ -1,10 +1,16 @@
 """Tiny random VLMs of many families, built from their configurations, offline, with inputs that hold a picture."""
 
+from contextlib import contextmanager
+from functools import cache
 from unittest import mock
 
 import torch
 import transformers as T
+from torch import nn
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+from talo_mini.anatomy import MLP_OUTPUTS, OUTPUTS, find_anatomy, output_projection
+from talo_mini.effects import QUERIES, inside
 
 VOCAB, IMG = 160, 150  # vocabulary; id of the image placeholder
 H, I = 48, 96  # hidden and intermediate width of the decoders
@@ -496,6 +502,46 @@ def family(name):
     return model.eval(), inputs
 
 
+def built(name, dtype=torch.float32):
+    """A family's model, inputs and anatomy, made once."""
+    return _built(name, dtype)
+
+
+@cache
+@torch.inference_mode(False)
+def _built(name, dtype):
+    model, inputs = family(name)
+    inputs = {key: value.to(dtype) if value.is_floating_point() else value for key, value in inputs.items()}
+    return model.to(dtype), inputs, find_anatomy(model)
+
+
+@torch.inference_mode()
+def logits(name, dtype=torch.float32):
+    model, inputs, _ = built(name, dtype)
+    return model(**inputs, use_cache=False).logits
+
+
+@torch.inference_mode()
+def generated(name):
+    """Three tokens of greedy generation for a left-padded pair of questions: tokens and logits."""
+    model, inputs, _ = built(name)
+    return model.generate(**left_padded_pair(inputs), do_sample=False, max_new_tokens=3, min_new_tokens=3,
+                          return_dict_in_generate=True, output_logits=True)
+
+
+def difference(a, b):
+    return (a - b).abs().max().item()
+
+
+def attentions_and_mlps(name):
+    """One (stack, layer, part) of each kind of part in each stack of a family, in its last layer that has it and is read."""
+    anatomy, found = built(name)[2], {}
+    for stack, layers in anatomy.stacks.items():
+        for i, layer in enumerate(layers):
+            found.update({(stack, part): (stack, i, part) for part in layer.parts if not layer.dead})
+    return list(found.values())
+
+
 def left_padded_pair(inputs):
     """The inputs twice over, as one batch: the first shortened by a token and padded on the left."""
     length = inputs["input_ids"].shape[1]
@@ -511,8 +557,9 @@ def left_padded_pair(inputs):
     return pair
 
 
-def uniform_attention(module, query, key, value, mask, **options):
+def uniform_attention(module, query, key, value, attention_mask=None, **options):
     """The mean of the values over the positions a mask allows: what uniform attention is."""
+    mask = attention_mask
     groups = query.shape[1] // value.shape[1]
     value = value.repeat_interleave(groups, 1)
     allowed = torch.ones(query.shape[0], 1, query.shape[2], key.shape[2], dtype=torch.bool)
@@ -527,7 +574,8 @@ def uniform_attention(module, query, key, value, mask, **options):
 def with_attention(model, module, run, instead=None):
     """What `run()` gives when one attention's function is another, uniform attention or `instead` (called with the original first);
     None where it has no such function."""
-    implementation = model.get_decoder().config._attn_implementation or "eager"
+    config = getattr(module, "config", None) or model.get_decoder().config
+    implementation = config._attn_implementation or "eager"
     original, asked = ALL_ATTENTION_FUNCTIONS.get_interface(implementation, None), []
 
     def patched(attention, *args, **options):
@@ -541,3 +589,47 @@ def with_attention(model, module, run, instead=None):
     with mock.patch.dict(ALL_ATTENTION_FUNCTIONS._global_mapping, {implementation: patched}):
         found = run()
     return found if asked else None
+
+
+@contextmanager
+def by_weights(anatomy, k, means=None):
+    """What a knockout is by definition, done to weights and biases, which are put back afterwards."""
+    part = anatomy.part(k.part, k.layer, k.stack)
+    (path, module), = part.modules.items()
+    mixer = part.mixers.get(path)
+    if k.effect == "uniform":
+        projection = next(getattr(mixer, name) for name in (*QUERIES, "qkv") if isinstance(getattr(mixer, name, None), nn.Linear))
+        width = projection.in_features if projection is getattr(mixer, "qkv", None) else projection.out_features
+    else:
+        projection = output_projection(module, MLP_OUTPUTS if k.part == "mlp" else OUTPUTS)
+        width = projection.in_features
+    number, units = (k.head, part.heads) if k.head is not None else (k.neuron, width)
+    share = slice(0, width) if number is None else slice(number * width // units, (number + 1) * width // units)
+    whole = number is None
+    weight, bias = projection.weight, projection.bias
+    kept, kept_bias = weight.detach().clone(), None if bias is None else bias.detach().clone()
+    try:
+        with torch.inference_mode():
+            if k.effect == "uniform":
+                weight[share] = 0
+                if bias is not None:
+                    bias[share] = 0
+            elif k.effect in ("zero", "scale"):
+                factor = 0 if k.effect == "zero" else k.amount
+                weight[:, share] *= factor
+                if bias is not None and whole:
+                    bias *= factor
+            else:
+                mean = means[path] if whole else weight[:, share] @ means[inside(path)][share].to(weight)
+                weight[:, share] = 0
+                if whole or bias is None:
+                    projection.bias = nn.Parameter(mean.to(weight), requires_grad=False)
+                else:
+                    bias += mean
+        yield
+    finally:
+        projection.bias = bias
+        with torch.inference_mode():
+            weight.copy_(kept)
+            if bias is not None:
+                bias.copy_(kept_bias)

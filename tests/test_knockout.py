@@ -1,13 +1,16 @@
-from contextlib import ExitStack
+"""Knockouts equal their definitions, leave nothing behind and raise where nothing would be knocked out: a tiny LLaVA, 22 families."""
 
 import pytest
 import torch
-
 from conftest import tiny_llava
+from families import FAMILIES, built, difference, family, generated, logits
+
 from talo_mini import BadInput, Knockout, knockout, load_benchmark, zeroed_weights
-from talo_mini.knockout import mean_outputs
+from talo_mini.anatomy import find_anatomy
 
 PARTS = ("self-attention", "mlp", "layer")
+POST_NORM = {"florence2": ("decoder", "text encoder", "vision"), "blip2_opt": ("q-former",),
+             "instructblip_vicuna": ("q-former",), "instructblip_t5": ("q-former",)}  # and DaViT's convolutions
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +25,7 @@ def hooks(model):
 
 @pytest.mark.parametrize("part", ["self-attention", "mlp"])
 @pytest.mark.parametrize("stack,layers", [("decoder", 4), ("vision", 3)])
-def test_hooked_zero_equals_zeroed_weights_and_biases(tiny, inputs, part, stack, layers):
+def test_hooked_zero_equals_zeroed_weights_in_every_layer(tiny, inputs, part, stack, layers):
     base = tiny.last_logits(inputs)
     for layer in range(layers):
         target = Knockout(part, layer, stack=stack)
@@ -100,16 +103,6 @@ def test_generate_equals_zeroed_weights(tiny):
     assert tiny.generate(questions) == base != hooked
 
 
-def test_bfloat16():
-    vlm = tiny_llava(1)
-    vlm.model.to(torch.bfloat16)
-    inputs = vlm.inputs(load_benchmark("mini-worlds", tasks=["more"], per_task=2).questions)
-    with knockout(vlm.anatomy, Knockout("mlp", 2)):
-        hooked = vlm.last_logits(inputs)
-    with zeroed_weights(vlm.anatomy, Knockout("mlp", 2)):
-        assert torch.equal(vlm.last_logits(inputs), hooked)
-
-
 @pytest.mark.parametrize("wrong,message", [
     (dict(part="self-attention", layer=4), "no layer 4 in its decoder; layers are 0 to 3"),
     (dict(part="self-attention", layer=-1), "no layer -1"),
@@ -117,6 +110,8 @@ def test_bfloat16():
     (dict(part="cross-attention", layer=0), "no part 'cross-attention'; it has: self-attention, mlp, layer"),
     (dict(part="nose", layer=0), "unknown part 'nose'"),
     (dict(part="mlp", layer=0, effect="shout"), "unknown effect 'shout'"),
+    (dict(part="mlp", layer=0, neuron=48), "has no neuron 48; neurons are 0 to 47"),
+    (dict(part="self-attention", layer=0, neuron=0), "a neuron belongs to an MLP"),
     (dict(part="mlp", layer=0, stack="tail"), "no stack 'tail'; it has: decoder, vision")])
 def test_what_does_not_exist_raises(tiny, wrong, message):
     before = hooks(tiny.model)
@@ -141,76 +136,87 @@ def test_weights_of_a_model_built_under_inference_mode_are_zeroed_and_restored(i
     assert torch.equal(vlm.last_logits(inputs), base)
 
 
-def test_scale(tiny, inputs):
-    base = tiny.last_logits(inputs)
-    with knockout(tiny.anatomy, Knockout("mlp", 1, "scale", amount=1.0)):
-        assert torch.equal(tiny.last_logits(inputs), base)
-    with knockout(tiny.anatomy, Knockout("mlp", 1, "scale", amount=0.0)):
-        scaled = tiny.last_logits(inputs)
-    with knockout(tiny.anatomy, Knockout("mlp", 1)):
-        assert torch.equal(tiny.last_logits(inputs), scaled)
+def everywhere(name):
+    """Every (stack, layer, part, dead) of a family."""
+    anatomy = built(name)[2]
+    return [(stack, i, part, layer.dead) for stack, layers in anatomy.stacks.items() for i, layer in enumerate(layers)
+            for part in layer.parts]
 
 
-def seen_output(tiny, inputs, target, **options):
-    """What the model reads from a part under a knockout."""
-    seen = []
-    (module,) = tiny.anatomy.part(target.part, target.layer).modules.values()
-    handle = module.register_forward_hook(lambda module, args, output: seen.append(output[0] if isinstance(output, tuple) else output))
-    try:
-        with knockout(tiny.anatomy, target, **options):
-            tiny.last_logits(inputs)
-    finally:
-        handle.remove()
-    return seen[0]
+@pytest.mark.parametrize("name", FAMILIES)
+def test_hooked_zero_equals_zeroed_weights_and_biases(name):
+    base, anatomy = logits(name), built(name)[2]
+    for stack, layer, part, dead in everywhere(name):
+        target = Knockout(part, layer, stack=stack)
+        if dead:
+            with zeroed_weights(anatomy, target):
+                assert torch.equal(logits(name), base), target
+            with pytest.raises(BadInput, match="is dead: nothing reads its output"), knockout(anatomy, target):
+                pass
+            continue
+        with knockout(anatomy, target):
+            hooked = logits(name)
+        with zeroed_weights(anatomy, target):
+            assert difference(hooked, logits(name)) == 0, target
+        assert difference(hooked, base) > 1e-4, target
+    assert torch.equal(logits(name), base)
 
 
-def test_noise_has_the_outputs_own_size_and_a_seed(tiny, inputs):
-    plain = seen_output(tiny, inputs, Knockout("mlp", 1, "scale", amount=1.0))
-    noise = seen_output(tiny, inputs, Knockout("mlp", 1, "noise", amount=2.0, seeds=(3,)))
-    assert noise.std() == pytest.approx(2 * plain.std().item(), rel=0.05) and abs(noise.mean()) < 0.1 * noise.std()
-    assert torch.equal(noise, seen_output(tiny, inputs, Knockout("mlp", 1, "noise", amount=2.0, seeds=(3,))))
-    assert not torch.equal(noise, seen_output(tiny, inputs, Knockout("mlp", 1, "noise", amount=2.0, seeds=(4,))))
+@pytest.mark.parametrize("name", FAMILIES)
+def test_bypass_equals_zeroing_all_parts_where_norms_come_first(name):
+    base, anatomy = logits(name), built(name)[2]
+    for stack, layers in anatomy.stacks.items():
+        for i, layer in enumerate(layers):
+            if layer.dead:
+                continue
+            with knockout(anatomy, Knockout("layer", i, stack=stack)):
+                bypassed = logits(name)
+            assert difference(bypassed, base) > 1e-4
+            if stack not in POST_NORM.get(name, ()):
+                with knockout(anatomy, *(Knockout(part, i, stack=stack) for part in layer.parts)):
+                    assert difference(bypassed, logits(name)) == 0, (stack, i)
 
 
-def test_mean_over_a_reference_set(tiny, inputs):
-    means = mean_outputs(tiny.anatomy, lambda: tiny.last_logits(inputs))
-    assert len(means) == 8
+@pytest.mark.parametrize("name", FAMILIES)
+def test_generation_in_a_left_padded_batch(name):
+    """Every step of greedy generation under hooks equals that under zeroed weights, question by question."""
+    anatomy, base = built(name)[2], generated(name)
     for part in ("self-attention", "mlp"):
-        plain = seen_output(tiny, inputs, Knockout(part, 2, "scale", amount=1.0))
-        held = seen_output(tiny, inputs, Knockout(part, 2, "mean"), means=means)
-        assert torch.allclose(held, plain.flatten(0, 1).mean(0).expand_as(plain), atol=1e-5)
-    with pytest.raises(BadInput, match="compute it with mean_outputs"):
-        with knockout(tiny.anatomy, Knockout("mlp", 2, "mean")):
-            pass
+        layer = next(i for i, layer in enumerate(anatomy.stacks["decoder"]) if part in layer.parts and i > 0)
+        with knockout(anatomy, Knockout(part, layer)):
+            hooked = generated(name)
+        with zeroed_weights(anatomy, Knockout(part, layer)):
+            zeroed = generated(name)
+        assert torch.equal(hooked.sequences, zeroed.sequences)
+        assert all(torch.equal(a, b) for a, b in zip(hooked.logits, zeroed.logits, strict=True))
+        assert all(difference(hooked.logits[0][row], base.logits[0][row]) > 1e-4 for row in (0, 1))
+    assert all(torch.equal(a, b) for a, b in zip(generated(name).logits, base.logits, strict=True))
 
 
-@pytest.mark.parametrize("wrong,message", [
-    (dict(part="mlp", layer=0, effect="uniform"), "only an attention can be made uniform"),
-    (dict(part="layer", layer=0, effect="scale"), "can only be bypassed"),
-    (dict(part="mlp", layer=0, head=1), "a head belongs to an attention"),
-    (dict(part="self-attention", layer=0, head=4), "has no head 4; heads are 0 to 3")])
-def test_what_an_effect_cannot_do_raises(tiny, wrong, message):
-    with pytest.raises(BadInput, match=message):
-        with knockout(tiny.anatomy, Knockout(**wrong)):
-            pass
+@pytest.mark.parametrize("name", [name for name in FAMILIES if name != "florence2"])
+def test_generation_with_a_bypassed_layer(name):
+    """Where norms come first it equals zeroing all parts of the layer, also while generating."""
+    anatomy, found = built(name)[2], []
+    for knockouts in ([Knockout("layer", 2)], [Knockout(part, 2) for part in anatomy.stacks["decoder"][2].parts]):
+        with knockout(anatomy, *knockouts):
+            found.append(generated(name))
+    assert all(torch.equal(a, b) for a, b in zip(found[0].logits, found[1].logits, strict=True))
 
 
-def test_of_two_knockouts_of_one_part_the_outer_and_the_first_decide(tiny, inputs):
-    zero, twice = Knockout("mlp", 1), Knockout("mlp", 1, "scale", amount=2.0)
-    alone = {k.effect: seen_output(tiny, inputs, k) for k in (zero, twice)}
-    for outer, inner in ((zero, twice), (twice, zero)):
-        with knockout(tiny.anatomy, outer):
-            nested = seen_output(tiny, inputs, inner)
-        assert torch.allclose(nested, alone["zero"])  # twice nothing is nothing
-    means = mean_outputs(tiny.anatomy, lambda: tiny.last_logits(inputs))
-    mean = Knockout("mlp", 1, "mean")
-    for outer, inner in ((zero, mean), (mean, zero)):
+def test_eager_and_sdpa_agree_under_a_knockout():
+    model, inputs = family("llava")
+    anatomy = find_anatomy(model)
+    for effect in ("zero", "uniform"):
         found = []
-        for blocks in ([outer], [outer, inner]):
-            with ExitStack() as stack:
-                for block in blocks:
-                    stack.enter_context(knockout(tiny.anatomy, block, means=means))
-                found.append(tiny.last_logits(inputs))
-        with knockout(tiny.anatomy, outer, inner, means=means):
-            found.append(tiny.last_logits(inputs))
-        assert torch.equal(found[0], found[1]) and torch.equal(found[0], found[2])
+        for implementation in ("sdpa", "eager"):
+            model.set_attn_implementation(implementation)
+            with torch.inference_mode(), knockout(anatomy, Knockout("self-attention", 1, effect)):
+                found.append(model(**inputs, use_cache=False).logits)
+        assert difference(*found) < 1e-4
+
+
+def test_a_part_that_never_ran_is_no_silent_success():
+    model, inputs, anatomy = built("mllama")
+    with pytest.raises(BadInput, match="cross-attention of layer 1 of the decoder was not run inside the block"):
+        with torch.inference_mode(), knockout(anatomy, Knockout("cross-attention", 1)):
+            model(input_ids=inputs["input_ids"], use_cache=False)

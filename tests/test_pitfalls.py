@@ -3,6 +3,7 @@
 import pytest
 import torch
 from families import FAMILIES, family, left_padded_pair, reinit
+from mapping import CONFIG_MAPPING, shrink
 from torch import nn
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
@@ -154,8 +155,6 @@ def test_recording_a_mean_changes_nothing():
 
 def test_where_keys_and_values_are_reused_only_what_the_layer_adds_is_removed():
     """Gemma 4: the last layers attend with an earlier layer's keys and values, which zeroed weights spoil and a hook keeps."""
-    from test_anatomy_mapping import CONFIG_MAPPING, shrink
-
     config = shrink(CONFIG_MAPPING["gemma4"]())
     config.text_config.num_kv_shared_layers = 2
     config.text_config.layer_types = ["sliding_attention", "full_attention"] * 2

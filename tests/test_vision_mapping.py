@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from families import FAMILIES, family
-from test_anatomy_mapping import BY_HAND, NAMES, built
+from mapping import BY_HAND, NAMES, built
 from transformers import PreTrainedModel
 
 from talo_mini import Knockout, knockout, zeroed_weights

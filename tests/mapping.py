@@ -1,14 +1,10 @@
-"""Every family of `AutoModelForImageTextToText`: exact, refused with a sentence, or not buildable here and why."""
+"""Every family of `AutoModelForImageTextToText` by its default configuration, made tiny."""
 
-import pytest
 import torch
-from families import FAMILIES, family, px, reinit, with_attention
+from families import px, reinit
 from transformers import PreTrainedConfig
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
-
-from talo_mini import BadInput, Knockout, knockout, zeroed_weights
-from talo_mini.anatomy import find_anatomy
 
 SMALL = dict(
     hidden_size=48, d_model=48, embed_dim=48, n_embd=48, dim=48, width=48, out_hidden_size=48, projection_dim=48, output_dim=48,
@@ -43,7 +39,6 @@ INPUTS = {  # where text alone does not run
     "udop": dict(bbox=torch.arange(40).reshape(1, 10, 4) / 40),
     "vision-encoder-decoder": dict(pixel_values=PICTURE[0])}
 NAMES = sorted(config.model_type for config in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING.keys())
-table = {}
 
 
 def shrink(config):
@@ -87,77 +82,3 @@ def built(name):
     if getattr(config, "is_encoder_decoder", False):
         inputs["decoder_input_ids"] = torch.arange(3, 8)[None]
     return model, inputs
-
-
-def everywhere(anatomy, part, i):
-    """The knockout in each stack that runs these very weights: zeroing them in the decoder zeroes them there, too."""
-    def weights(layers):
-        return [id(p) for m in layers[i].parts[part].modules.values() for p in m.parameters()]
-
-    return [Knockout(part, i, stack=stack) for stack, layers in anatomy.stacks.items()
-            if i < len(layers) and part in layers[i].parts and weights(layers) == weights(anatomy.stacks["decoder"])]
-
-
-def check(name):
-    """"exact", or why not."""
-    try:
-        by_hand = BY_HAND.get(name, name)
-        model, inputs = family(by_hand) if by_hand in FAMILIES else built(name)
-    except Exception as error:
-        return f"not buildable here: {type(error).__name__}: {' '.join(str(error).split())[:60]}"
-    try:
-        anatomy = find_anatomy(model)
-    except BadInput as error:
-        return f"refused: {error}"
-
-    @torch.inference_mode()
-    def logits():
-        torch.manual_seed(0)  # diffusion starts from noise
-        return model(**inputs, use_cache=False).logits
-
-    try:
-        base = logits()
-    except Exception as error:
-        return f"not runnable here: {type(error).__name__}: {str(error).splitlines()[0][:90]}"
-    if not torch.isfinite(base).all():
-        return "not runnable here: logits are not finite"
-    for i, layer in enumerate(anatomy.stacks["decoder"]):
-        for part in layer.parts:
-            with knockout(anatomy, *everywhere(anatomy, part, i)):
-                hooked = logits()
-            with zeroed_weights(anatomy, Knockout(part, i)):
-                zeroed = logits()
-            assert not torch.equal(hooked, base), f"{name}: {part} of layer {i} changes nothing"
-            assert torch.equal(hooked, zeroed), f"{name}: {part} of layer {i}, {(hooked - zeroed).abs().max()}"
-        uniform(name, model, anatomy, i, logits)
-    assert torch.equal(logits(), base)
-    return "exact"
-
-
-def uniform(name, model, anatomy, i, logits):
-    """The effect "uniform" of a self-attention is refused, or is the mean over allowed positions."""
-    part = anatomy.stacks["decoder"][i].parts.get("self-attention")
-    if part is None or len(part.modules) > 1 or len(everywhere(anatomy, "self-attention", i)) > 1:
-        return
-    try:
-        with knockout(anatomy, Knockout("self-attention", i, "uniform")):
-            hooked = logits()
-    except BadInput:
-        return
-    expected = with_attention(model, next(iter(part.modules.values())), logits)
-    if expected is not None:
-        assert (hooked - expected).abs().max() < 1e-4, f"{name}: uniform of layer {i}, {(hooked - expected).abs().max()}"
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_family(name):
-    table[name] = check(name)
-
-
-def test_table(capsys):
-    """Only families whose vision tower needs timm, which needs torchvision, are out of reach."""
-    with capsys.disabled():
-        print()
-        for name, verdict in table.items():
-            print(f"{name:28s} {verdict}")
-    assert all(verdict == "exact" or "requires the timm library" in verdict for verdict in table.values())
