@@ -85,7 +85,7 @@ def run(chosen):
         vectors = interaction_vectors(table, part)
         real = vectors[vectors.q < 0.05]
         print(f"{part}: of {len(vectors)} knockouts {(real.delta < 0).sum()} clearly hurt, {(real.delta > 0).sum()} clearly "
-              f"help; {len(benchmark.left_out)} rows left out; {len(table)} outcomes in {chosen.out}")
+              f"help; {len(benchmark.left_out)} rows left out, {len(benchmark.malformed)} malformed; {len(table)} outcomes in {chosen.out}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ def save_headline(folder: str, notebook: str, vlm: VLM, benchmark: Benchmark, se
     path.parent.mkdir(parents=True, exist_ok=True)
     chance = sum(q.chance for q in benchmark.questions) / len(benchmark.questions)
     about = dict(model=vlm.name, model_digest=vlm.digest, benchmark=benchmark.name, benchmark_digest=benchmark.digest, prompt=benchmark.prompt, source=benchmark.source,
-                 left_out=len(benchmark.left_out), picture_limits=vlm.picture_limits,
+                 left_out=len(benchmark.left_out), malformed=len(benchmark.malformed), picture_limits=vlm.picture_limits,
                  questions=len(benchmark.questions), tasks=len(benchmark.tasks), chance=round(chance, 4), seed=seed,
                  versions=dict(python=platform.python_version(),
                                **{name: version(name) for name in ("talo-mini", "torch", "transformers")}))

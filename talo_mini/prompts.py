@@ -29,6 +29,7 @@ PROMPTS = {
     "lmms-eval-mmstar": Prompt("{hint}{question}\nOptions: {options}\n{ending}", option="{letter}: {option}", joined=", ",
                                ending=LETTER.rstrip(".")),
     "lmms-eval-mmbench": Prompt("{hint}{question} There are several options:\n{options}\n{ending}", "{hint} ", ending=LETTER),
+    "lmms-eval-realworldqa": Prompt("{question}"),
     "lmms-eval-mmmu": Prompt("{hint}{question}\n{options}\n\n{ending}", ending=LETTER),
 }
 
@@ -52,7 +53,7 @@ def write_prompt(question: Question, template: str = "bare") -> str:
     prompt = PROMPTS[find_prompt(template)]
     hint = prompt.hint.format(hint=question.hint) if question.hint else ""
     if question.form == "direct":
-        return f"{hint}{question.text}" if template == "bare" else f"{hint}{question.text}\n{DIRECT}"
+        return f"{hint}{question.text}\n{DIRECT}" if prompt.ending else f"{hint}{question.text}"
     options = prompt.joined.join(prompt.option.format(letter=letter, option=option)
                                  for letter, option in zip(LETTERS, question.options))
     return prompt.form.format(hint=hint, question=question.text, options=options, ending=prompt.ending).rstrip("\n")

@@ -89,7 +89,8 @@ def find_task(tasks, name: str, benchmark: str) -> Task:
 class Benchmark:
     """A named set of questions over tasks. `prompt` names the template that turns a question into text.
 
-    `source` is where the questions were read, `left_out` the rows that were not used and why.
+    `source` is where the questions were read. Rows that were not used and why: `left_out` those of another kind, as questions
+    without a picture, `malformed` those that are wrong.
     """
 
     name: str
@@ -98,6 +99,7 @@ class Benchmark:
     prompt: str = "bare"
     source: str = ""
     left_out: tuple[str, ...] = ()
+    malformed: tuple[str, ...] = ()
 
     def __post_init__(self):
         doubled = [i for i, n in Counter(q.id for q in self.questions).items() if n > 1]

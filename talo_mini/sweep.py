@@ -30,7 +30,7 @@ def sweep(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), layers=None
     are made and never asked again of the same weights. All layers are done in one pass where the model allows it; where
     it does not, a warning says why and the whole model runs once for every layer. Where memory runs out, the batch is
     halved, with a warning. A question whose scores are not finite is UNSCORED, with a warning that names it. The table's
-    `attrs` tell where the questions were read and how many rows were left out.
+    `attrs` tell where the questions were read and how many rows were left out or malformed.
     Raises BadInput for an unknown part, layer or effect before any question is asked.
     """
     effect = _named(effect, reference)
@@ -186,5 +186,5 @@ def _assemble(table, vlm, benchmark, cells):
     table = table.sort_values(["cell", "order"]).assign(
         ability=lambda t: t.task.map(abilities), picture=lambda t: t.digest.map(pictures), benchmark=benchmark.name, model=vlm.name)
     table = table[[*COLUMNS, "picture"]].astype({"layer": "int64", "answer": "int64", "correct": bool}).reset_index(drop=True)
-    table.attrs.update(source=benchmark.source, left_out=len(benchmark.left_out))  # kept in a parquet file's metadata, too
+    table.attrs.update(source=benchmark.source, left_out=len(benchmark.left_out), malformed=len(benchmark.malformed))  # kept in a parquet file's metadata, too
     return table

@@ -38,7 +38,7 @@ def test_one_process(folder, expected, tmp_path, capsys):
     command.main(options(folder, tmp_path))
     written = pd.read_parquet(tmp_path / "outcomes.parquet")
     pd.testing.assert_frame_equal(written[COLUMNS], expected[COLUMNS])
-    assert written.attrs == {"source": "", "left_out": 0}
+    assert written.attrs == {"source": "", "left_out": 0, "malformed": 0}
     printed = capsys.readouterr().out
     assert "object_colour" in printed and "144 outcomes in" in printed
 

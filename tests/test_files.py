@@ -82,7 +82,7 @@ def test_bad_rows(tmp_path, change, message):
         load_benchmark(path)
     if "index" not in change:
         found = load_benchmark(path, skip_malformed=True)
-        assert len(found.questions) == 1 and message.split(",")[-1].strip() in found.left_out[0]
+        assert len(found.questions) == 1 and message.split(",")[-1].strip() in found.malformed[0]
 
 
 def test_rows_of_other_kinds_are_left_out_and_counted(tmp_path):

@@ -9,8 +9,8 @@ from datasets import Dataset, Features, Image, List, Value
 from PIL import Image as Pillow
 
 from talo_mini import BadInput, load_benchmark, write_prompt
-from talo_mini.prompts import find_prompt
 from talo_mini.benchmarks import ON_THE_HUB
+from talo_mini.prompts import find_prompt
 
 
 def jpeg(colour="red", size=(20, 12)):
@@ -115,6 +115,9 @@ def test_realworldqa(tmp_path):
     assert found.questions[0].text == "Which way?" and found.questions[0].options == ("Left", "Right")
     assert found.questions[1].form == "direct" and found.questions[1].text == "Is it wet?"
     assert found.left_out == ("row 3: an open question",)
+    told = load_benchmark("realworldqa", source=str(tmp_path), prompt="lmms-eval")
+    assert [write_prompt(question, told.prompt) for question in told.questions] == [ROAD["question"], yes["question"]]
+    assert [question.options for question in told.questions] == [question.options for question in found.questions]
 
 
 def test_an_option_that_is_missing_never_gives_its_letter_to_the_next(tmp_path):
@@ -164,7 +167,7 @@ def test_a_malformed_row_is_named_and_left_out_only_when_allowed(tmp_path, name,
         load(tmp_path, name, GOOD[name], row)
     assert str(tmp_path) in str(raised.value) and "skip_malformed=True" in str(raised.value)
     found = load_benchmark(name, source=str(tmp_path), skip_malformed=True)
-    assert len(found.questions) == 1 and len(found.left_out) == 1
+    assert len(found.questions) == len(found.malformed) == 1 and not found.left_out
 
 
 def test_a_missing_column_is_named(tmp_path):

@@ -8,7 +8,7 @@ from torch import nn
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 
-from talo_mini import BadInput, Knockout, knockout, zeroed_weights
+from talo_mini import BadInput, Knockout, knockout, load_benchmark, load_vlm, zeroed_weights
 from talo_mini.anatomy import find_anatomy
 from talo_mini.knockout import mean_outputs
 from talo_mini.replay import CannotReplay, Replay, one_pass
@@ -117,6 +117,21 @@ def test_zeroed_cross_attention_is_a_closed_gate_and_no_bypass():
         assert difference(zeroed, run(model, inputs)) > 1e-2
     model.model.language_model.layers[1].cross_attn_attn_gate.data.zero_()
     assert difference(zeroed, run(model, inputs)) == 0
+
+
+def test_cross_attention_has_its_mask_so_that_sdpa_and_eager_agree():
+    """Without a mask of its own, Mllama's cross-attention is taken for a causal one by sdpa."""
+    vlm = load_vlm("mllama-mini", device="cpu")
+    inputs = vlm.inputs(load_benchmark("mini-worlds", tasks=["object_colour"], per_task=2).questions)
+    assert inputs["cross_attention_mask"].any()
+    layer = next(i for i, layer in enumerate(vlm.anatomy.stacks["decoder"]) if "cross-attention" in layer.parts)
+    for effect in ("scale", "uniform"):
+        found = []
+        for implementation in ("sdpa", "eager"):
+            vlm.model.set_attn_implementation(implementation)
+            with knockout(vlm.anatomy, Knockout("cross-attention", layer, effect)):
+                found.append(vlm.last_logits(inputs))
+        assert difference(*found) < 1e-4 * found[0].abs().max()
 
 
 @pytest.mark.parametrize("name", FAMILIES)

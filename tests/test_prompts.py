@@ -19,6 +19,7 @@ def ask(form="choice", hint=""):
                          "Answer with the option's letter from the given choices directly"),
     ("lmms-eval-mmbench", "look what colour is the circle? There are several options:\nA. red\nB. blue\n"
                           "Answer with the option's letter from the given choices directly."),
+    ("lmms-eval-realworldqa", "what colour is the circle?"),
     ("lmms-eval-mmmu", "what colour is the circle?\nA. red\nB. blue\n\n"
                        "Answer with the option's letter from the given choices directly."),
 ])

@@ -1,11 +1,15 @@
 """One pass equals hooks on the whole model, family by family."""
 
+from contextlib import suppress
+
 import pytest
 import torch
-from families import FAMILIES, family
+from families import FAMILIES, built, family
 
-from talo_mini import Knockout, knockout
+from talo_mini import BadInput, Knockout, knockout
 from talo_mini.anatomy import find_anatomy
+from talo_mini.effects import hooks_of
+from talo_mini.knockout import mean_outputs
 from talo_mini.replay import CannotReplay, one_pass
 
 REFUSED = {"instructblip_t5": "more than their hidden states"}
@@ -30,6 +34,30 @@ def test_family(name):
                 hooked = model(**inputs, use_cache=False).logits[:, -1]
             assert (found - hooked).abs().max() < 1e-4, group
             assert (hooked - base).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("effect", ["zero", "scale", "noise", "uniform", "mean"])
+@pytest.mark.parametrize("name", [name for name in FAMILIES if name not in REFUSED])
+def test_every_effect_on_parts_heads_and_neurons(name, effect):
+    model, inputs, anatomy = built(name)
+    parts = ("self-attention", "cross-attention", "mlp")
+    means = mean_outputs(anatomy, lambda: model(**inputs, use_cache=False), parts)
+    groups = []
+    for i, layer in enumerate(anatomy.stacks["decoder"]):
+        for part in layer.parts:
+            for unit in ({}, {"neuron": 7} if part == "mlp" else {"head": 2}):
+                with suppress(BadInput):  # where the effect is not defined
+                    group = (Knockout(part, i, effect, amount=0.7, seeds=(5,), **unit),)
+                    list(hooks_of(anatomy, *group, means))
+                    groups.append(group)
+    base, *replayed = one_pass(model, anatomy, inputs, groups, check=True, means=means)
+    with torch.inference_mode():
+        for group, found in zip(groups, replayed, strict=True):
+            with knockout(anatomy, *group, means=means):
+                hooked = model(**inputs, use_cache=False).logits[:, -1]
+            assert (found - hooked).abs().max() < 1e-4, group
+            assert torch.equal(found.argmax(-1), hooked.argmax(-1)), group
+    assert len(groups) >= 4 and any((found - base).abs().max() > 1e-4 for found in replayed)
 
 
 def test_a_batch_with_left_padding():

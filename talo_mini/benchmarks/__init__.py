@@ -16,8 +16,8 @@ def load_benchmark(name: str, tasks=None, per_task: int | None = None, form: str
 
     `name` is a shipped benchmark, one on the Hugging Face Hub, a table (.tsv, .csv, .jsonl) or a folder with one table and
     its pictures. `source` is a folder of parquet files to read in place of the Hub, `revision` a commit on the Hub.
-    `prompt` is a template of `prompts.PROMPTS`. `skip_malformed` leaves out rows that cannot be used; the benchmark's
-    `left_out` tells them. Raises BadInput for an unknown name, task, form or prompt, and for a row that cannot be used.
+    `prompt` is a template of `prompts.PROMPTS`. `skip_malformed` leaves out rows that are wrong; the benchmark's
+    `malformed` tells them, `left_out` those that are no question of one picture with options. Raises BadInput for an unknown name, task, form or prompt, and for a row that cannot be used.
     """
     if name in SHIPPED:
         loaded = SHIPPED[name](tasks, per_task)

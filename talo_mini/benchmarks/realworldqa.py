@@ -1,6 +1,7 @@
 """RealWorldQA (xAI 2024): questions about street scenes, without categories; options stand in the question's text."""
 
 import re
+from functools import partial
 
 from ..questions import LETTERS, Question
 from .hub import HubPlace, hub_rows
@@ -12,13 +13,16 @@ YES_NO = ("Yes", "No")
 
 
 def benchmark(tasks=None, per_task=None, source=None, revision=None, prompt="vlmevalkit", skip_malformed=False):
-    """One task: questions with lettered options, and yes-no questions (direct). Others are counted in `left_out`."""
+    """One task: questions with lettered options, and yes-no questions (direct). Others are counted in `left_out`.
+
+    lmms-eval's prompt is the text as it was written, options and instruction included.
+    """
     where, rows = hub_rows(PLACE, source, revision)
     numbered = ({**row, "number": i} for i, row in enumerate(rows))
-    return collect("realworldqa", where, numbered, read, prompt, tasks, per_task, skip_malformed)
+    return collect("realworldqa", where, numbered, partial(read, as_written=prompt == "lmms-eval-realworldqa"), prompt, tasks, per_task, skip_malformed)
 
 
-def read(row):
+def read(row, as_written):
     """(question, ability) of a row."""
     name, image = f"realworldqa/{row['number']}", picture(row["image"], "image")
     asked = re.sub(r"\n*Please answer [^\n]*$", "", required(row, "question")).strip()  # the template says it
@@ -26,7 +30,7 @@ def read(row):
     letters = "".join(re.findall(r"\n+([A-Z])[.)]\s+", asked))
     if not LETTERS.startswith(letters):
         raise Malformed("question", f"its options are lettered {', '.join(letters)}")
-    answer = required(row, "answer")
+    answer, stem = required(row, "answer"), required(row, "question") if as_written else stem
     if options:
         options = [option.strip() for option in options]
         return Question(name, "realworldqa", image, stem, tuple(options), answer_index(answer, options)), "real world"

@@ -80,11 +80,12 @@ def collect(name: str, where: str, rows: Iterable[dict], read: Callable[[dict], 
             tasks=None, per_task: int | None = None, skip_malformed: bool = False) -> Benchmark:
     """The benchmark whose questions `read` makes of rows: (question, ability), or Malformed or Unusable.
 
-    Reading stops when every task of `tasks` has `per_task` questions. What was left out is told in `left_out`.
+    Reading stops when every task of `tasks` has `per_task` questions. Rows of another kind are told in `left_out`, malformed
+    ones in `malformed`.
     Raises BadInput naming file, row and column of a malformed row, unless those are to be skipped; and where no
     question remains.
     """
-    questions, abilities, left_out, seen = [], {}, [], Counter()
+    questions, abilities, left_out, malformed, seen = [], {}, [], [], Counter()
     for number, row in enumerate(progress(rows, desc=f"reading {name}", unit="row"), 1):
         try:
             question, ability = read(row)
@@ -101,16 +102,16 @@ def collect(name: str, where: str, rows: Iterable[dict], read: Callable[[dict], 
             if not skip_malformed:
                 raise BadInput(f"{where}, row {number}, {error}; correct the row, or pass skip_malformed=True to leave "
                                "such rows out") from error
-            left_out.append(f"row {number}, {error}")
+            malformed.append(f"row {number}, {error}")
             continue
         seen[question.task] += 1
         if tasks is not None and per_task is not None and all(seen[task] >= per_task for task in tasks):
             break
     found = tuple(Task(task, ability) for task, ability in abilities.items())
     if not found:
-        raise BadInput(f"{where} holds no question that can be used" + (f" ({left_out[0]})" if left_out else ""))
+        raise BadInput(" ".join([f"{where} holds no question that can be used", *(f"({why})" for why in (left_out + malformed)[:1])]))
     wanted = found if tasks is None else tuple(find_task(found, task, name) for task in tasks)
-    return Benchmark(name, wanted, tuple(questions), prompt, where, tuple(left_out))
+    return Benchmark(name, wanted, tuple(questions), prompt, where, tuple(left_out), tuple(malformed))
 
 
 def _decode(question):
