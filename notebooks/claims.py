@@ -24,7 +24,7 @@ QUESTIONS = (
     ("Why do some benchmarks need every layer?", "03_do_all_layers_help"), ("Would more training data of the domain remove it?", "13_fine_tuned_models"),
     ("Does fine-tuning change which layers interfere?", "13_fine_tuned_models"),
     ("Why can more shots be worse, and are 10 to 20 robust?", "07_how_many_shots"),
-    ("What of the MLPs, whole layers and heads? (Single neurons are open.)", "15_inside_the_layer"), ("What of the vision encoder and cross-attention?", "14_four_architectures"),
+    ("What of the MLPs, whole layers, heads and neurons?", "15_inside_the_layer"), ("What of the vision encoder and cross-attention?", "14_four_architectures"),
     ("Which tasks were left out, and what is the mean over whole benchmarks?", "11_whole_benchmarks"),
     ("Are some gains chance?", "08_is_it_chance"), ("Can TaLo avoid doing harm?", "10_do_no_harm"),
     ("How stable is the chosen layer?", "07_how_many_shots"), ("Do vectors carry over between models?", "11_whole_benchmarks"),

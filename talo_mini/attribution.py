@@ -1,20 +1,24 @@
-"""Estimate every knockout at once: one forward and one backward pass give the first-order effect of each part and head.
+"""Estimate every knockout at once: one forward and one backward pass give the first-order effect of each part, head and neuron.
 
 The estimate says how the right option's lead would change if a part's output shrank to zero along its gradient: minus the
 output times the gradient, summed (Nanda 2023, "attribution patching").
 """
 
+from collections import Counter
 from contextlib import ExitStack
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import nn
 
-from .anatomy import output_projection
+from .anatomy import MLP_OUTPUTS, output_projection
+from .effects import first_of
+from .interaction import interaction_vectors
 from .outcomes import BASE, UNSCORED
 from .progress import progress
 from .questions import Benchmark
+from .significance import false_discovery
+from .sweep import sweep
 from .vlm import VLM
 
 
@@ -25,30 +29,77 @@ def attribution(vlm: VLM, benchmark: Benchmark, batch: int = 32) -> pd.DataFrame
     the sum of its parts. Heads are left out where they cannot be told apart.
     """
     tables = []
+    for questions, (name, i, heads), product in _products(vlm, benchmark, batch, _parts_and_heads):
+        columns = product.unflatten(1, (heads, -1)).sum(2) if heads else product.sum(1, keepdim=True)
+        for head, values in enumerate(columns.T.tolist()):
+            tables.append(pd.DataFrame(dict(question=[q.id for q in questions], task=[q.task for q in questions],
+                                            part=f"head {head}" if heads else name, layer=i, estimate=values)))
+    table = pd.concat(tables, ignore_index=True)
+    whole = table[~table.part.str.startswith("head")].groupby(["question", "task", "layer"], sort=False).estimate.sum()
+    return pd.concat([table, whole.reset_index().assign(part="layer")], ignore_index=True)
+
+
+def neuron_attribution(vlm: VLM, benchmark: Benchmark, batch: int = 32) -> pd.DataFrame:
+    """The estimated change of the lead, in nats, for each neuron of the decoder's MLPs, averaged over a task's questions.
+
+    Columns: task, part ("neuron 7"), layer, estimate. MLPs whose neurons cannot be told apart (mixtures of experts) are left out.
+    """
+    sums, counts = {}, Counter(question.task for question in benchmark.questions)
+    for questions, (_, i, _), product in _products(vlm, benchmark, batch, _neurons):
+        for question, row in zip(questions, product.cpu().numpy()):
+            sums[question.task, i] = sums.get((question.task, i), 0) + row
+    return pd.concat([pd.DataFrame(dict(task=task, part=[f"neuron {n}" for n in range(len(total))], layer=i,
+                                        estimate=total / counts[task])) for (task, i), total in sums.items()], ignore_index=True)
+
+
+def confirm(vlm: VLM, benchmark: Benchmark, proposed: pd.DataFrame) -> pd.DataFrame:
+    """What proposed knockouts (task, part, layer) truly do to their task: the columns of `interaction_vectors`, part and exact.
+
+    `exact` is the mean change of the lead, in nats. q is over all that were proposed.
+    """
+    tables = []
+    for task, group in progress(list(proposed.groupby("task", sort=False)), desc="confirming", unit="task"):
+        questions = benchmark.subset(tasks=[task])
+        outcomes = sweep(vlm, questions, parts=list(zip(group.part, group.layer)))
+        exact = exact_change(outcomes, questions).groupby(["part", "layer"]).exact.mean()
+        tables += [interaction_vectors(outcomes, part).assign(part=part).join(exact, on=["part", "layer"]) for part in group.part.unique()]
+    found = pd.concat(tables, ignore_index=True)
+    return found.assign(q=false_discovery(found.p))
+
+
+def _products(vlm, benchmark, batch, places):
+    """For each batch of questions and each place: minus its values times their gradient, summed over positions, [questions, width]."""
     for start in progress(range(0, len(benchmark.questions), batch), desc="attribution", unit="batch"):
         questions = benchmark.questions[start:start + batch]
         taken = {}
         with ExitStack() as hooks, torch.enable_grad():
-            for i, layer in enumerate(vlm.anatomy.stacks["decoder"]):
-                for name, part in layer.parts.items():
-                    for path, module in part.modules.items():
-                        hooks.callback(module.register_forward_hook(_taking_output(taken, (name, i, path))).remove)
-                        heads = module if isinstance(module, nn.Linear) else output_projection(module)
-                        if name == "self-attention" and part.heads and heads is not None:
-                            hooks.callback(heads.register_forward_pre_hook(_taking_input(taken, ("heads", i, path), part.heads)).remove)
+            for register, key in places(vlm.anatomy.stacks["decoder"]):
+                hooks.callback(register(_taking(taken, key)).remove)
             logits = vlm.model(**vlm.inputs(questions, benchmark.prompt), use_cache=False, logits_to_keep=1).logits[:, -1]
             leads = sum(vlm.lead(question, row) for question, row in zip(questions, logits.float().log_softmax(-1)))
-            gradients = torch.autograd.grad(leads, [tensor for tensor, _ in taken.values()])
-        for (key, (tensor, heads)), gradient in zip(taken.items(), gradients):
-            product = -(tensor * gradient).detach().float().reshape(len(questions), -1, tensor.shape[-1]).sum(1)
-            columns = product.unflatten(1, (heads, -1)).sum(2) if heads else product.sum(1, keepdim=True)
-            for head, values in enumerate(columns.T.tolist()):
-                name, i = f"head {head}" if heads else key[0], key[1]
-                tables.append(pd.DataFrame(dict(question=[q.id for q in questions], task=[q.task for q in questions],
-                                                part=name, layer=i, estimate=values)))
-    table = pd.concat(tables, ignore_index=True)
-    whole = table[~table.part.str.startswith("head")].groupby(["question", "task", "layer"], sort=False).estimate.sum()
-    return pd.concat([table, whole.reset_index().assign(part="layer")], ignore_index=True)
+            gradients = torch.autograd.grad(leads, list(taken.values()))
+        for (key, tensor), gradient in zip(taken.items(), gradients):
+            yield questions, key[:3], -(tensor * gradient).detach().float().reshape(len(questions), -1, tensor.shape[-1]).sum(1)
+
+
+def _parts_and_heads(layers):
+    """(method that registers, (part, layer, heads, path)): the outputs of all parts, and what attentions write them from."""
+    for i, layer in enumerate(layers):
+        for name, part in layer.parts.items():
+            for path, module in part.modules.items():
+                yield module.register_forward_hook, (name, i, 0, path)
+                projection = output_projection(module)
+                if name == "self-attention" and part.heads and projection is not None:
+                    yield projection.register_forward_pre_hook, (name, i, part.heads, path)
+
+
+def _neurons(layers):
+    """The same for what the output projections of MLPs read."""
+    for i, layer in enumerate(layers):
+        for path, module in (layer.parts["mlp"].modules if "mlp" in layer.parts else {}).items():
+            projection = output_projection(module, MLP_OUTPUTS)
+            if projection is not None:
+                yield projection.register_forward_pre_hook, ("mlp", i, 0, path)
 
 
 def exact_change(outcomes: pd.DataFrame, benchmark: Benchmark) -> pd.DataFrame:
@@ -77,13 +128,8 @@ def ranking(both: pd.DataFrame, top: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _taking_output(taken, key):
-    def hook(module, args, output):
-        taken[key] = (output[0] if isinstance(output, tuple) else output), 0
-    return hook
-
-
-def _taking_input(taken, key, heads):
-    def hook(module, args):
-        taken[key] = args[0], heads
+def _taking(taken, key):
+    """A hook that keeps what a module hands on, or, before it runs, what it is given."""
+    def hook(module, args, output=None):
+        taken[key] = first_of(args if output is None else output)
     return hook

@@ -43,6 +43,11 @@ def as_knockouts(part: str, effect: str, layer: int, seeds=(0,)) -> tuple[Knocko
     return tuple(Knockout(name, i, **options) for i in sorted([layer, *others]))
 
 
+def names_of(parts) -> list[str]:
+    """The names of parts, some of which may be pairs (part, layer)."""
+    return [part if isinstance(part, str) else part[0] for part in parts]
+
+
 def layers_with(anatomy: Anatomy, part: str) -> list[int]:
     """The layers in which a part can be knocked out with any effect (not the dead ones), [] where no layer has it.
 
@@ -59,9 +64,12 @@ def pair_parts(anatomy: Anatomy, part: str) -> list[str]:
 
 
 def all_cells(anatomy: Anatomy, parts, layers, effect: str) -> list[tuple[str, str, int]]:
-    """The base model and every part in every layer that has it, or in `layers`. Raises BadInput where one is not defined."""
+    """The base model and every part in every layer that has it, or in `layers`; of a pair (part, layer) that layer's alone.
+
+    Raises BadInput where one is not defined.
+    """
     cells = [BASE_CELL]
-    for part in parts:
+    for part, layers in ((part, layers) if isinstance(part, str) else (part[0], part[1:]) for part in parts):
         having = layers_with(anatomy, part)
         if layers is None and not having:
             raise BadInput(f"no layer of {anatomy.model} has a part {part!r}; print the anatomy to see what there is")

@@ -1,6 +1,7 @@
 """The headline numbers of a notebook, written with what a reader needs to check them."""
 
 import json
+import math
 import platform
 from importlib.metadata import version
 from pathlib import Path
@@ -19,5 +20,14 @@ def save_headline(folder: str, notebook: str, vlm: VLM, benchmark: Benchmark, se
                  questions=len(benchmark.questions), tasks=len(benchmark.tasks), chance=round(chance, 4), seed=seed,
                  versions=dict(python=platform.python_version(),
                                **{name: version(name) for name in ("talo-mini", "torch", "transformers")}))
-    path.write_text(json.dumps({**about, **numbers}, indent=1, default=float) + "\n")
+    path.write_text(json.dumps(_strict(json.loads(json.dumps({**about, **numbers}, default=float))), indent=1, allow_nan=False) + "\n")
     return path
+
+
+def _strict(value):
+    """The same with null for what is no number, since not every JSON reader takes NaN."""
+    if isinstance(value, dict):
+        return {key: _strict(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_strict(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

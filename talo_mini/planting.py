@@ -107,8 +107,8 @@ def mark(outcomes: pd.DataFrame, clean: pd.DataFrame, plant: Plant, shots: int, 
     delta: mean gain on the questions that did not choose; recovered: delta over damage; accused: share of draws in which a
     layer of the clean model is bypassed. Fractions, nan where nothing was damaged.
     """
-    table, _ = talo_draws(outcomes, plant.task, shots=shots, draws=draws, seed=seed, rule=rule)
-    before, _ = talo_draws(clean, plant.task, shots=shots, draws=draws, seed=seed, rule=rule)
+    table = talo_draws(outcomes, plant.task, shots=shots, draws=draws, seed=seed, rule=rule)
+    before = talo_draws(clean, plant.task, shots=shots, draws=draws, seed=seed, rule=rule)
     damage = before.base.mean() - table.base.mean()
     return dict(plant=plant.name, task=plant.task, layer=plant.layer, shots=shots, rule=rule, damage=damage, base=table.base.mean(),
                 found=(table.layer == plant.layer).mean(), innocent=((table.layer != plant.layer) & (table.layer != NONE)).mean(),

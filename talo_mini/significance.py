@@ -69,9 +69,17 @@ def clustered(change: np.ndarray, clusters: np.ndarray) -> tuple[np.ndarray, np.
     if number < 2:
         return (np.full(mean.shape, np.nan),) * 3
     error = np.sqrt(number / (number - 1) * ((sums - sizes[:, None] * mean) ** 2).sum(0)) / len(change)
-    half = stats.t.ppf(0.5 + LEVEL / 2, number - 1) * error
+    return t_interval(mean, error, number - 1)
+
+
+def t_interval(mean, error, freedom) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """95% interval of means with these standard errors, and p values that they are chance; p = 1 where a mean is 0.
+
+    Arrays of one shape; `freedom` is the number of independent things they are about, less one.
+    """
+    half = stats.t.ppf(0.5 + LEVEL / 2, freedom) * error
     with np.errstate(divide="ignore", invalid="ignore"):
-        p = np.where(mean == 0, 1.0, 2 * stats.t.sf(np.abs(mean) / error, number - 1))
+        p = np.where(mean == 0, 1.0, 2 * stats.t.sf(np.abs(mean) / error, freedom))
     return mean - half, mean + half, p
 
 

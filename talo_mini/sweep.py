@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from .cells import BASE_CELL, all_cells, as_knockouts
+from .cells import BASE_CELL, all_cells, as_knockouts, names_of
 from .knockout import is_knocked_out, knockout, mean_outputs
 from .outcomes import COLUMNS, UNSCORED, Keeper, OutcomeStore
 from .pictures import Pictures
@@ -25,8 +25,8 @@ def sweep(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), layers=None
     """Outcomes of the base model and of every layer's knockout, for each part; see `outcomes.COLUMNS`.
 
     `effect` is "zero", "uniform", "scale 0.5", "noise 1" (with the amount) or "mean", over the `reference` questions.
-    `parts` are "self-attention", "mlp", "layer", "cross-attention", "head 3", "vision: layer", or sets like "mlp and 2";
-    see `cells`. All layers are swept unless `layers` names some. With `cache`, a folder, outcomes are kept as they
+    `parts` are "self-attention", "mlp", "layer", "cross-attention", "head 3", "neuron 7", "vision: layer", or sets like
+    "mlp and 2"; see `cells`. All layers are swept unless `layers` names some, or a part its own: ("neuron 7", 4). With `cache`, a folder, outcomes are kept as they
     are made and never asked again of the same weights. All layers are done in one pass where the model allows it; where
     it does not, a warning says why and the whole model runs once for every layer. Where memory runs out, the batch is
     halved, with a warning. A question whose scores are not finite is UNSCORED, with a warning that names it. The table's
@@ -38,7 +38,7 @@ def sweep(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), layers=None
     if cache is not None and is_knocked_out(vlm.anatomy):
         raise BadInput("a knockout is in force here: its answers would be kept as those of the whole model; sweep outside the "
                        "block, or without cache=")
-    if effect.startswith("noise") and any(k.stack != "decoder" for part in parts for k in as_knockouts(part, "zero", -1)):
+    if effect.startswith("noise") and any(k.stack != "decoder" for part in names_of(parts) for k in as_knockouts(part, "zero", -1)):
         batch = 1  # the rows of a vision stack are not the questions, but noise is drawn for each of these
     store, key = (OutcomeStore(cache), _key(vlm, benchmark)) if cache is not None else (None, "")
     kept = store.read(key, _digests(benchmark)) if store else pd.DataFrame(columns=[*COLUMNS, "digest"])
@@ -101,7 +101,7 @@ def _means(vlm, reference, parts):
         for question in reference.questions:  # one by one: padding would count
             vlm.last_logits(vlm.inputs([question], reference.prompt))
 
-    places = {(k.stack, k.part) for part in parts for k in as_knockouts(part, "zero", -1)[:1]}
+    places = {(k.stack, k.part) for part in names_of(parts) for k in as_knockouts(part, "zero", -1)[:1]}
     return {path: mean for stack, part in sorted(places) for path, mean in mean_outputs(vlm.anatomy, run, [part], stack).items()}
 
 

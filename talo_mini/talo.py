@@ -7,10 +7,11 @@ import pandas as pd
 
 from .outcomes import correctness, pictures_of, with_part
 from .questions import BadInput
-from .significance import change_p, clustered, false_discovery, gain_p, mean_interval
+from .significance import false_discovery, gain_p, mean_interval, t_interval
 
 RULES = ("best", "released", "cautious")
 NONE = -1  # no layer is bypassed
+RESAMPLES = 100  # enough for a standard error, to within 7%
 
 
 def choose_layer(right: np.ndarray, knocked: np.ndarray, first: int = 0) -> int:
@@ -79,26 +80,17 @@ def draw_cautious(rng, right, knocked, shots, pictures, level):
 
 
 def talo_draws(outcomes: pd.DataFrame, task: str, part: str = "self-attention", shots: int = 10, draws: int = 20,
-               seed: int = 0, rule: str = "best", level: float = 0.05) -> tuple[pd.DataFrame, pd.Series]:
-    """TaLo on one task with `draws` redrawn probe sets, each measured on the questions it did not see.
+               seed: int = 0, rule: str = "best", level: float = 0.05) -> pd.DataFrame:
+    """TaLo on one task with `draws` redrawn probe sets, each measured on the questions it did not see; one row a draw.
 
     `rule` is how a layer is chosen: "best", "released" (the paper's code) or "cautious" (abstain unless significant at
-    `level`). First a table, one row a draw: layer (NONE: keep all), questions, base, accuracy, delta, probe_delta (the
-    chosen layer's gain on the probe set), random (mean delta of all layers), hindsight (delta of the best layer on the evaluation questions, at least 0), all in fractions.
-    Then the mean change of each question over the draws that evaluated it, [questions], nan where none did.
-    Raises BadInput for an unknown rule or where fewer than 2 * shots questions leave too little to measure on.
+    `level`). Columns: layer (NONE: keep all), questions, base, accuracy, delta, probe_delta (the chosen layer's gain on the
+    probe set), random (mean delta of all layers), hindsight (delta of the best layer on the evaluation questions, at least 0),
+    all in fractions. Raises BadInput for an unknown rule or where fewer than 2 * shots questions leave too little to measure on.
     """
-    if rule not in RULES:
-        raise BadInput(f"unknown rule {rule!r}; use one of {', '.join(RULES)}")
-    base, table = correctness(outcomes, task, part)
+    draw, base, table, pictures = _prepared(outcomes, task, part, shots, rule, level)
     right, knocked, layers = base.to_numpy(), table.to_numpy(), table.columns.to_numpy()
-    pictures = pictures_of(outcomes[outcomes.task == task], base.index)
-    if len(right) < 2 * shots:
-        raise BadInput(f"task {task!r} has {len(right)} questions, too few for {shots} shots; "
-                       f"use at most {len(right) // 2} shots or more questions")
-    rng = np.random.default_rng([seed, *task.encode()])
-    rows, change, asked = [], np.zeros(len(right)), np.zeros(len(right))
-    draw = {"best": draw_best, "released": draw_released, "cautious": partial(draw_cautious, level=level)}[rule]
+    rng, rows = np.random.default_rng([seed, *task.encode()]), []
     for _ in range(draws):
         choice, probe, evaluation = draw(rng, right, knocked, shots, pictures)
         if not len(evaluation):
@@ -106,43 +98,77 @@ def talo_draws(outcomes: pd.DataFrame, task: str, part: str = "self-attention", 
                            "shots; use fewer shots or more pictures")
         before, after = right[evaluation], knocked[evaluation]
         chosen = before if choice == NONE else after[:, choice]
-        change[evaluation] += chosen.astype(int) - before
-        asked[evaluation] += 1
         deltas = after.mean(0) - before.mean()
         rows.append(dict(layer=NONE if choice == NONE else int(layers[choice]), questions=len(evaluation),
                          base=before.mean(), accuracy=chosen.mean(), delta=chosen.mean() - before.mean(),
                          probe_delta=0.0 if choice == NONE else knocked[probe, choice].mean() - right[probe].mean(),
                          random=deltas.mean(), hindsight=max(0.0, deltas.max())))
-    with np.errstate(invalid="ignore"):
-        return pd.DataFrame(rows), pd.Series(change / asked, base.index)
+    return pd.DataFrame(rows)
+
+
+def _prepared(outcomes, task, part, shots, rule, level):
+    """The rule as a function, and what it chooses from: base [questions], knocked out [questions, layers], pictures [questions]."""
+    if rule not in RULES:
+        raise BadInput(f"unknown rule {rule!r}; use one of {', '.join(RULES)}")
+    base, table = correctness(outcomes, task, part)
+    if len(base) < 2 * shots:
+        raise BadInput(f"task {task!r} has {len(base)} questions, too few for {shots} shots; "
+                       f"use at most {len(base) // 2} shots or more questions")
+    draw = {"best": draw_best, "released": draw_released, "cautious": partial(draw_cautious, level=level)}[rule]
+    return draw, base, table, pictures_of(outcomes[outcomes.task == task], base.index)
+
+
+def gain_error(outcomes: pd.DataFrame, task: str, part: str = "self-attention", shots: int = 10, draws: int = 20, seed: int = 0,
+               rule: str = "best", level: float = 0.05) -> tuple[float, int]:
+    """Standard error of the mean delta of `talo_draws`, and its degrees of freedom: the number of pictures less one.
+
+    Bootstrap over pictures; with each resample TaLo is done anew, on at most 20 probe sets, so that the error holds what other
+    questions would have made it choose. A picture drawn twice is never in both probe and evaluation.
+    """
+    draw, base, table, pictures = _prepared(outcomes, task, part, shots, rule, level)
+    right, knocked, means = base.to_numpy(), table.to_numpy(), []
+    members = [np.flatnonzero(pictures == picture) for picture in range(pictures.max() + 1)]
+    rng = np.random.default_rng([seed, *task.encode()])
+    for _ in range(RESAMPLES):
+        rows = np.concatenate([members[picture] for picture in rng.integers(len(members), size=len(members))])
+        again, knocked_again, seen = right[rows], knocked[rows], np.unique(pictures[rows], return_inverse=True)[1]
+        found = []
+        for _ in range(min(draws, 20)):
+            choice, _, evaluation = draw(rng, again, knocked_again, shots, seen)
+            if len(evaluation):
+                found.append(0.0 if choice == NONE else knocked_again[evaluation, choice].mean() - again[evaluation].mean())
+        means.append(np.mean(found) if found else np.nan)
+    return float(np.nanstd(means, ddof=1)), len(members) - 1
+
+
+def _averages(outcomes, part, shots, draws, seed, rule, level):
+    """What `talo_gains` gives, without intervals."""
+    rows = []
+    for task, group in with_part(outcomes, part)[0].groupby("task", sort=False):
+        table = talo_draws(outcomes, task, part, shots, draws, seed, rule, level)
+        acted = table[table.layer != NONE]
+        shares = acted.layer.value_counts(normalize=True)
+        rows.append(dict(task=task, ability=group.ability.iloc[0], questions=len(group), chance=group.chance.mean(),
+                         base=table.base.mean(), accuracy=table.accuracy.mean(), delta=table.delta.mean(), acted=len(acted) / draws,
+                         harmed=(table.delta < 0).mean(), layer=int(shares.index[0]) if len(acted) else NONE,
+                         agreement=shares.iloc[0] if len(acted) else np.nan,
+                         probe_delta=acted.probe_delta.mean(), random=table.random.mean(), hindsight=table.hindsight.mean()))
+    return pd.DataFrame(rows)
 
 
 def talo_gains(outcomes: pd.DataFrame, part: str = "self-attention", shots: int = 10, draws: int = 20, seed: int = 0,
                rule: str = "best", level: float = 0.05) -> pd.DataFrame:
     """What TaLo gains on every task, one row a task, averaged over redrawn probe sets.
 
-    Columns: task, ability, questions, chance, base, accuracy, delta, low, high (95% interval of delta), p and q (sign test over
-    questions, Benjamini-Hochberg over tasks), acted (share of draws that bypassed a layer), harmed (share that lost accuracy),
+    Columns: task, ability, questions, chance, base, accuracy, delta, low, high (95% interval of delta) and p (Student's t on
+    `gain_error`), q (Benjamini-Hochberg over tasks), acted (share of draws that bypassed a layer), harmed (share that lost accuracy),
     layer (the most frequent choice, NONE if none), agreement (its share among the draws that acted), probe_delta (of the draws
-    that acted), random, hindsight. Fractions throughout. Interval and p take the choices as they were made: other questions
-    might have led to other choices, so that the interval is a little too narrow.
+    that acted), random, hindsight. Fractions throughout.
     """
-    rows = []
-    for task, group in with_part(outcomes, part)[0].groupby("task", sort=False):
-        table, change = talo_draws(outcomes, task, part, shots, draws, seed, rule, level)
-        change = change.dropna()
-        by_question, pictures = change.to_numpy()[:, None], pictures_of(group, change.index)
-        (low,), (high,), _ = clustered(by_question, pictures)
-        (p,) = change_p(by_question, pictures)
-        acted = table[table.layer != NONE]
-        shares = acted.layer.value_counts(normalize=True)
-        rows.append(dict(task=task, ability=group.ability.iloc[0], questions=len(change), chance=group.chance.mean(),
-                         base=table.base.mean(), accuracy=table.accuracy.mean(), delta=change.mean(), low=low,
-                         high=high, p=p, acted=len(acted) / draws, harmed=(table.delta < 0).mean(),
-                         layer=int(shares.index[0]) if len(acted) else NONE,
-                         agreement=shares.iloc[0] if len(acted) else np.nan,
-                         probe_delta=acted.probe_delta.mean(), random=table.random.mean(), hindsight=table.hindsight.mean()))
-    return pd.DataFrame(rows).assign(q=lambda t: false_discovery(t.p))
+    table = _averages(outcomes, part, shots, draws, seed, rule, level)
+    errors = [gain_error(outcomes, task, part, shots, draws, seed, rule, level) for task in table.task]
+    table["low"], table["high"], table["p"] = t_interval(table.delta.to_numpy(), *map(np.array, zip(*errors)))
+    return table.assign(q=false_discovery(table.p))
 
 
 def shots_curve(outcomes: pd.DataFrame, shots, part: str = "self-attention", draws: int = 200, seed: int = 0,
@@ -157,7 +183,7 @@ def shots_curve(outcomes: pd.DataFrame, shots, part: str = "self-attention", dra
     rows = []
     for number in shots:
         kept = outcomes[outcomes.task.isin(sizes[sizes >= 2 * number].index)]
-        gains = talo_gains(kept, part, number, draws, seed, rule, level)
+        gains = _averages(kept, part, number, draws, seed, rule, level)
         low, high = mean_interval(gains.delta, seed)
         acted = gains.acted > 0
         rows.append(dict(shots=number, tasks=len(gains), delta=gains.delta.mean(), low=low, high=high, acted=gains.acted.mean(),

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from talo_mini import load_benchmark, load_vlm, sweep
-from talo_mini.attribution import attribution, exact_change, ranking
+from talo_mini.attribution import attribution, confirm, exact_change, neuron_attribution, ranking
 
 STEP = 0.01
 
@@ -68,3 +68,24 @@ def test_no_trace_is_left(tiny, benchmark):
     attribution(tiny, benchmark)
     assert hooks() == before
     assert all(parameter.grad is None for parameter in tiny.model.parameters())
+
+
+def test_neurons_add_up_to_an_mlp_but_for_its_bias(benchmark):
+    vlm = load_vlm("llava-mini")
+    neurons = neuron_attribution(vlm, benchmark, batch=3)
+    whole = attribution(vlm, benchmark)
+    sums = neurons.groupby(["task", "layer"]).estimate.sum()
+    expected = whole[whole.part == "mlp"].groupby(["task", "layer"]).estimate.mean()
+    assert np.allclose(sums, expected.reindex(sums.index), atol=1e-4)  # llava-mini's MLPs have no bias
+    assert len(neurons) == 2 * 12 * vlm.model.config.text_config.intermediate_size
+
+
+def test_proposed_knockouts_are_confirmed_by_running_them(tiny, benchmark):
+    proposed = pd.DataFrame([("object_colour", "neuron 3", 1), ("object_colour", "neuron 4", 1), ("more", "mlp", 2)],
+                            columns=["task", "part", "layer"])
+    found = confirm(tiny, benchmark, proposed)
+    assert found[["task", "part", "layer"]].values.tolist() == proposed.values.tolist()
+    outcomes = sweep(tiny, benchmark, parts=["neuron 4", "mlp"])
+    exact = exact_change(outcomes, benchmark).groupby(["task", "part", "layer"]).exact.mean()
+    assert found.exact[1] == pytest.approx(exact["object_colour", "neuron 4", 1])
+    assert found.exact[2] == pytest.approx(exact["more", "mlp", 2])

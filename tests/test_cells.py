@@ -44,3 +44,10 @@ def test_layers_without_the_part_are_left_out():
     anatomy = load_vlm("mllama-mini").anatomy
     crossed = [i for i, layer in enumerate(anatomy.stacks["decoder"]) if "cross-attention" in layer.parts]
     assert pair_parts(anatomy, "cross-attention") == ["cross-attention", *(f"cross-attention and {i}" for i in crossed[:-1])]
+
+
+def test_a_part_may_name_its_own_layers(tiny):
+    assert all_cells(tiny.anatomy, ["mlp", ("neuron 7", 2), ("layer", 0)], [1], "zero") == [
+        BASE_CELL, ("mlp", "zero", 1), ("neuron 7", "zero", 2), ("layer", "zero", 0)]
+    with pytest.raises(BadInput, match="has no neuron 99999"):
+        all_cells(tiny.anatomy, [("neuron 99999", 2)], None, "zero")
