@@ -1,13 +1,20 @@
 """Does the one-pass engine answer as plain hooks do? Every mini, task, form, layer and part: `python benchmarks/exact.py`.
 
-`--page FILE` writes the results as a page of the book.
+What has been compared is kept in runs/exact and not compared again, so that the whole benchmark (hours) can be done in several
+runs; a change of the engine, of the weights or of the questions begins anew. `--page FILE` writes the results as a page of the book.
 """
 
 import argparse
+import hashlib
+import json
+import random
+import time
+from pathlib import Path
 
 import pandas as pd
 from tqdm import tqdm
 
+import talo_mini
 from sweep import machine
 from talo_mini import load_benchmark, load_vlm
 from talo_mini.cells import all_cells
@@ -15,48 +22,90 @@ from talo_mini.sweep import hooked_logits, replayed_logits, scores
 from talo_mini.vlm import MINIS
 
 PARTS = ("self-attention", "mlp", "layer")
+ENGINE = ("anatomy", "cells", "effects", "knockout", "pictures", "replay", "sweep", "vlm")  # the modules that decide an answer
+BATCH = 8  # small, so that several knocked-out variants go through a layer at once
 PAGE = """# Exactness
 
 The engine computes what lies below a knocked-out layer once. Does it still answer as a model under plain hooks? Here both were asked
-the same {questions:,} questions, {per_task} of every task of the mini worlds in both forms, with the self-attention, the MLP and the
-whole of every layer knocked out, in float32. Batches are small, so that the engine sends several knocked-out variants through a layer
-at once.
+the same questions of the mini worlds, of all {tasks} tasks in both forms, with {parts} of every layer knocked out, in float32. The
+whole benchmark has {questions:,} questions for each model; they are compared in random order.
 
 {table}
 
 The last two columns are what matters: how many answers differ, and by how much the log-probability of any option differs at most.
 
-Made by `python benchmarks/exact.py --per-task {per_task} --page book/exactness.md` on {machine}.
+Made by `python benchmarks/exact.py{parts_given} --page book/exactness.md` on {machine}.
 """
 
 
-def compare(vlm, benchmark, batch=4) -> dict:
+def compare(vlm, prompt, questions, cells) -> dict:
     """How many answers one pass and hooks were asked for, how many differ, and the largest difference of a log-probability."""
-    cells, found = all_cells(vlm.anatomy, PARTS, None, "zero"), dict(model=vlm.name, answers=0, different=0, largest=0.0)
-    for start in tqdm(range(0, len(benchmark.questions), batch), desc=vlm.name):
-        questions = benchmark.questions[start:start + batch]
-        inputs = vlm.inputs(questions, benchmark.prompt)
-        for replayed, hooked in zip(replayed_logits(vlm, inputs, cells), hooked_logits(vlm, inputs, cells), strict=True):
-            for a, b in zip(scores(vlm, questions, replayed), scores(vlm, questions, hooked)):
-                found["answers"] += 1
-                found["different"] += int(a.argmax() != b.argmax())
-                found["largest"] = max(found["largest"], float(abs(a - b).max()))
+    inputs, found = vlm.inputs(questions, prompt), dict(questions=len(questions), answers=0, different=0, largest=0.0)
+    for replayed, hooked in zip(replayed_logits(vlm, inputs, cells), hooked_logits(vlm, inputs, cells), strict=True):
+        for a, b in zip(scores(vlm, questions, replayed), scores(vlm, questions, hooked)):
+            found["answers"] += 1
+            found["different"] += int(a.argmax() != b.argmax())
+            found["largest"] = max(found["largest"], float(abs(a - b).max()))
     return found
+
+
+def engine() -> str:
+    """8 hex digits that change with the modules that decide an answer."""
+    folder = Path(talo_mini.__file__).parent
+    return hashlib.blake2b(b"".join((folder / f"{name}.py").read_bytes() for name in ENGINE), digest_size=4).hexdigest()
+
+
+def kept(path: Path) -> dict[int, dict]:
+    """What a file holds, by batch; a last line that was cut off is compared again."""
+    found = {}
+    for line in path.read_text().splitlines() if path.exists() else ():
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        found[row.pop("batch")] = row
+    return found
+
+
+def run(vlms, benchmark, parts, folder: Path, minutes: float | None = None) -> pd.DataFrame:
+    """Compare batch after batch, every mini in turn, for at most so many minutes; one row a mini of all that was ever compared."""
+    questions, ends = list(benchmark.questions), time.monotonic() + 60 * (minutes or 1e9)
+    random.Random(0).shuffle(questions)
+    batches = [questions[i:i + BATCH] for i in range(0, len(questions), BATCH)]
+    files = {vlm.name: folder / f"{vlm.name}-{vlm.digest}-{benchmark.digest}-{engine()}-{'-'.join(parts)}.jsonl" for vlm in vlms}
+    done, cells = {name: kept(path) for name, path in files.items()}, {vlm.name: all_cells(vlm.anatomy, parts, None, "zero") for vlm in vlms}
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, batch in enumerate(tqdm(batches, desc="comparing", unit="batch")):
+        for vlm in vlms:
+            if time.monotonic() < ends and number not in done[vlm.name]:
+                row = compare(vlm, benchmark.prompt, batch, cells[vlm.name])
+                with files[vlm.name].open("a") as file:
+                    file.write("\n" + json.dumps(dict(batch=number, **row)))
+                done[vlm.name][number] = row
+    tables = {name: pd.DataFrame(rows.values(), columns=["questions", "answers", "different", "largest"]) for name, rows in done.items()}
+    return pd.DataFrame([dict(model=name, **table[["questions", "answers", "different"]].sum(), largest=table.largest.max())
+                         for name, table in tables.items()])
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--per-task", type=int, default=10, help="questions of each task and form (default %(default)s)")
+    parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS, help="what is knocked out (default all)")
+    parser.add_argument("--per-task", type=int, help="questions of each task and form (default the whole benchmark)")
+    parser.add_argument("--minutes", type=float, help="stop after so long; another run goes on")
     parser.add_argument("--page", help="write the book's page here")
     chosen = parser.parse_args()
     benchmark = load_benchmark("mini-worlds", per_task=chosen.per_task)
-    rows = pd.DataFrame([compare(load_vlm(path.name, device="cpu"), benchmark) for path in sorted(MINIS.glob("*-mini"))])
+    vlms = [load_vlm(path.name, device="cpu") for path in sorted(MINIS.glob("*-mini"))]
+    rows = run(vlms, benchmark, chosen.parts, Path("runs/exact"), chosen.minutes)
     print(rows.to_string(index=False))
     if chosen.page:
-        table = "| model | answers | that differ | largest difference (nats) |\n| --- | --- | --- | --- |\n" + "\n".join(
-            f"| {row.model} | {row.answers:,} | {row.different} | {row.largest:.0e} |" for row in rows.itertuples())
-        with open(chosen.page, "w") as file:
-            file.write(PAGE.format(table=table, questions=len(benchmark.questions), per_task=chosen.per_task, machine=machine()))
+        table = "| model | questions | answers | that differ | largest difference (nats) |\n| --- | --- | --- | --- | --- |\n" + "\n".join(
+            f"| {row.model} | {row.questions:,} | {row.answers:,} | {row.different} | {row.largest:.0e} |" for row in rows.itertuples())
+        parts = ", ".join(f"the {part}" if part != "layer" else "the whole" for part in chosen.parts)
+        given = "".join([f" --parts {' '.join(chosen.parts)}" if chosen.parts != PARTS else "",
+                         f" --per-task {chosen.per_task}" if chosen.per_task else ""])
+        Path(chosen.page).write_text(PAGE.format(table=table, questions=len(benchmark.questions), tasks=len(benchmark.tasks), parts=parts,
+                                                 parts_given=given, machine=machine()))
 
 
 if __name__ == "__main__":

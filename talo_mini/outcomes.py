@@ -104,7 +104,7 @@ class OutcomeStore:
             try:
                 content = path.read_bytes()
             except FileNotFoundError:
-                continue  # set aside by another process
+                return self.read(key, digests)  # another process set it aside, or made one file of many
             try:
                 if _name(content) != path.stem:
                     raise ValueError("its bytes are not those that were written")
@@ -124,19 +124,21 @@ class OutcomeStore:
         found = pd.concat(tables, ignore_index=True).drop_duplicates(["digest", "part", "effect", "layer"])
         return found if digests is None else found[found.digest.isin(digests)].reset_index(drop=True)
 
-    def add(self, key: str, rows: pd.DataFrame):
-        """Keep rows under a key. Raises BadInput where the folder cannot be written; what it holds is untouched."""
+    def add(self, key: str, rows: pd.DataFrame) -> Path:
+        """Keep rows under a key, in a new file. Raises BadInput where the folder cannot be written; what it holds is untouched."""
         folder = self.folder / key
         unfinished = folder / f"{uuid.uuid4().hex}.part"
         content = rows.to_parquet(index=False)
+        path = folder / f"{_name(content)}.parquet"
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with open(unfinished, "wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(unfinished, folder / f"{_name(content)}.parquet")
+            os.replace(unfinished, path)
             _sync(folder)
+            return path
         except OSError as error:
             unfinished.unlink(missing_ok=True)
             raise BadInput(f"outcomes cannot be kept in {folder} ({error}); make room or name another folder, and run again: "
@@ -158,15 +160,15 @@ def _sync(folder):
 
 
 class Keeper:
-    """Collects rows and hands them to a store every ten seconds and at the end, also when something fails in between.
+    """Collects rows and hands them to a store every second and at the end, also when something fails in between.
 
-    Without a store the rows are only collected, in `tables`.
+    At the end the files of many seconds become one. Without a store the rows are only collected, in `tables`.
     """
 
-    SECONDS = 10
+    SECONDS = 1
 
     def __init__(self, store: OutcomeStore | None, key: str):
-        self.store, self.key, self.tables, self.rows = store, key, [], []
+        self.store, self.key, self.tables, self.rows, self.files = store, key, [], [], []
 
     def __enter__(self):
         self.since = time.monotonic()
@@ -174,9 +176,14 @@ class Keeper:
 
     def __exit__(self, *error):
         self.flush()
+        if len(self.files) > 1:
+            with suppress(BadInput):  # without room for one more file, the many stay
+                whole = self.store.add(self.key, pd.concat(self.tables, ignore_index=True))
+                for path in {*self.files} - {whole}:
+                    path.unlink(missing_ok=True)
 
     def add(self, rows: list[dict]):
-        """Take rows; keep them when ten seconds have passed since the last time."""
+        """Take rows; keep them when a second has passed since the last time."""
         self.rows += rows
         if time.monotonic() - self.since > self.SECONDS:
             self.flush()
@@ -186,5 +193,5 @@ class Keeper:
         if self.rows:
             self.tables.append(pd.DataFrame(self.rows))
             if self.store:
-                self.store.add(self.key, self.tables[-1])
+                self.files.append(self.store.add(self.key, self.tables[-1]))
         self.rows, self.since = [], time.monotonic()

@@ -1,4 +1,4 @@
-"""The comparison of one pass and hooks counts what differs."""
+"""The comparison of one pass and hooks counts what differs, and goes on where it stopped."""
 
 import sys
 from pathlib import Path
@@ -15,12 +15,26 @@ def benchmark():
     return load_benchmark("mini-worlds", tasks=["object_colour"], per_task=5)
 
 
-def test_nothing_differs(tiny, benchmark):
-    found = exact.compare(tiny, benchmark, batch=4)
-    assert found["answers"] == len(benchmark.questions) * 13 and found["different"] == 0 and found["largest"] < 1e-4
+def test_nothing_differs_and_nothing_is_compared_twice(tiny, benchmark, tmp_path, monkeypatch):
+    found = exact.run([tiny], benchmark, exact.PARTS, tmp_path).iloc[0]
+    assert found.questions == 10 and found.answers == 10 * 13 and found.different == 0 and found.largest < 1e-4
+    (path,) = tmp_path.glob("*.jsonl")
+    path.write_text(path.read_text()[:-9])  # killed while it wrote
+    again = []
+    monkeypatch.setattr(exact, "compare", lambda vlm, prompt, questions, cells: again.append(questions) or dict(
+        questions=len(questions), answers=0, different=0, largest=0.0))
+    assert exact.run([tiny], benchmark, exact.PARTS, tmp_path).questions[0] == 10
+    assert len(again) == 1
+    monkeypatch.setattr(exact, "engine", lambda: "another")
+    exact.run([tiny], benchmark, exact.PARTS, tmp_path)
+    assert len(again) == 3
 
 
-def test_what_differs_is_counted(tiny, benchmark, monkeypatch):
+def test_it_stops_in_time(tiny, benchmark, tmp_path):
+    assert exact.run([tiny], benchmark, exact.PARTS, tmp_path, minutes=1e-9).questions[0] == 0
+
+
+def test_what_differs_is_counted(tiny, benchmark, tmp_path, monkeypatch):
     monkeypatch.setattr(exact, "hooked_logits", lambda vlm, inputs, cells: [-values for values in exact.replayed_logits(vlm, inputs, cells)])
-    found = exact.compare(tiny, benchmark)
-    assert found["different"] > 0.5 * found["answers"] and found["largest"] > 0.1
+    found = exact.run([tiny], benchmark, exact.PARTS, tmp_path).iloc[0]
+    assert found.different > 0.5 * found.answers and found.largest > 0.1
