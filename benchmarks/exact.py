@@ -11,7 +11,10 @@ import random
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import torch
+import transformers
 from tqdm import tqdm
 
 import talo_mini
@@ -22,7 +25,6 @@ from talo_mini.sweep import hooked_logits, replayed_logits, scores
 from talo_mini.vlm import MINIS
 
 PARTS = ("self-attention", "mlp", "layer")
-ENGINE = ("anatomy", "cells", "effects", "knockout", "pictures", "replay", "sweep", "vlm")  # the modules that decide an answer
 BATCH = 8  # small, so that several knocked-out variants go through a layer at once
 PAGE = """# Exactness
 
@@ -44,15 +46,17 @@ def compare(vlm, prompt, questions, cells) -> dict:
     for replayed, hooked in zip(replayed_logits(vlm, inputs, cells), hooked_logits(vlm, inputs, cells), strict=True):
         for a, b in zip(scores(vlm, questions, replayed), scores(vlm, questions, hooked)):
             found["answers"] += 1
-            found["different"] += int(a.argmax() != b.argmax())
-            found["largest"] = max(found["largest"], float(abs(a - b).max()))
+            finite = bool(np.isfinite([a, b]).all())
+            found["different"] += int(not finite or a.argmax() != b.argmax())
+            found["largest"] = max(found["largest"], float(abs(a - b).max()) if finite else float("inf"))
     return found
 
 
 def engine() -> str:
-    """8 hex digits that change with the modules that decide an answer."""
-    folder = Path(talo_mini.__file__).parent
-    return hashlib.blake2b(b"".join((folder / f"{name}.py").read_bytes() for name in ENGINE), digest_size=4).hexdigest()
+    """8 hex digits that change with anything that decides a comparison: the package, this file, torch and transformers."""
+    files = [*sorted(Path(talo_mini.__file__).parent.glob("*.py")), Path(__file__)]
+    words = [*(file.read_bytes() for file in files), torch.__version__.encode(), transformers.__version__.encode()]
+    return hashlib.blake2b(b"".join(words), digest_size=4).hexdigest()
 
 
 def kept(path: Path) -> dict[int, dict]:
@@ -69,7 +73,7 @@ def kept(path: Path) -> dict[int, dict]:
 
 def run(vlms, benchmark, parts, folder: Path, minutes: float | None = None) -> pd.DataFrame:
     """Compare batch after batch, every mini in turn, for at most so many minutes; one row a mini of all that was ever compared."""
-    questions, ends = list(benchmark.questions), time.monotonic() + 60 * (minutes or 1e9)
+    questions, ends = list(benchmark.questions), float("inf") if minutes is None else time.monotonic() + 60 * minutes
     random.Random(0).shuffle(questions)
     batches = [questions[i:i + BATCH] for i in range(0, len(questions), BATCH)]
     files = {vlm.name: folder / f"{vlm.name}-{vlm.digest}-{benchmark.digest}-{engine()}-{'-'.join(parts)}.jsonl" for vlm in vlms}

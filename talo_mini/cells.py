@@ -9,7 +9,7 @@ from .outcomes import BASE
 from .questions import BadInput
 
 # "mlp", "head 3", "neuron 7", "cross-attention head 3", "vision: layer", "self-attention and 2, 5" (with those of layers 2 and 5)
-PART = re.compile(r"(?:(?P<stack>[^:]+): )?(?:(?P<of>[a-z]+-attention) )?(?P<name>[a-z-]+)(?: (?P<number>\d+))?"
+PART = re.compile(r"(?:(?P<stack>[^:]+): )?(?:(?P<of>[a-z]+-attention) (?=head ))?(?P<name>[a-z-]+)(?: (?P<number>\d+))?"
                   r"(?: and (?P<more>\d+(?:, \d+)*))?")
 UNITS = {"head": "self-attention", "neuron": "mlp"}
 BASE_CELL = ("base", "none", BASE)
@@ -23,7 +23,7 @@ def as_knockouts(part: str, effect: str, layer: int, seeds=(0,)) -> tuple[Knocko
     An effect is "zero", "uniform", "mean", or with an amount "scale 0.5" and "noise 1", drawn from `seeds`, one a question.
     """
     found = PART.fullmatch(part)
-    if not found or (found["name"] in UNITS) != (found["number"] is not None) or (found["of"] and found["name"] != "head"):
+    if not found or (found["name"] in UNITS) != (found["number"] is not None):
         raise BadInput(f"unknown part {part!r}; use one of {', '.join(PARTS)}, 'head 0', 'neuron 0', 'vision: layer' or 'mlp and 2, 5'")
     name = found["of"] or UNITS.get(found["name"], found["name"])
     effect, _, amount = effect.partition(" ")
@@ -69,12 +69,13 @@ def all_cells(anatomy: Anatomy, parts, layers, effect: str) -> list[tuple[str, s
     Raises BadInput where one is not defined.
     """
     cells = [BASE_CELL]
-    for part, layers in ((part, layers) if isinstance(part, str) else (part[0], part[1:]) for part in parts):
+    for name in parts:
+        part, chosen = (name, layers) if isinstance(name, str) else (name[0], name[1:])
         having = layers_with(anatomy, part)
-        if layers is None and not having:
+        if chosen is None and not having:
             raise BadInput(f"no layer of {anatomy.model} has a part {part!r}; print the anatomy to see what there is")
-        for layer in having if layers is None else layers:
+        for layer in having if chosen is None else chosen:
             for k in as_knockouts(part, effect, layer):
                 list(hooks_of(anatomy, k, means=None))  # what is not defined there raises now, and not among the questions
             cells.append((part, effect, layer))
-    return cells
+    return list(dict.fromkeys(cells))

@@ -124,7 +124,7 @@ def _without_queries(mixer, path, heads, head):
     if query is not None:
         module, width = query, query.out_features
         for name, child in mixer.named_children():
-            if QUERY_NORM.fullmatch(name) and getattr(child, "weight", torch.empty(0)).numel() == width:
+            if QUERY_NORM.fullmatch(name) and getattr(child, "weight", torch.empty(0)).shape == (width,):
                 module = child  # it mixes all heads, so that one can only be zeroed behind it
     elif isinstance(fused, nn.Linear) and fused.out_features == 3 * fused.in_features:
         module, width = fused, fused.in_features

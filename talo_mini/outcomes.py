@@ -99,30 +99,39 @@ class OutcomeStore:
 
         A file that cannot be used is named and set aside. Raises OSError where the system fails to read (too many open files).
         """
-        tables = []
-        for path in sorted((self.folder / key).glob("*.parquet")):
-            try:
-                content = path.read_bytes()
-            except FileNotFoundError:
-                return self.read(key, digests)  # another process set it aside, or made one file of many
-            try:
-                if _name(content) != path.stem:
-                    raise ValueError("its bytes are not those that were written")
-                if digests is not None and digests.isdisjoint(pd.read_parquet(io.BytesIO(content), columns=["digest"]).digest):
-                    continue  # one column is read in no time, a thousand files of scores are not
-                table = pd.read_parquet(io.BytesIO(content))
-                missing = {*COLUMNS, "digest"} - set(table.columns)
-                if missing:
-                    raise ValueError(f"it has no column {min(missing)!r}")
-                tables.append(table)
-            except (ValueError, OSError) as error:  # pyarrow's words for bytes that mean nothing
-                with suppress(FileNotFoundError):  # another process was first
-                    path.rename(path.with_suffix(".corrupt"))
-                print(f"{path} cannot be used ({error}); set aside as {path.stem}.corrupt, its questions are asked again")
+        for _ in range(5):  # another process may set a file aside, or make one of many, while this one reads
+            tables, gone = [], False
+            for path in sorted((self.folder / key).glob("*.parquet")):
+                try:
+                    tables.append(self._table(path, digests))
+                except FileNotFoundError:
+                    gone = True
+            if not gone:
+                break
+        tables = [table for table in tables if table is not None]
         if not tables:
             return pd.DataFrame(columns=[*COLUMNS, "digest"])
         found = pd.concat(tables, ignore_index=True).drop_duplicates(["digest", "part", "effect", "layer"])
         return found if digests is None else found[found.digest.isin(digests)].reset_index(drop=True)
+
+    def _table(self, path, digests):
+        """The rows of a file; None where it holds no question of these or cannot be used."""
+        content = path.read_bytes()
+        try:
+            if _name(content) != path.stem:
+                raise ValueError("its bytes are not those that were written")
+            if digests is not None and digests.isdisjoint(pd.read_parquet(io.BytesIO(content), columns=["digest"]).digest):
+                return None  # one column is read in no time, a thousand files of scores are not
+            table = pd.read_parquet(io.BytesIO(content))
+            missing = {*COLUMNS, "digest"} - set(table.columns)
+            if missing:
+                raise ValueError(f"it has no column {min(missing)!r}")
+            return table
+        except (ValueError, OSError) as error:  # pyarrow's words for bytes that mean nothing
+            with suppress(FileNotFoundError):  # another process was first
+                path.rename(path.with_suffix(".corrupt"))
+            print(f"{path} cannot be used ({error}); set aside as {path.stem}.corrupt, its questions are asked again")
+            return None
 
     def add(self, key: str, rows: pd.DataFrame) -> Path:
         """Keep rows under a key, in a new file. Raises BadInput where the folder cannot be written; what it holds is untouched."""
@@ -160,9 +169,9 @@ def _sync(folder):
 
 
 class Keeper:
-    """Collects rows and hands them to a store every second and at the end, also when something fails in between.
+    """Collects rows and hands them to a store after every batch, at most once a second, and at the end, also when something fails.
 
-    At the end the files of many seconds become one. Without a store the rows are only collected, in `tables`.
+    At the end its own files become one. Without a store the rows are only collected, in `tables`.
     """
 
     SECONDS = 1
@@ -177,7 +186,7 @@ class Keeper:
     def __exit__(self, *error):
         self.flush()
         if len(self.files) > 1:
-            with suppress(BadInput):  # without room for one more file, the many stay
+            with suppress(BadInput, OSError):  # without room for one more file, the many stay
                 whole = self.store.add(self.key, pd.concat(self.tables, ignore_index=True))
                 for path in {*self.files} - {whole}:
                     path.unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
-from .questions import LETTERS, BadInput, Question
+from .questions import AS_WRITTEN, LETTERS, BadInput, Question
 
 DIRECT = "Answer the question using a single word or phrase."
 SELECT = "Please select the correct answer from the options above."
@@ -29,7 +29,7 @@ PROMPTS = {
     "lmms-eval-mmstar": Prompt("{hint}{question}\nOptions: {options}\n{ending}", option="{letter}: {option}", joined=", ",
                                ending=LETTER.rstrip(".")),
     "lmms-eval-mmbench": Prompt("{hint}{question} There are several options:\n{options}\n{ending}", "{hint} ", ending=LETTER),
-    "lmms-eval-realworldqa": Prompt("{question}"),
+    AS_WRITTEN: Prompt("{question}"),
     "lmms-eval-mmmu": Prompt("{hint}{question}\n{options}\n\n{ending}", ending=LETTER),
 }
 
@@ -37,6 +37,8 @@ PROMPTS = {
 def find_prompt(name: str, benchmark: str = "") -> str:
     """The benchmark's own variant of a template where there is one, else the template. Raises BadInput if unknown."""
     own = f"{name}-{benchmark}"
+    if name == AS_WRITTEN and benchmark not in ("", "realworldqa"):
+        raise BadInput(f"the prompt {name!r} shows no options: it is for RealWorldQA, where they stand in the text")
     if name not in PROMPTS and own not in PROMPTS:
         raise BadInput(f"unknown prompt {name!r}; use one of {', '.join(PROMPTS)}")
     return own if own in PROMPTS else name

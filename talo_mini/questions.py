@@ -8,6 +8,7 @@ from functools import cached_property
 
 from PIL import Image, UnidentifiedImageError
 
+AS_WRITTEN = "lmms-eval-realworldqa"  # the prompt that shows nothing but a question's text
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 FORMS = ("choice", "direct")
 
@@ -139,7 +140,9 @@ class Benchmark:
         return self.only(self.questions[number::of])
 
     def with_prompt(self, prompt: str) -> "Benchmark":
-        """The same questions under another prompt template."""
+        """The same questions under another prompt template. Raises BadInput where their text was made for the one they have."""
+        if self.prompt != prompt and AS_WRITTEN in (self.prompt, prompt):
+            raise BadInput(f"the prompt {AS_WRITTEN!r} shows a question as the benchmark wrote it; name it, or another, to load_benchmark()")
         return replace(self, prompt=prompt)
 
     @cached_property

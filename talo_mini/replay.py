@@ -186,7 +186,8 @@ def one_pass(model, anatomy: Anatomy, inputs, groups: list[tuple[Knockout, ...]]
         raise CannotReplay(f"its decoder layers cannot be run alone ({' '.join(str(error).split())[:100]})") from error
     kinds = {}
     for i in sorted(range(len(groups)), key=lambda i: groups[i][0].layer):
-        kinds.setdefault((groups[i][0].part, groups[i][0].effect, len(groups[i])), []).append(i)
+        first = groups[i][0]
+        kinds.setdefault((first.part, first.effect, first.head is None, first.neuron is None, len(groups[i])), []).append(i)
     for i in sorted({end for found in kinds.values() for end in (found[0], found[-1])}) if check else ():
         with knockout(anatomy, *groups[i], means=means):
             hooked = model(**inputs, use_cache=False, logits_to_keep=1).logits[:, -1].float()

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from .outcomes import correctness, pictures_of, with_part
+from .outcomes import BASE, correctness, pictures_of, with_part
 from .questions import BadInput
 from .significance import false_discovery, gain_p, mean_interval, t_interval
 
@@ -123,14 +123,18 @@ def gain_error(outcomes: pd.DataFrame, task: str, part: str = "self-attention", 
     """Standard error of the mean delta of `talo_draws`, and its degrees of freedom: the number of pictures less one.
 
     Bootstrap over pictures; with each resample TaLo is done anew, on at most 20 probe sets, so that the error holds what other
-    questions would have made it choose. A picture drawn twice is never in both probe and evaluation.
+    questions would have made it choose. A picture drawn twice is never in both probe and evaluation. Two pictures are added, one
+    that every knockout turns right and one that it turns wrong: what these questions do not show may yet exist (Bonett and
+    Price 2012 adjust the interval of a paired difference so).
     """
     draw, base, table, pictures = _prepared(outcomes, task, part, shots, rule, level)
-    right, knocked, means = base.to_numpy(), table.to_numpy(), []
+    right, means = np.append(base.to_numpy(), [False, True]), []
+    knocked = np.vstack([table.to_numpy(), np.repeat([[True], [False]], table.shape[1], 1)])
+    pictures = np.append(pictures, pictures.max() + [1, 2])
     members = [np.flatnonzero(pictures == picture) for picture in range(pictures.max() + 1)]
     rng = np.random.default_rng([seed, *task.encode()])
     for _ in range(RESAMPLES):
-        rows = np.concatenate([members[picture] for picture in rng.integers(len(members), size=len(members))])
+        rows = np.concatenate([members[picture] for picture in rng.integers(len(members), size=len(members) - 2)])
         again, knocked_again, seen = right[rows], knocked[rows], np.unique(pictures[rows], return_inverse=True)[1]
         found = []
         for _ in range(min(draws, 20)):
@@ -138,17 +142,18 @@ def gain_error(outcomes: pd.DataFrame, task: str, part: str = "self-attention", 
             if len(evaluation):
                 found.append(0.0 if choice == NONE else knocked_again[evaluation, choice].mean() - again[evaluation].mean())
         means.append(np.mean(found) if found else np.nan)
-    return float(np.nanstd(means, ddof=1)), len(members) - 1
+    return float(np.nanstd(means, ddof=1)), len(members) - 3
 
 
 def _averages(outcomes, part, shots, draws, seed, rule, level):
     """What `talo_gains` gives, without intervals."""
     rows = []
-    for task, group in with_part(outcomes, part)[0].groupby("task", sort=False):
+    for task in with_part(outcomes, part)[0].task.unique():
         table = talo_draws(outcomes, task, part, shots, draws, seed, rule, level)
+        asked = outcomes[(outcomes.layer == BASE) & outcomes.question.isin(correctness(outcomes, task, part)[0].index) & (outcomes.task == task)]
         acted = table[table.layer != NONE]
         shares = acted.layer.value_counts(normalize=True)
-        rows.append(dict(task=task, ability=group.ability.iloc[0], questions=len(group), chance=group.chance.mean(),
+        rows.append(dict(task=task, ability=asked.ability.iloc[0], questions=len(asked), chance=asked.chance.mean(),
                          base=table.base.mean(), accuracy=table.accuracy.mean(), delta=table.delta.mean(), acted=len(acted) / draws,
                          harmed=(table.delta < 0).mean(), layer=int(shares.index[0]) if len(acted) else NONE,
                          agreement=shares.iloc[0] if len(acted) else np.nan,

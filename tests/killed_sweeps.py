@@ -50,7 +50,9 @@ while status != 0:
     status = os.waitpid(child, 0)[1]
     killed += status == signal.SIGKILL
 whole, table = (kept_outcomes(vlm, benchmark, cache=cache / folder)[0] for folder in ("whole", "killed"))
-rows = pd.concat([pd.read_parquet(path) for path in (cache / "killed").rglob("*.parquet")])
+tables = [pd.read_parquet(path) for path in (cache / "killed").rglob("*.parquet")]
+held = [set(zip(table.digest, table.part, table.layer)) for table in tables]
+rows = pd.concat([table for table, own in zip(tables, held) if not any(own < other for other in held)])  # not yet removed after merging
 columns = ["question", "part", "layer", "answer", "correct"]
 print(json.dumps(dict(killed=killed, kept=len(rows), distinct=len(rows.drop_duplicates(["digest", "part", "layer"])), whole=len(whole),
                       same=table[columns].equals(whole[columns]), corrupt=len(list(cache.rglob("*.corrupt"))))))

@@ -8,6 +8,8 @@ from talo_mini.cells import BASE_CELL, all_cells, as_knockouts, pair_parts
     ("mlp", "zero", [Knockout("mlp", 3)]),
     ("head 2", "zero", [Knockout("self-attention", 3, head=2)]),
     ("vision: layer", "zero", [Knockout("layer", 3, stack="vision")]),
+    ("self-attention and 1", "zero", [Knockout("self-attention", 1), Knockout("self-attention", 3)]),
+    ("cross-attention head 2", "zero", [Knockout("cross-attention", 3, head=2)]), ("neuron 2", "mean", [Knockout("mlp", 3, "mean", neuron=2)]),
     ("mlp and 1, 5", "zero", [Knockout("mlp", 1), Knockout("mlp", 3), Knockout("mlp", 5)]),
     ("self-attention", "scale 0.5", [Knockout("self-attention", 3, "scale", amount=0.5)])])
 def test_a_cell_names_its_knockouts(part, effect, expected):
@@ -15,7 +17,7 @@ def test_a_cell_names_its_knockouts(part, effect, expected):
 
 
 @pytest.mark.parametrize("part,effect,message", [
-    ("head", "zero", "unknown part 'head'"), ("mlp 3", "zero", "unknown part 'mlp 3'"), ("nose", "zero", "unknown part 'nose'"),
+    ("head", "zero", "unknown part 'head'"), ("cross-attention neuron 2", "zero", "unknown part"), ("mlp 3", "zero", "unknown part 'mlp 3'"), ("nose", "zero", "unknown part 'nose'"),
     ("mlp and 3", "zero", "already holds layer 3"), ("mlp", "noise", "'noise' needs an amount"),
     ("mlp", "noise a lot", "'noise' needs an amount")])
 def test_a_name_that_means_nothing_is_refused(part, effect, message):
@@ -47,7 +49,8 @@ def test_layers_without_the_part_are_left_out():
 
 
 def test_a_part_may_name_its_own_layers(tiny):
-    assert all_cells(tiny.anatomy, ["mlp", ("neuron 7", 2), ("layer", 0)], [1], "zero") == [
-        BASE_CELL, ("mlp", "zero", 1), ("neuron 7", "zero", 2), ("layer", "zero", 0)]
+    assert all_cells(tiny.anatomy, ["mlp", ("neuron 7", 2), ("layer", 0), "layer", ("mlp", 1)], [1], "zero") == [
+        BASE_CELL, ("mlp", "zero", 1), ("neuron 7", "zero", 2), ("layer", "zero", 0), ("layer", "zero", 1)]
+    assert len(all_cells(tiny.anatomy, [("neuron 7", 2), "mlp"], None, "zero")) == 1 + 1 + 4
     with pytest.raises(BadInput, match="has no neuron 99999"):
         all_cells(tiny.anatomy, [("neuron 99999", 2)], None, "zero")

@@ -5,15 +5,16 @@ from functools import cache
 
 import pytest
 import torch
-from families import (FAMILIES, attentions_and_mlps, built, by_weights, difference, generated, logits, uniform_attention,
-                      with_attention)
+import transformers
+from families import (FAMILIES, TEXT, VISION, attentions_and_mlps, built, by_weights, difference, generated, logits, reinit,
+                      uniform_attention, with_attention)
 
 from talo_mini import BadInput, Knockout, knockout, load_benchmark
-from talo_mini.anatomy import MLP_OUTPUTS, output_projection
+from talo_mini.anatomy import MLP_OUTPUTS, find_anatomy, output_projection
+from talo_mini.effects import inside
 from talo_mini.knockout import mean_outputs
 
 EFFECTS = {"zero": {}, "scale": dict(amount=0.5), "mean": {}, "uniform": {}}
-REFUSED = "position bias|stands between|cannot be told apart|no query projection"
 
 
 @pytest.fixture(scope="module")
@@ -22,29 +23,37 @@ def inputs(tiny):
     return tiny.inputs(questions)
 
 
+def refused(name, target):
+    """T5 adds a position bias to its scores; in Kosmos-2's text a norm stands between the heads and the output projection."""
+    if name == "instructblip_t5":
+        return target.effect == "uniform" and target.stack in ("decoder", "text encoder")
+    return name == "kosmos2" and target.head is not None and target.effect != "uniform" and target.stack == "decoder"
+
+
 @cache
 def means(name, stack, dtype=torch.float32):
     return mean_outputs(built(name, dtype)[2], lambda: logits(name, dtype), ("self-attention", "cross-attention", "mlp"), stack)
 
 
 def targets(name, effect):
-    """Knockouts with an effect in every stack of a family: of whole parts, of a head and of a neuron."""
+    """Knockouts with an effect in every stack of a family: of whole parts, of a head and of the most active neuron."""
     for stack, layer, part in attentions_and_mlps(name):
         if (effect == "uniform" and part == "mlp") or len(built(name)[2].part(part, layer, stack).modules) > 1:
             continue  # DaViT's blocks hold two of each, which test_knockout.py zeroes together
-        units = [{}, {"neuron": 5}] if part == "mlp" else [{}, {"head": 1}]
+        (path, _), = built(name)[2].part(part, layer, stack).modules.items()
+        units = [{}, {"neuron": int(means(name, stack)[inside(path)].abs().argmax())} if part == "mlp" else {"head": 1}]
         yield from (Knockout(part, layer, effect, stack, **unit, **EFFECTS[effect]) for unit in units)
 
 
 def compare(name, target, run, dtype=torch.float32):
     """(under hooks, by weights) or None where the effect is refused there."""
     anatomy, given = built(name, dtype)[2], means(name, target.stack, dtype) if target.effect == "mean" else {}
-    try:
-        with knockout(anatomy, target, means=given):
-            hooked = run()
-    except BadInput as error:
-        assert any(reason in str(error) for reason in REFUSED.split("|")), error
+    if refused(name, target):
+        with pytest.raises(BadInput, match="position bias|stands between"), knockout(anatomy, target, means=given):
+            pass
         return None
+    with knockout(anatomy, target, means=given):
+        hooked = run()
     with by_weights(anatomy, target, given):
         return hooked, run()
 
@@ -52,26 +61,26 @@ def compare(name, target, run, dtype=torch.float32):
 @pytest.mark.parametrize("effect", EFFECTS)
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_effect_equals_its_definition_by_weights(name, effect):
-    base, compared = logits(name), 0
+    base = logits(name)
     for target in targets(name, effect):
         found = compare(name, target, lambda: logits(name))
         if found:
-            compared += 1
             assert difference(*found) < 1e-5 * max(1, base.abs().max()), target
-            assert target.neuron is not None or difference(found[0], base) > 1e-6, target  # a ReLU may be silent
-    assert compared and torch.equal(logits(name), base)
+            assert difference(found[0], base) > 1e-6, target
+    assert torch.equal(logits(name), base)
 
 
 @pytest.mark.parametrize("effect", EFFECTS)
 @pytest.mark.parametrize("name", FAMILIES)
 def test_in_bfloat16(name, effect):
     """To the last bit where the weights can say it exactly: zero, a half, and queries of zero."""
+    base = logits(name, torch.bfloat16)
     for target in targets(name, effect):
         found = compare(name, target, lambda: logits(name, torch.bfloat16), torch.bfloat16)
         if found and effect != "mean" and target.head is None and target.neuron is None:
             assert difference(*found) == 0, target
         elif found:
-            assert difference(*found) < 0.1 * found[0].abs().max(), target
+            assert difference(*found) < 0.08 * base.abs().max() and not torch.equal(found[0], base), target
 
 
 @pytest.mark.parametrize("effect", EFFECTS)
@@ -89,12 +98,12 @@ def test_one_head_inside_the_attention(name, effect):
     """What a head is worth is replaced where the attention computes it, before any projection."""
     anatomy, compared = built(name)[2], 0
     for target in targets(name, effect):
-        if target.head is None:
+        if target.head is None or refused(name, target):
             continue
         (path, module), = anatomy.part(target.part, target.layer, target.stack).modules.items()
         mixer = anatomy.part(target.part, target.layer, target.stack).mixers[path]
 
-        def inside(original, *args, **options):
+        def one_head(original, *args, **options):
             output, *rest = original(*args, **options)
             output, head = output.clone(), target.head
             output[:, :, head] = {
@@ -103,16 +112,12 @@ def test_one_head_inside_the_attention(name, effect):
                 "uniform": lambda: uniform_attention(*args, **options)[0][:, :, head]}[effect]()
             return output, *rest
 
-        expected = with_attention(built(name)[0], mixer, lambda: logits(name), inside)
+        expected = with_attention(built(name)[0], mixer, lambda: logits(name), one_head)
         if expected is None:
             continue  # computes its attention itself
         given = means(name, target.stack) if effect == "mean" else {}
-        try:
-            with knockout(anatomy, target, means=given):
-                hooked = logits(name)
-        except BadInput as error:
-            assert any(reason in str(error) for reason in REFUSED.split("|")), error
-            continue
+        with knockout(anatomy, target, means=given):
+            hooked = logits(name)
         assert difference(hooked, expected) < 1e-5 * max(1, expected.abs().max()), target
         compared += 1
     assert compared
@@ -124,15 +129,12 @@ def test_uniform_equals_the_mean_over_allowed_positions(name):
     anatomy, compared = built(name)[2], 0
     for target in targets(name, "uniform"):
         part = anatomy.part(target.part, target.layer, target.stack)
-        expected = with_attention(built(name)[0], *part.mixers.values(), lambda: logits(name)) if target.head is None else None
+        expected = None if target.head is not None or refused(name, target) else with_attention(
+            built(name)[0], *part.mixers.values(), lambda: logits(name))
         if expected is None:
             continue
-        try:
-            with knockout(anatomy, target):
-                hooked = logits(name)
-        except BadInput as error:
-            assert "position bias" in str(error)
-            continue
+        with knockout(anatomy, target):
+            hooked = logits(name)
         assert difference(hooked, expected) < 2e-5 * max(1, expected.abs().max()), target
         assert difference(hooked, logits(name)) > 1e-6, target
         compared += 1
@@ -266,3 +268,28 @@ def test_of_two_knockouts_of_one_part_the_outer_and_the_first_decide(tiny, input
         with knockout(tiny.anatomy, outer, inner, means=means):
             found.append(tiny.last_logits(inputs))
         assert torch.equal(found[0], found[1]) and torch.equal(found[0], found[2])
+
+
+def test_one_head_is_made_uniform_where_a_norm_of_the_queries_has_weights_for_each_head():
+    """Cohere's query norm holds one weight for each head and value; it is no norm over all heads at once."""
+    config = transformers.AyaVisionConfig(
+        vision_config=transformers.SiglipVisionConfig(**VISION, vision_use_head=False), image_token_index=150,
+        text_config=transformers.CohereConfig(**TEXT, use_qk_norm=True), downsample_factor=1)
+    model = transformers.AyaVisionForConditionalGeneration(config).eval()
+    reinit(model)
+    anatomy, ids = find_anatomy(model), torch.arange(3, 15)[None]
+
+    @torch.inference_mode()
+    def run():
+        return model(input_ids=ids, use_cache=False).logits
+
+    def one_head(original, *args, **options):
+        output, *rest = original(*args, **options)
+        output = output.clone()
+        output[:, :, 2] = uniform_attention(*args, **options)[0][:, :, 2]
+        return output, *rest
+
+    (module,) = anatomy.part("self-attention", 1).mixers.values()
+    with knockout(anatomy, Knockout("self-attention", 1, "uniform", head=2)):
+        hooked = run()
+    assert difference(hooked, with_attention(model, module, run, one_head)) < 1e-5 < difference(hooked, run())

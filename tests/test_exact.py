@@ -31,7 +31,13 @@ def test_nothing_differs_and_nothing_is_compared_twice(tiny, benchmark, tmp_path
 
 
 def test_it_stops_in_time(tiny, benchmark, tmp_path):
-    assert exact.run([tiny], benchmark, exact.PARTS, tmp_path, minutes=1e-9).questions[0] == 0
+    assert exact.run([tiny], benchmark, exact.PARTS, tmp_path, minutes=0).questions[0] == 0
+
+
+def test_what_is_no_number_differs(tiny, benchmark, tmp_path, monkeypatch):
+    monkeypatch.setattr(exact, "replayed_logits", lambda vlm, inputs, cells: [values * float("nan") for values in exact.hooked_logits(vlm, inputs, cells)])
+    found = exact.run([tiny], benchmark, exact.PARTS, tmp_path).iloc[0]
+    assert found.different == found.answers and found.largest == float("inf")
 
 
 def test_what_differs_is_counted(tiny, benchmark, tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ import pytest
 
 from conftest import made_up_outcomes
 from talo_mini import BadInput, check_outcomes
-from talo_mini.outcomes import OutcomeStore, correctness, with_part
+from talo_mini.outcomes import Keeper, OutcomeStore, correctness, with_part
 
 
 @pytest.fixture
@@ -124,3 +124,33 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(table, tmp_path, monkeypa
     with pytest.raises(BadInput, match="cannot be kept in .*No space left on device.*what was kept before is safe"):
         store.add("key", rows[30:])
     assert len(store.read("key")) == 30 and not list((tmp_path / "key").glob("*.part"))
+
+
+def test_a_file_that_vanishes_while_it_is_read_is_looked_for_again(table, tmp_path, monkeypatch):
+    """Another process makes one file of its many: what this one listed is gone, and its rows are in the new file."""
+    store, rows = OutcomeStore(tmp_path), table.assign(digest=table.question)
+    parts, real = [store.add("key", rows[:30]), store.add("key", rows[30:])], type(tmp_path).read_bytes
+
+    def merging(path):
+        if parts[0].exists():
+            store.add("key", rows)
+            [part.unlink() for part in parts]
+        return real(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.read_bytes", merging)
+        assert len(store.read("key")) == len(rows)
+    (tmp_path / "key" / "nowhere.parquet").symlink_to(tmp_path / "gone")
+    assert len(store.read("key")) == len(rows)
+
+
+def test_what_a_run_keeps_becomes_one_file(table, tmp_path, monkeypatch):
+    monkeypatch.setattr(Keeper, "SECONDS", 0)
+    rows = table.assign(digest=table.question).to_dict("records")
+    store = OutcomeStore(tmp_path)
+    with pytest.raises(KeyboardInterrupt), Keeper(store, "key") as keeper:
+        for start in range(0, len(rows), 10):
+            keeper.add(rows[start:start + 10])
+        assert len(list(tmp_path.rglob("*.parquet"))) == len(range(0, len(rows), 10))
+        raise KeyboardInterrupt
+    assert len(list(tmp_path.rglob("*.parquet"))) == 1 and len(store.read("key")) == len(rows)

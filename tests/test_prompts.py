@@ -1,7 +1,7 @@
 import pytest
 from test_questions import png
 
-from talo_mini import BadInput, Question, write_prompt
+from talo_mini import BadInput, Question, load_benchmark, write_prompt
 from talo_mini.prompts import PROMPTS, find_prompt
 
 
@@ -43,3 +43,10 @@ def test_a_benchmark_has_its_own_variant():
 def test_unknown_template():
     with pytest.raises(BadInput, match="unknown prompt 'shout'; use one of bare, vlmevalkit"):
         write_prompt(ask(), "shout")
+
+
+def test_a_prompt_that_shows_no_options_is_for_one_benchmark_only(tmp_path):
+    with pytest.raises(BadInput, match="shows no options: it is for RealWorldQA"):
+        load_benchmark(str(tmp_path / "my.tsv"), prompt="lmms-eval-realworldqa")
+    with pytest.raises(BadInput, match="name it, or another, to load_benchmark"):
+        load_benchmark("mini-worlds", tasks=["more"], per_task=1).with_prompt("lmms-eval-realworldqa")

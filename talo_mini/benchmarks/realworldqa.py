@@ -3,7 +3,7 @@
 import re
 from functools import partial
 
-from ..questions import LETTERS, Question
+from ..questions import AS_WRITTEN, LETTERS, Question
 from .hub import HubPlace, hub_rows
 from .rows import Malformed, Unusable, answer_index, collect, picture, required
 
@@ -19,7 +19,7 @@ def benchmark(tasks=None, per_task=None, source=None, revision=None, prompt="vlm
     """
     where, rows = hub_rows(PLACE, source, revision)
     numbered = ({**row, "number": i} for i, row in enumerate(rows))
-    return collect("realworldqa", where, numbered, partial(read, as_written=prompt == "lmms-eval-realworldqa"), prompt, tasks, per_task, skip_malformed)
+    return collect("realworldqa", where, numbered, partial(read, as_written=prompt == AS_WRITTEN), prompt, tasks, per_task, skip_malformed)
 
 
 def read(row, as_written):
