@@ -80,7 +80,7 @@ def test_in_bfloat16(name, effect):
         if found and effect != "mean" and target.head is None and target.neuron is None:
             assert difference(*found) == 0, target
         elif found:
-            assert difference(*found) < 0.08 * base.abs().max() and not torch.equal(found[0], base), target
+            assert difference(*found) < 0.15 * base.abs().max() and not torch.equal(found[0], base), target
 
 
 @pytest.mark.parametrize("effect", EFFECTS)
