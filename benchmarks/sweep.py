@@ -187,7 +187,8 @@ def machine():
     if GPU:
         cores = torch.cuda.get_device_name()
     else:
-        cores = f"{torch.get_num_threads()} threads of {platform.processor() or platform.machine()}"
+        threads = torch.get_num_threads()
+        cores = f"{threads} thread{'s' * (threads > 1)} of {platform.processor() or platform.machine()}"
     info = Path("/proc/cpuinfo")
     names = [line.split(":")[1].strip() for line in (info.read_text().splitlines() if info.exists() else ()) if line.startswith("model name")]
     commit = subprocess.run(["git", "describe", "--always", "--abbrev=10", "--exclude=*", "--dirty=+"], capture_output=True, text=True).stdout.strip()
