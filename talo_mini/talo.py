@@ -33,7 +33,9 @@ def _shuffled(rng, pictures):
 
 def _unseen(order, taken, pictures):
     """The questions after the first `taken` that are not about a picture of these."""
-    return order[taken:][~np.isin(pictures[order[taken:]], pictures[order[:taken]])]
+    seen = np.zeros(pictures.max() + 1, bool)
+    seen[pictures[order[:taken]]] = True
+    return order[taken:][~seen[pictures[order[taken:]]]]
 
 
 def draw_best(rng, right, knocked, shots, pictures):
