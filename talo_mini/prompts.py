@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
-from .questions import AS_WRITTEN, LETTERS, BadInput, Question
+from .questions import LETTERS, BadInput, Question
 
 DIRECT = "Answer the question using a single word or phrase."
 SELECT = "Please select the correct answer from the options above."
@@ -29,7 +29,7 @@ PROMPTS = {
     "lmms-eval-mmstar": Prompt("{hint}{question}\nOptions: {options}\n{ending}", option="{letter}: {option}", joined=", ",
                                ending=LETTER.rstrip(".")),
     "lmms-eval-mmbench": Prompt("{hint}{question} There are several options:\n{options}\n{ending}", "{hint} ", ending=LETTER),
-    AS_WRITTEN: Prompt("{question}"),
+    "lmms-eval-realworldqa": Prompt("{written}"),
     "lmms-eval-mmmu": Prompt("{hint}{question}\n{options}\n\n{ending}", ending=LETTER),
 }
 
@@ -37,8 +37,6 @@ PROMPTS = {
 def find_prompt(name: str, benchmark: str = "") -> str:
     """The benchmark's own variant of a template where there is one, else the template. Raises BadInput if unknown."""
     own = f"{name}-{benchmark}"
-    if name == AS_WRITTEN and benchmark not in ("", "realworldqa"):
-        raise BadInput(f"the prompt {name!r} shows no options: it is for RealWorldQA, where they stand in the text")
     if name not in PROMPTS and own not in PROMPTS:
         raise BadInput(f"unknown prompt {name!r}; use one of {', '.join(PROMPTS)}")
     return own if own in PROMPTS else name
@@ -51,11 +49,15 @@ def prompt_key(name: str) -> str:
 
 
 def write_prompt(question: Question, template: str = "bare") -> str:
-    """The question as text. Raises BadInput for an unknown template."""
+    """The question as text. Raises BadInput for an unknown template, and for one that shows a text the question lacks."""
     prompt = PROMPTS[find_prompt(template)]
+    if prompt.form == "{written}":
+        if not question.written:
+            raise BadInput(f"question {question.id!r} has no text as its benchmark wrote it, which the prompt {template!r} shows; use another")
+        return question.written
     hint = prompt.hint.format(hint=question.hint) if question.hint else ""
     if question.form == "direct":
-        return f"{hint}{question.text}\n{DIRECT}" if prompt.ending else f"{hint}{question.text}"
+        return f"{hint}{question.text}" if template == "bare" else f"{hint}{question.text}\n{DIRECT}"
     options = prompt.joined.join(prompt.option.format(letter=letter, option=option)
                                  for letter, option in zip(LETTERS, question.options))
     return prompt.form.format(hint=hint, question=question.text, options=options, ending=prompt.ending).rstrip("\n")

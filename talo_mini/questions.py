@@ -8,7 +8,6 @@ from functools import cached_property
 
 from PIL import Image, UnidentifiedImageError
 
-AS_WRITTEN = "lmms-eval-realworldqa"  # the prompt that shows nothing but a question's text
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 FORMS = ("choice", "direct")
 
@@ -23,7 +22,7 @@ class Question:
 
     `form` is "choice" (the options are shown as A, B, ...) or "direct" (they are not shown,
     the answer is the option's own words). `image_bytes` holds an encoded picture (PNG, JPEG, ...). `hint` is a text to
-    read before the question.
+    read before the question, `written` the whole question as its benchmark wrote it, options and all, where it is one text.
     """
 
     id: str
@@ -34,6 +33,7 @@ class Question:
     answer: int
     form: str = "choice"
     hint: str = ""
+    written: str = ""
 
     def __post_init__(self):
         if not 0 <= self.answer < len(self.options):
@@ -58,7 +58,7 @@ class Question:
     @cached_property
     def digest(self) -> str:
         """16 hex digits that change when the text, an option, the answer, the form or a pixel changes."""
-        parts = (self.id, self.task, self.text, self.options, self.answer, self.form, *([self.hint] if self.hint else []))
+        parts = (self.id, self.task, self.text, self.options, self.answer, self.form, *(text for text in (self.hint, self.written) if text))
         digest = hashlib.blake2b(repr(parts).encode(), digest_size=8)
         digest.update(self.image_bytes)
         return digest.hexdigest()
@@ -140,9 +140,7 @@ class Benchmark:
         return self.only(self.questions[number::of])
 
     def with_prompt(self, prompt: str) -> "Benchmark":
-        """The same questions under another prompt template. Raises BadInput where their text was made for the one they have."""
-        if self.prompt != prompt and AS_WRITTEN in (self.prompt, prompt):
-            raise BadInput(f"the prompt {AS_WRITTEN!r} shows a question as the benchmark wrote it; name it, or another, to load_benchmark()")
+        """The same questions under another prompt template."""
         return replace(self, prompt=prompt)
 
     @cached_property

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import pytest
 from test_questions import png
 
-from talo_mini import BadInput, Question, load_benchmark, write_prompt
+from talo_mini import BadInput, Question, write_prompt
 from talo_mini.prompts import PROMPTS, find_prompt
 
 
@@ -19,7 +21,6 @@ def ask(form="choice", hint=""):
                          "Answer with the option's letter from the given choices directly"),
     ("lmms-eval-mmbench", "look what colour is the circle? There are several options:\nA. red\nB. blue\n"
                           "Answer with the option's letter from the given choices directly."),
-    ("lmms-eval-realworldqa", "what colour is the circle?"),
     ("lmms-eval-mmmu", "what colour is the circle?\nA. red\nB. blue\n\n"
                        "Answer with the option's letter from the given choices directly."),
 ])
@@ -45,8 +46,9 @@ def test_unknown_template():
         write_prompt(ask(), "shout")
 
 
-def test_a_prompt_that_shows_no_options_is_for_one_benchmark_only(tmp_path):
-    with pytest.raises(BadInput, match="shows no options: it is for RealWorldQA"):
-        load_benchmark(str(tmp_path / "my.tsv"), prompt="lmms-eval-realworldqa")
-    with pytest.raises(BadInput, match="name it, or another, to load_benchmark"):
-        load_benchmark("mini-worlds", tasks=["more"], per_task=1).with_prompt("lmms-eval-realworldqa")
+def test_a_text_as_written_is_shown_as_it_is_and_never_made_up():
+    for form in ("choice", "direct"):
+        assert write_prompt(replace(ask(form), written="Which?\nA. red\nB. blue"), "lmms-eval-realworldqa") == "Which?\nA. red\nB. blue"
+    with pytest.raises(BadInput, match="question 'q' has no text as its benchmark wrote it"):
+        write_prompt(ask(), "lmms-eval-realworldqa")
+    assert replace(ask(), written="a").digest != replace(ask(), written="b").digest != ask().digest
