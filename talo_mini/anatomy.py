@@ -24,11 +24,14 @@ class Part:
     """The modules whose output is added to the residual stream, by path. `heads` is 0 where there are none.
 
     `mixers` are the attentions behind them, by the same paths; in BERT's style the output is written by another module.
+    `projections` are the linear maps that read all heads, or all neurons of an MLP, side by side; a path is missing where
+    there is none.
     """
 
     modules: dict[str, nn.Module]
     heads: int = 0
     mixers: dict[str, nn.Module] = field(default_factory=dict)
+    projections: dict[str, nn.Linear] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -150,11 +153,19 @@ def _parts(block, paths):
         name = "cross-attention" if CROSS.search(place) else "self-attention"
         before = parts.get(name, Part({}))
         parts[name] = Part({**before.modules, paths[id(module)]: module}, _heads(mixer, module),
-                           {**before.mixers, paths[id(module)]: mixer})
+                           {**before.mixers, paths[id(module)]: mixer},
+                           {**before.projections, **_projections([module], paths, OUTPUTS)})
     modules = _mlps(block) or _loose_mlp(block)
     if modules:
-        parts["mlp"] = Part({paths[id(module)]: module for module in modules})
+        parts["mlp"] = Part({paths[id(module)]: module for module in modules}, projections=_projections(modules, paths, MLP_OUTPUTS))
     return parts
+
+
+def _projections(modules, paths, names):
+    """The output projections of modules by the modules' paths, save where a norm over all heads stands before it (Kosmos-2's text)."""
+    found = {paths[id(module)]: output_projection(module, names) for module in modules
+             if not any("inner" in name and "Norm" in type(child).__name__ for name, child in module.named_children())}
+    return {path: projection for path, projection in found.items() if projection is not None}
 
 
 def _mixers(module):

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from .anatomy import MLP_OUTPUTS, output_projection
+from .anatomy import Part
 from .effects import first_of
 from .interaction import interaction_vectors
 from .outcomes import BASE, UNSCORED
@@ -88,18 +88,15 @@ def _parts_and_heads(layers):
         for name, part in layer.parts.items():
             for path, module in part.modules.items():
                 yield module.register_forward_hook, (name, i, 0, path)
-                projection = output_projection(module)
-                if name == "self-attention" and part.heads and projection is not None:
-                    yield projection.register_forward_pre_hook, (name, i, part.heads, path)
+                if name == "self-attention" and part.heads and path in part.projections:
+                    yield part.projections[path].register_forward_pre_hook, (name, i, part.heads, path)
 
 
 def _neurons(layers):
     """The same for what the output projections of MLPs read."""
     for i, layer in enumerate(layers):
-        for path, module in (layer.parts["mlp"].modules if "mlp" in layer.parts else {}).items():
-            projection = output_projection(module, MLP_OUTPUTS)
-            if projection is not None:
-                yield projection.register_forward_pre_hook, ("mlp", i, 0, path)
+        for path, projection in layer.parts.get("mlp", Part({})).projections.items():
+            yield projection.register_forward_pre_hook, ("mlp", i, 0, path)
 
 
 def exact_change(outcomes: pd.DataFrame, benchmark: Benchmark) -> pd.DataFrame:

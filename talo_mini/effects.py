@@ -5,7 +5,7 @@ import re
 import torch
 from torch import nn
 
-from .anatomy import MLP_OUTPUTS, output_projection
+from .anatomy import output_projection
 from .questions import BadInput
 
 BIASES = "relative_attention_bias", "distance_embedding", "sink"
@@ -28,7 +28,7 @@ def hooks_of(anatomy, k, means):
         elif k.head is None and k.neuron is None:
             yield module.register_forward_hook, _replace_by(_replacement(k, path, means))
         else:
-            projection, share = _share(path, module, part.heads, k)
+            projection, share = _share(part, path, k)
             yield projection.register_forward_pre_hook, _replace_in(share, _replacement(k, inside(path), means, share))
 
 
@@ -88,20 +88,13 @@ def _bypass(module, args, kwargs, output):
     return _with_first(output, args[0] if args else kwargs["hidden_states"])
 
 
-def _share(path, module, heads, k):
+def _share(part, path, k):
     """The linear map that reads an attention's heads or an MLP's neurons side by side, and where this one's values lie."""
-    if k.neuron is not None:
-        projection = output_projection(module, MLP_OUTPUTS)
-        if projection is None:
-            raise BadInput(f"the neurons of {path} cannot be told apart: it has no output projection of its own "
-                           f"({', '.join(MLP_OUTPUTS)})")
-        return projection, _place(path, "neuron", k.neuron, projection.in_features, projection.in_features)
-    projection = output_projection(module)
-    between = [name for name, child in module.named_children() if "inner" in name and "Norm" in type(child).__name__]
-    if projection is None or between:
-        raise BadInput(f"the heads of {path} cannot be told apart: {between[0] if between else 'something'} stands between "
-                       "them and the output projection")
-    return projection, _place(path, "head", k.head, heads, projection.in_features)
+    unit, number = ("head", k.head) if k.neuron is None else ("neuron", k.neuron)
+    if path not in part.projections:
+        raise BadInput(f"the {unit}s of {path} cannot be told apart: no output projection of its own reads them side by side")
+    projection = part.projections[path]
+    return projection, _place(path, unit, number, part.heads if unit == "head" else projection.in_features, projection.in_features)
 
 
 def _place(path, unit, number, units, width):

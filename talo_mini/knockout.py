@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from .anatomy import MLP_OUTPUTS, OUTPUTS, PARTS, Anatomy, output_projection
+from .anatomy import PARTS, Anatomy, Part
 from .effects import first_of, hooks_of, inside
 from .questions import BadInput
 
@@ -112,13 +112,13 @@ def mean_outputs(anatomy: Anatomy, run, parts=("self-attention", "mlp"), stack: 
     with ExitStack() as hooks:
         for layer in anatomy.stacks[stack]:
             for name in parts:
-                for path, module in (layer.parts[name].modules if name in layer.parts else {}).items():
-                    projection = output_projection(module, MLP_OUTPUTS if name == "mlp" else OUTPUTS)
+                part = layer.parts.get(name, Part({}))
+                for path, module in part.modules.items():
                     hooks.callback(module.register_forward_hook(
                         lambda module, args, output, path=path: record(path, first_of(output))).remove)
-                    if projection is not None:
-                        hooks.callback(projection.register_forward_pre_hook(
-                            lambda module, args, path=path: record(inside(path), args[0])).remove)
+                for path, projection in part.projections.items():
+                    hooks.callback(projection.register_forward_pre_hook(
+                        lambda module, args, path=path: record(inside(path), args[0])).remove)
         run()
     return {place: total / counts[place] for place, total in totals.items()}
 

@@ -7,7 +7,7 @@ from mapping import BY_HAND, NAMES, built
 from torch import nn
 
 from talo_mini import BadInput, Knockout, knockout, zeroed_weights
-from talo_mini.anatomy import MLP_OUTPUTS, find_anatomy, output_projection
+from talo_mini.anatomy import Part, find_anatomy, output_projection
 
 table = {}
 
@@ -134,10 +134,10 @@ def inside_attention(name, model, anatomy, i, logits):
 
 def neurons(name, layer, logits):
     """The projection that reads an MLP's neurons writes the MLP's output."""
-    modules = layer.parts["mlp"].modules.values() if "mlp" in layer.parts else ()
-    for module in modules:
-        projection, seen = output_projection(module, MLP_OUTPUTS), {}
-        if projection is None or projection is module:
+    mlp = layer.parts.get("mlp", Part({}))
+    for path, projection in mlp.projections.items():
+        module, seen = mlp.modules[path], {}
+        if projection is module:
             continue
         hooks = [module.register_forward_hook(lambda module, args, output: seen.update(whole=output)),
                  projection.register_forward_hook(lambda module, args, output: seen.update(projected=output))]

@@ -10,7 +10,7 @@ from families import (FAMILIES, TEXT, VISION, attentions_and_mlps, built, by_wei
                       uniform_attention, with_attention)
 
 from talo_mini import BadInput, Knockout, knockout, load_benchmark
-from talo_mini.anatomy import MLP_OUTPUTS, find_anatomy, output_projection
+from talo_mini.anatomy import find_anatomy
 from talo_mini.effects import inside
 from talo_mini.knockout import mean_outputs
 
@@ -49,7 +49,7 @@ def compare(name, target, run, dtype=torch.float32):
     """(under hooks, by weights) or None where the effect is refused there."""
     anatomy, given = built(name, dtype)[2], means(name, target.stack, dtype) if target.effect == "mean" else {}
     if refused(name, target):
-        with pytest.raises(BadInput, match="position bias|stands between"), knockout(anatomy, target, means=given):
+        with pytest.raises(BadInput, match="position bias|told apart"), knockout(anatomy, target, means=given):
             pass
         return None
     with knockout(anatomy, target, means=given):
@@ -148,7 +148,7 @@ def test_uniform_is_refused_where_a_position_bias_remains():
 
 
 def test_heads_are_refused_where_a_norm_mixes_them():
-    with pytest.raises(BadInput, match="inner_attn_ln"):
+    with pytest.raises(BadInput, match="no output projection of its own reads them"):
         with knockout(built("kosmos2")[2], Knockout("self-attention", 1, head=0)):
             pass
 
@@ -182,16 +182,15 @@ def test_all_neurons_zeroed_leave_only_the_output_bias(name):
     anatomy = built(name)[2]
     for stack, layer, part in attentions_and_mlps(name):
         if part == "mlp" and len(anatomy.part("mlp", layer, stack).modules) == 1:
-            with knockout(anatomy, Knockout("mlp", layer, "mean", stack), means={path: output_bias(module) for path, module in
-                                                                                 anatomy.part("mlp", layer, stack).modules.items()}):
+            ((path, projection),) = anatomy.part("mlp", layer, stack).projections.items()
+            with knockout(anatomy, Knockout("mlp", layer, "mean", stack), means={path: output_bias(projection)}):
                 expected = logits(name)
-            neurons = output_projection(next(iter(anatomy.part("mlp", layer, stack).modules.values())), MLP_OUTPUTS).in_features
+            neurons = projection.in_features
             with knockout(anatomy, *(Knockout("mlp", layer, stack=stack, neuron=i) for i in range(neurons))):
                 assert difference(logits(name), expected) < 1e-5, (stack, layer)
 
 
-def output_bias(module):
-    projection = output_projection(module, MLP_OUTPUTS)
+def output_bias(projection):
     return torch.zeros(projection.out_features) if projection.bias is None else projection.bias.detach()
 
 
