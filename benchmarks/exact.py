@@ -21,6 +21,7 @@ import talo_mini
 from sweep import machine
 from talo_mini import load_benchmark, load_vlm
 from talo_mini.cells import all_cells
+from talo_mini.pictures import Pictures
 from talo_mini.sweep import hooked_logits, replayed_logits, scores
 from talo_mini.vlm import MINIS
 
@@ -40,10 +41,10 @@ Made by `python benchmarks/exact.py{parts_given} --page book/exactness.md` on {m
 """
 
 
-def compare(vlm, prompt, questions, cells) -> dict:
+def compare(vlm, prompt, questions, cells, pictures) -> dict:
     """How many answers one pass and hooks were asked for, how many differ, and the largest difference of a log-probability."""
     inputs, found = vlm.inputs(questions, prompt), dict(questions=len(questions), answers=0, different=0, largest=0.0)
-    for replayed, hooked in zip(replayed_logits(vlm, inputs, cells), hooked_logits(vlm, inputs, cells), strict=True):
+    for replayed, hooked in zip(replayed_logits(vlm, inputs, cells, pictures=pictures), hooked_logits(vlm, inputs, cells), strict=True):
         for a, b in zip(scores(vlm, questions, replayed), scores(vlm, questions, hooked)):
             found["answers"] += 1
             finite = bool(np.isfinite([a, b]).all())
@@ -78,11 +79,12 @@ def run(vlms, benchmark, parts, folder: Path, minutes: float | None = None) -> p
     batches = [questions[i:i + BATCH] for i in range(0, len(questions), BATCH)]
     files = {vlm.name: folder / f"{vlm.name}-{vlm.digest}-{benchmark.digest}-{engine()}-{'-'.join(parts)}.jsonl" for vlm in vlms}
     done, cells = {name: kept(path) for name, path in files.items()}, {vlm.name: all_cells(vlm.anatomy, parts, None, "zero") for vlm in vlms}
+    pictures = {vlm.name: Pictures(vlm.model) for vlm in vlms}  # as a sweep shares them
     folder.mkdir(parents=True, exist_ok=True)
     for number, batch in enumerate(tqdm(batches, desc="comparing", unit="batch")):
         for vlm in vlms:
             if time.monotonic() < ends and number not in done[vlm.name]:
-                row = compare(vlm, benchmark.prompt, batch, cells[vlm.name])
+                row = compare(vlm, benchmark.prompt, batch, cells[vlm.name], pictures[vlm.name])
                 with files[vlm.name].open("a") as file:
                     file.write("\n" + json.dumps(dict(batch=number, **row)))
                 done[vlm.name][number] = row

@@ -21,8 +21,9 @@ from libraries import LIBRARIES
 from shapes import llava_30, llava_next_8b, mini, on, qwen2vl_2b, smolvlm
 from talo_mini import Knockout, knockout, load_benchmark, load_vlm, select_layer, zeroed_weights
 from talo_mini.anatomy import find_anatomy
+from talo_mini.memory import out_of_memory
 from talo_mini.pictures import replaced
-from talo_mini.replay import one_pass, out_of_memory, rounding
+from talo_mini.replay import one_pass, rounding
 
 TOLERANCE = 1e-3
 GPU = "cuda" if torch.cuda.is_available() else None

@@ -7,6 +7,7 @@ nothing but the cache; whichever finds it complete writes the table. A stopped r
 import argparse
 import os
 import sys
+import uuid
 from pathlib import Path
 
 import torch
@@ -67,7 +68,10 @@ def run(chosen):
     number, of, local = process()
     if of > 1 and chosen.device_map:
         raise BadInput("--device-map spreads one model over all devices, so start one process; without it every process has a GPU")
-    device = f"cuda:{local}" if torch.cuda.is_available() else "cpu"
+    folder = Path(chosen.out).parent
+    if not folder.is_dir():
+        raise BadInput(f"--out {chosen.out}: there is no folder {folder}; make it, or write elsewhere")
+    device = f"cuda:{local % torch.cuda.device_count()}" if torch.cuda.is_available() else "cpu"  # Slurm may show each task its own only
     vlm = load_vlm(chosen.model, device, chosen.device_map, chosen.four_bit, chosen.max_pixels)
     benchmark = load_benchmark(chosen.benchmark, chosen.tasks, chosen.per_task, chosen.form, chosen.source, chosen.revision,
                                chosen.prompt, chosen.skip_malformed)
@@ -77,7 +81,7 @@ def run(chosen):
     if missing:
         print(f"process {number} of {of} is done; {missing} answers of other processes are missing")
         return
-    unfinished = Path(f"{chosen.out}.{os.getpid()}")
+    unfinished = Path(f"{chosen.out}.{uuid.uuid4().hex}")
     table.to_parquet(unfinished, index=False)
     os.replace(unfinished, chosen.out)
     print(task_accuracy(table).round(3).to_string(index=False))

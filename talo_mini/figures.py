@@ -32,9 +32,11 @@ def show_questions(questions, columns: int = 4, titles=None):
     """Pictures with their question and right answer beneath."""
     rows = -(-len(questions) // columns)
     figure, axes = _axes(2.3 * columns, 3.1 * rows, nrows=rows, ncols=columns, squeeze=False)
-    for axis in axes.flat:
+    for axis in axes.flat[len(questions):]:
         axis.axis("off")
     for i, (axis, question) in enumerate(zip(axes.flat, questions)):
+        axis.set(xticks=[], yticks=[])
+        axis.spines[:].set(visible=True, color="#BBBBBB")  # a frame: pictures may be white
         axis.imshow(question.image, interpolation="nearest")
         axis.set_title(titles[i] if titles else question.task, fontsize=8)
         lines = textwrap.wrap(question.text, 30) + [f"→ {question.options[question.answer]}"]
@@ -107,15 +109,22 @@ def show_pairs(tables: dict, x: str, y: str, title: str, xlabel: str, ylabel: st
     return figure
 
 
-def show_depth(curves: dict, title: str, xlabel: str, ylabel: str):
-    """Curves over the layers by label, with 95% bands and a line at zero; tables with delta, low and high, indexed by layer."""
-    figure, axis = _axes(6.5, 3.6, title)
+def _curves(axis, curves, scale=1, log=False):
+    """Curves by label over the index of tables with delta, low and high; intervals stand a little apart, so that each is seen."""
     axis.axhline(0, color="black", lw=0.8)
-    for (label, values), colour, marker in zip(curves.items(), ABILITY_COLOURS, "osD^vPX"):
-        axis.plot(values.index, values.delta, marker=marker, ms=4, lw=1.2, color=colour, label=label)
-        axis.fill_between(values.index, values.low, values.high, color=colour, alpha=0.12, lw=0)
-    axis.set(xlabel=xlabel, ylabel=ylabel, xticks=range(max(len(values) for values in curves.values())))
+    for i, ((label, table), colour, marker) in enumerate(zip(curves.items(), ABILITY_COLOURS, "osD^vPX")):
+        apart = i - (len(curves) - 1) / 2
+        x = table.index * 1.04 ** apart if log else table.index + 0.08 * apart
+        axis.errorbar(x, scale * table.delta, yerr=scale * np.abs([table.delta - table.low, table.high - table.delta]), marker=marker, ms=4,
+                      lw=1.2, elinewidth=0.8, color=colour, label=label)
     axis.grid(alpha=0.3)
+
+
+def show_depth(curves: dict, title: str, xlabel: str, ylabel: str):
+    """Curves over the layers by label, with 95% intervals and a line at zero; tables with delta, low and high, indexed by layer."""
+    figure, axis = _axes(6.5, 3.6, title)
+    _curves(axis, curves)
+    axis.set(xlabel=xlabel, ylabel=ylabel, xticks=range(max(len(values) for values in curves.values())))
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
     return figure
 
@@ -184,15 +193,12 @@ def show_similarity(similar: pd.DataFrame, abilities: pd.Series, linkage, title:
 
 
 def show_curves(curves: dict, x: str, title: str, xlabel: str, ylabel: str, log: bool = True, ticks: bool = True):
-    """Curves with 95% bands by label; each table has the column `x` and delta, low and high, in fractions.
+    """Curves with 95% intervals by label; each table has the column `x` and delta, low and high, in fractions.
 
     On a `log` axis, `ticks` marks every x.
     """
     figure, axis = _axes(6.5, 3.6, title)
-    axis.axhline(0, color="black", lw=0.8)
-    for (label, table), colour, marker in zip(curves.items(), ABILITY_COLOURS, "osD^vPX"):
-        axis.plot(table[x], POINTS * table.delta, marker=marker, ms=4, lw=1.2, color=colour, label=label)
-        axis.fill_between(table[x], POINTS * table.low, POINTS * table.high, color=colour, alpha=0.15, lw=0)
+    _curves(axis, {label: table.set_index(x) for label, table in curves.items()}, POINTS, log)
     if log:
         axis.set_xscale("log")
     if log and ticks:
@@ -200,21 +206,19 @@ def show_curves(curves: dict, x: str, title: str, xlabel: str, ylabel: str, log:
         axis.set_xticks(marks, [f"{value:g}" for value in marks], minor=False)
         axis.minorticks_off()
     axis.set(xlabel=xlabel, ylabel=ylabel)
-    axis.grid(alpha=0.3)
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
     return figure
 
 
-def show_spread(values: dict, title: str, xlabel: str, marked: dict | None = None):
-    """Histograms of values by label, in fractions shown as points, each summing to 100%; `marked` draws vertical lines."""
+def show_spread(values: dict, title: str, xlabel: str):
+    """Histograms of values by label, in fractions shown as points, each summing to 100%, with a line at each mean."""
     figure, axis = _axes(6.5, 3.2, title)
     everything = np.concatenate([np.asarray(found, float) for found in values.values()])
     bins = np.histogram_bin_edges(POINTS * everything, 30)
-    for (label, found), colour in zip(values.items(), ABILITY_COLOURS):
-        axis.hist(POINTS * np.asarray(found, float), bins, weights=np.full(len(found), 100 / len(found)), color=colour, alpha=0.6,
-                  label=label)
-    for (label, value), style in zip((marked or {}).items(), ("-", "--", ":")):
-        axis.axvline(POINTS * value, color="black", ls=style, label=label)
+    for (label, found), colour, style in zip(values.items(), ABILITY_COLOURS, ("-", "--", ":", "-.")):
+        found = POINTS * np.asarray(found, float)
+        axis.hist(found, bins, weights=np.full(len(found), 100 / len(found)), histtype="step", color=colour, lw=1.5, label=label)
+        axis.axvline(found.mean(), color=colour, ls=style, lw=1, label=f"its mean, {found.mean():+.1f}")
     axis.set(xlabel=xlabel, ylabel="share (%)")
-    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    figure.legend(loc="outside lower center", ncols=len(values), frameon=False)
     return figure

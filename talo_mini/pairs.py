@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from .outcomes import BASE, UNSCORED
+from .outcomes import BASE, UNSCORED, pictures_of
 from .questions import BadInput
 from .significance import change_p, clustered, false_discovery
 
@@ -28,7 +28,7 @@ def interactions(outcomes: pd.DataFrame, part: str) -> pd.DataFrame:
         base = group[group.layer == BASE].set_index("question").correct.astype(float)
         wide = {key: table.set_index("question").correct.reindex(base.index).astype(float) for key, table in
                 group[group.layer != BASE].groupby(["part", "layer"])}
-        layers = sorted(layer for name, layer in wide if name == part)
+        layers, pictures = sorted(layer for name, layer in wide if name == part), pictures_of(group, base.index)
         for first, second in combinations(layers, 2):
             if (f"{part} and {first}", second) not in wide:
                 raise BadInput(f"task {task!r}: layers {first} and {second} were not knocked out together; sweep pair_parts()")
@@ -36,8 +36,8 @@ def interactions(outcomes: pd.DataFrame, part: str) -> pd.DataFrame:
             extra = (both - one - two).to_numpy()
             if np.isnan(extra).any():
                 raise BadInput(f"task {task!r}: some question has no answer with layers {first} and {second} knocked out; finish the sweep")
-            (low,), (high,), _ = clustered(extra[:, None], np.arange(len(extra)))
-            (p,) = change_p(extra[:, None], np.arange(len(extra)))
+            (low,), (high,), _ = clustered(extra[:, None], pictures)
+            (p,) = change_p(extra[:, None], pictures)
             rows.append(dict(task=task, first=first, second=second, alone_first=one.mean(), alone_second=two.mean(),
                              together=both.mean(), added=one.mean() + two.mean(), interaction=extra.mean(), low=low, high=high,
                              p=p))

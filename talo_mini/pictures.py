@@ -6,12 +6,13 @@ from contextlib import contextmanager
 
 import torch
 
-LIMIT = 2**28  # bytes of features kept; the oldest go first
+from .memory import free_memory
+
 ENCODED = {"last_hidden_state", "pooler_output", "hidden_states", "attentions"}  # of which models read pooler_output
 
 
 class Pictures:
-    """The features of pictures a model has seen, told apart by their pixels.
+    """The features of pictures a model has seen, told apart by their pixels; an eighth of the free memory holds them, the oldest go first.
 
     A model whose features cannot be taken apart by picture (a Q-Former's, Qwen3-VL's deepstack) encodes each every time.
     """
@@ -19,7 +20,7 @@ class Pictures:
     def __init__(self, model):
         self.core = getattr(model, "model", None)
         self.able = hasattr(self.core, "get_image_features")
-        self.kept, self.bytes = {}, 0
+        self.kept, self.bytes, self.limit = {}, 0, free_memory(next(model.parameters()).device) // 8
 
     @contextmanager
     def shared(self):
@@ -55,7 +56,7 @@ class Pictures:
     def _keep(self, shares):
         self.kept.update(shares)
         self.bytes += sum(_bytes(features) for _, features in shares.values())
-        while self.bytes > LIMIT:
+        while self.bytes > self.limit:
             _, features = self.kept.pop(next(iter(self.kept)))
             self.bytes -= _bytes(features)
 

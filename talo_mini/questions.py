@@ -46,11 +46,19 @@ class Question:
         if self.form == "choice" and len(self.options) > len(LETTERS):
             raise BadInput(f"question {self.id!r}: {len(self.options)} options, but there are {len(LETTERS)} letters")
 
-    @cached_property
+    @property
     def image(self) -> Image.Image:
-        """The picture, decoded to RGB. Raises BadInput if it cannot be decoded."""
+        """The picture, decoded to RGB and not kept: a benchmark of photographs would fill the memory. Raises BadInput if it cannot be."""
+        return self._read(lambda picture: picture.convert("RGB"))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the picture, in pixels. Raises BadInput if it cannot be decoded."""
+        return self._read(lambda picture: picture.size)
+
+    def _read(self, read):
         try:
-            return Image.open(io.BytesIO(self.image_bytes)).convert("RGB")
+            return read(Image.open(io.BytesIO(self.image_bytes)))
         except (UnidentifiedImageError, OSError, SyntaxError) as error:
             raise BadInput(f"question {self.id!r}: its image cannot be decoded ({error}); "
                            "replace the image or leave the question out") from error

@@ -4,26 +4,23 @@ The base model runs once. Then the layers are walked once: all variants knocked 
 batch, and the variants knocked out at it start from the base model's own input.
 """
 
+from collections.abc import Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 
 import torch
 
 from .anatomy import Anatomy, Part
 from .knockout import Knockout, knockout
+from .memory import free_memory, out_of_memory
 from .pictures import Pictures, replaced
 
 CHUNK = 1024  # tokens that go through a layer at once on a CPU: more fall out of its cache
-TOLERANCE = 1e-3  # largest difference of a logit from the hooked model before replay is given up, in float32
+TOLERANCE = 1e-3  # largest difference from the hooked model, relative to the largest logit, before replay is given up, in float32
 
 
 def rounding(dtype) -> float:
     """How far two kernels may differ by rounding, relative to the largest logit."""
     return 4 * torch.finfo(dtype).eps
-
-
-def out_of_memory(error: Exception) -> bool:
-    """Whether memory ran out; torch's own class for it covers GPUs only, and an illegal access is another matter."""
-    return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
 
 
 class CannotReplay(Exception):
@@ -33,17 +30,20 @@ class CannotReplay(Exception):
 class Replay:
     """The base run of a model on a batch of inputs, ready to be gone on from any decoder layer.
 
-    Raises CannotReplay where the decoder's layers do not lead to its logits in a way that can be followed.
+    Raises CannotReplay where the decoder's layers do not lead to its logits in a way that can be followed, and
+    torch.OutOfMemoryError where what each layer is given would not fit into half of the free memory.
     """
 
     def __init__(self, model, anatomy: Anatomy, inputs, means=None, pictures: Pictures | None = None):
         self.model, self.anatomy, self.means = model, anatomy, means
-        on_gpu = inputs["input_ids"].is_cuda
-        gpu = inputs["input_ids"].device
-        before = torch.cuda.memory_allocated(gpu) if on_gpu else 0
+        device, on_gpu = inputs["input_ids"].device, inputs["input_ids"].is_cuda
+        before = torch.cuda.memory_allocated(device) if on_gpu else 0
         if on_gpu:
-            torch.cuda.reset_peak_memory_stats(gpu)
+            torch.cuda.reset_peak_memory_stats(device)
         self.layers = [layer.module for layer in anatomy.stacks["decoder"]]
+        variant = inputs["input_ids"].numel() * model.config.get_text_config().hidden_size * model.dtype.itemsize  # hidden states, bytes
+        if len(self.layers) * variant > free_memory(device) // 2:  # Linux grants a CPU more than there is, and then kills
+            raise torch.OutOfMemoryError(f"what {len(self.layers)} layers are given takes {len(self.layers) * variant / 2**30:.1f} GiB")
         calls, outputs, self.zeros = {}, {}, {}
         parts = {path: module for layer in anatomy.stacks["decoder"] for part in layer.parts.values()
                  for path, module in part.modules.items()}
@@ -62,18 +62,21 @@ class Replay:
             raise CannotReplay("some decoder layers did not run, or hand on more than their hidden states")
         if any(not args or not torch.is_tensor(args[0]) or args[0].ndim != 3 for args, _ in calls.values()):
             raise CannotReplay("decoder layers do not take [questions, tokens, width] hidden states first")
+        if any(isinstance(value, Mapping) and len(value) for _, kwargs in calls.values() for value in kwargs.values()):
+            raise CannotReplay("decoder layers hand something to later ones beside their hidden states")  # Gemma 4's keys and values
         self.calls = [calls[i] for i in range(len(self.layers))]
         self.questions, self.tokens, _ = self.calls[0][0][0].shape
         # what is added between two layers (Qwen3-VL's deepstack), None where nothing is
         self.between = []
         for i in range(len(self.layers) - 1):
-            gap = calls[i + 1][0][0] - outputs[i]
-            self.between.append(gap if gap.any() else None)
+            gap = None if calls[i + 1][0][0] is outputs[i] else calls[i + 1][0][0] - outputs[i]
+            self.between.append(gap if gap is not None and gap.any() else None)
         self.norm = self._final_norm(outputs[len(self.layers) - 1])
         tokens = self.questions * self.tokens
-        if on_gpu:  # as many variants at once as half of the free memory holds, by what the base run took
-            free = torch.cuda.mem_get_info(gpu)[0] + torch.cuda.memory_reserved(gpu) - torch.cuda.memory_allocated(gpu)
-            self.chunk = max(1, free // 2 // max(1, torch.cuda.max_memory_allocated(gpu) - before))
+        free = free_memory(device)
+        self.variants = max(1, free // 4 // variant)  # whose hidden states are held at once
+        if on_gpu:  # as many variants go through a layer at once as half of the free memory holds, by what the base run took
+            self.chunk = max(1, free // 2 // max(1, torch.cuda.max_memory_allocated(device) - before))
         else:
             self.chunk = max(1, CHUNK // tokens)
 
@@ -89,36 +92,49 @@ class Replay:
         parent = self.model.get_submodule(path)
         for norm in [child for child in parent.children() if "Norm" in type(child).__name__] + [torch.nn.Identity()]:
             self.norm = norm
-            if torch.allclose(self.head(last), self.base.float(), atol=1e-4, rtol=max(1e-4, rounding(self.base.dtype))):
+            if torch.allclose(self.head(last), self.base.float(), atol=1e-4, rtol=max(1e-4, rounding(self.base.dtype)), equal_nan=True):
                 return norm
         raise CannotReplay("the final norm and the output embeddings do not give the model's logits")
 
     def head(self, hidden):
         """Logits of the next token, float32 [rows, vocabulary]."""
-        logits = self.model.get_output_embeddings()(self.norm(hidden[:, -1])).float()
+        logits = self.model.get_output_embeddings()(self.norm(hidden[:, -1])).float().to(self.base.device)
         cap = getattr(self.model.config.get_text_config(), "final_logit_softcapping", None)
         return logits if cap is None else cap * torch.tanh(logits / cap)
 
     def logits(self, groups: list[tuple[Knockout, ...]]) -> list[torch.Tensor]:
         """Logits of the next token with each group of knockouts, [questions, vocabulary] each, in the order given."""
-        hidden = {}  # by group, from its lowest layer on: [questions, tokens, width]
+        different = sorted(dict.fromkeys(groups), key=lambda group: group[0].layer)  # two names may mean the same
+        found = {}
+        for start in range(0, len(different), self.variants):
+            some = different[start:start + self.variants]
+            found.update(zip(some, self._walked(some)))
+        return [found[group] for group in groups]
+
+    def _walked(self, groups):
+        """Walk the layers once with all these groups."""
+        hidden, knockouts = {}, {group: {} for group in groups}  # hidden by group, from its lowest layer on: [questions, tokens, width]
+        for group in groups:
+            for k in group:
+                knockouts[group].setdefault(k.layer, []).append(k)
         for i in range(len(self.layers)):
-            struck = [group for group in groups if any(k.layer == i for k in group)]
-            passing = [group for group in hidden if group not in struck]
+            passing = [group for group in hidden if i not in knockouts[group]]
             for start in range(0, len(passing), self.chunk):
                 chunk = passing[start:start + self.chunk]
                 with self._only_scored(i):
-                    out = self._run(i, torch.cat([hidden[group] for group in chunk]), len(chunk))
+                    out = self._run(i, self._joined(i, [hidden[group] for group in chunk]), len(chunk))
                 hidden.update(zip(chunk, out.split(self.questions)))
-            for group in struck:
-                here = [k for k in group if k.layer == i]
-                with self._only_scored(i):
-                    hidden[group] = self._knocked(i, hidden.get(group, self.calls[i][0][0]), here)
+            for group in groups:
+                if i in knockouts[group]:
+                    with self._only_scored(i):
+                        hidden[group] = self._knocked(i, hidden.get(group, self.calls[i][0][0]), knockouts[group][i])
             if i < len(self.between) and self.between[i] is not None:
-                hidden = {group: values + self.between[i] for group, values in hidden.items()}
-        if not groups:
-            return []
-        return list(self.head(torch.cat([hidden[group][:, -1:] for group in groups])).split(self.questions))
+                hidden = {group: values + self.between[i].to(values.device) for group, values in hidden.items()}
+        return self.head(self._joined(-1, [hidden[group][:, -1:] for group in groups])).split(self.questions)
+
+    def _joined(self, i, values):
+        """Hidden states of several variants as one batch, where layer i takes its own; devices may differ between layers."""
+        return torch.cat([value.to(self.calls[i][0][0].device) for value in values])
 
     @contextmanager
     def _only_scored(self, i):
@@ -174,8 +190,8 @@ def one_pass(model, anatomy: Anatomy, inputs, groups: list[tuple[Knockout, ...]]
     """Logits of the base model and under each group of knockouts, [questions, vocabulary] each.
 
     Those of `pictures` that were seen before are not encoded again. With `check`, for every part and effect the group of the
-    lowest and of the highest layer is also run with hooks. Raises CannotReplay if they differ, or where a layer does not
-    run alone.
+    lowest, the middle and the highest layer is also run with hooks. Raises CannotReplay if they differ, or where a layer does
+    not run alone.
     """
     try:
         replay = Replay(model, anatomy, inputs, means, pictures)
@@ -188,10 +204,12 @@ def one_pass(model, anatomy: Anatomy, inputs, groups: list[tuple[Knockout, ...]]
     for i in sorted(range(len(groups)), key=lambda i: groups[i][0].layer):
         first = groups[i][0]
         kinds.setdefault((first.part, first.effect, first.head is None, first.neuron is None, len(groups[i])), []).append(i)
-    for i in sorted({end for found in kinds.values() for end in (found[0], found[-1])}) if check else ():
+    for i in sorted({one for found in kinds.values() for one in (found[0], found[len(found) // 2], found[-1])}) if check else ():
         with knockout(anatomy, *groups[i], means=means):
             hooked = model(**inputs, use_cache=False, logits_to_keep=1).logits[:, -1].float()
-        difference = (hooked - logits[i]).abs().max().item()
-        if not difference <= max(TOLERANCE, rounding(replay.base.dtype)) * max(1.0, hooked.abs().max().item()):
+        finite = hooked.isfinite() & logits[i].isfinite()  # what overflows in one must in the other
+        difference = (hooked - logits[i])[finite].abs().max().item() if finite.any() else 0.0
+        allowed = max(TOLERANCE, rounding(replay.base.dtype)) * max(1.0, hooked[finite].abs().max().item() if finite.any() else 0.0)
+        if difference > allowed or not torch.equal(finite, hooked.isfinite()) or not torch.equal(finite, logits[i].isfinite()):
             raise CannotReplay(f"{groups[i]} differs by {difference:.1e} from the hooked model")
     return [replay.base.float(), *logits]

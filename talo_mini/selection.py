@@ -11,16 +11,14 @@ from .vlm import VLM
 
 
 def select_layer(vlm: VLM, probe: Benchmark, part: str = "self-attention", step: int = 4, cache=None) -> tuple[int, float]:
-    """The layer whose knockout answers most probe questions right, NONE where none beats the base model; and the work saved.
+    """The layer whose knockout answers most probe questions right, NONE where none beats the base model; and the share never asked.
 
     The same layer as a full sweep and `choose_layer` give: of equal layers the lowest. The base model answers first; then
     the questions it got wrong are asked, where alone a layer can gain, and then the others, `step` at a time. A layer that can
-    no longer win, even with every open question right, is asked no more. The work saved is the share of answers under a
-    knockout that were never asked. Raises BadInput where no layer has the part or a score is not finite.
+    no longer win, even with every open question right, is asked no more. The share is that of the answers under a knockout;
+    the base model's own passes are not counted. Raises BadInput where no layer has the part or a score is not finite.
     """
-    alive = layers_with(vlm.anatomy, part)
-    if not alive:
-        raise BadInput(f"no layer of {vlm.name} has a part {part!r}; print(vlm.anatomy) shows what there is")
+    alive = _layers(vlm, part)
     base = all_scored(sweep(vlm, probe, parts=[part], layers=[], cache=cache)).set_index("question").correct
     questions = sorted(probe.questions, key=lambda question: base[question.id])
     groups = [questions[:(~base).sum()], *(questions[i:i + step] for i in range((~base).sum(), len(questions), step))]
@@ -36,6 +34,13 @@ def select_layer(vlm: VLM, probe: Benchmark, part: str = "self-attention", step:
     return max(alive, default=NONE, key=lambda layer: (right[layer], -layer)), 1 - asked / (everyone * len(questions))
 
 
+def _layers(vlm, part):
+    found = layers_with(vlm.anatomy, part)
+    if not found:
+        raise BadInput(f"no layer of {vlm.name} has a part {part!r}; print(vlm.anatomy) shows what there is")
+    return found
+
+
 def _can_win(layer, right, alive, base, left):
     """Whether a layer may still end above the base model and at the top, as the lowest of equals."""
     top = max(alive, key=lambda other: (right[other], -other))
@@ -46,12 +51,12 @@ def _can_win(layer, right, alive, base, left):
 def greedy_layers(vlm: VLM, probe: Benchmark, part: str = "self-attention", most: int = 3, cache=None) -> list[int]:
     """Layers knocked out one after the other, each the one that raises the accuracy on the probe questions most.
 
-    Ends when no further layer raises it or `most` are chosen; of equal layers the lowest is taken. Raises BadInput where a
-    score is not finite.
+    Ends when no further layer raises it or `most` are chosen; of equal layers the lowest is taken. Raises BadInput where no
+    layer has the part or a score is not finite.
     """
-    chosen, layers = [], layers_with(vlm.anatomy, part)
+    chosen, layers = [], _layers(vlm, part)
     accuracy = None
-    while len(chosen) < most:
+    while len(chosen) < min(most, len(layers)):
         name = f"{part} and {', '.join(map(str, sorted(chosen)))}" if chosen else part
         outcomes = all_scored(sweep(vlm, probe, parts=[name], layers=[i for i in layers if i not in chosen], cache=cache))
         by_layer = outcomes[outcomes.layer != BASE].groupby("layer").correct.mean()

@@ -3,6 +3,7 @@
 import hashlib
 import warnings
 from itertools import product
+from math import prod
 
 import numpy as np
 import pandas as pd
@@ -10,13 +11,14 @@ import torch
 
 from .cells import BASE_CELL, all_cells, as_knockouts, names_of
 from .knockout import is_knocked_out, knockout, mean_outputs
+from .memory import out_of_memory
 from .outcomes import COLUMNS, UNSCORED, Keeper, OutcomeStore
 from .pictures import Pictures
 from .prefix import VisionPrefix
 from .progress import progress
 from .prompts import prompt_key, write_prompt
 from .questions import BadInput, Benchmark, Question
-from .replay import CannotReplay, one_pass, out_of_memory
+from .replay import CannotReplay, one_pass
 from .vlm import VLM
 
 
@@ -29,7 +31,7 @@ def sweep(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), layers=None
     "mlp and 2"; see `cells`. All layers are swept unless `layers` names some, or a part its own: ("neuron 7", 4). With `cache`, a folder, outcomes are kept as they
     are made and never asked again of the same weights. All layers are done in one pass where the model allows it; where
     it does not, a warning says why and the whole model runs once for every layer. Where memory runs out, the batch is
-    halved, with a warning. A question whose scores are not finite is UNSCORED, with a warning that names it. The table's
+    halved, with a warning. A question whose scores are not finite is UNSCORED, with a warning that names one. The table's
     `attrs` tell where the questions were read and how many rows were left out or malformed.
     Raises BadInput for an unknown part, layer or effect before any question is asked.
     """
@@ -47,7 +49,7 @@ def sweep(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), layers=None
             if (question.digest, *cell) not in done]
     open_questions = {question.id for question, _ in todo}
     means = _means(vlm, reference, parts) if reference and todo else None
-    method, checked, unscored, pictures = replayed_logits, False, [], Pictures(vlm.model)
+    method, checked, pictures = replayed_logits, False, Pictures(vlm.model)
     with Keeper(store, key) as keeper, progress(total=len(todo), desc=f"sweep of {vlm.name}", unit="answer") as bar:
         waiting = _batches([q for q in benchmark.questions if q.id in open_questions], benchmark.prompt, batch)
         while waiting:
@@ -70,13 +72,8 @@ def sweep(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), layers=None
             rows = [_row(vlm, benchmark, question, score, cell) for cell, values in zip(missing, logits)
                     for question, score in zip(questions, scores(vlm, questions, values))
                     if (question.digest, *cell) not in done]
-            unscored += [row for row in rows if row["answer"] == UNSCORED]
             keeper.add(rows)
             bar.update(len(rows))
-    if unscored:
-        warnings.warn(f"{len(unscored)} answers could not be scored, the first is question {unscored[0]['question']!r} with "
-                      f"{unscored[0]['part']} of layer {unscored[0]['layer']} knocked out: its scores are not finite; use a "
-                      "wider number type (float32 or bfloat16)", stacklevel=2)
     return _assemble(pd.concat([table for table in (kept, *keeper.tables) if len(table)]), vlm, benchmark, cells)
 
 
@@ -150,8 +147,8 @@ def scores(vlm: VLM, questions: list[Question], logits: torch.Tensor) -> list[np
 
 
 def _batches(questions, prompt, size):
-    """Questions in batches of similar length, so that little is padded."""
-    ordered = sorted(questions, key=lambda q: len(write_prompt(q, prompt)))
+    """Questions in batches of similar length, so that little is padded: a larger picture may take more tokens."""
+    ordered = sorted(questions, key=lambda q: (prod(q.size), len(write_prompt(q, prompt))))
     return [ordered[i:i + size] for i in range(0, len(ordered), size)]
 
 
@@ -186,5 +183,10 @@ def _assemble(table, vlm, benchmark, cells):
     table = table.sort_values(["cell", "order"]).assign(
         ability=lambda t: t.task.map(abilities), picture=lambda t: t.digest.map(pictures), benchmark=benchmark.name, model=vlm.name)
     table = table[[*COLUMNS, "picture"]].astype({"layer": "int64", "answer": "int64", "correct": bool}).reset_index(drop=True)
+    unscored = table[table.answer == UNSCORED]
+    if len(unscored):
+        first = unscored.iloc[0]
+        warnings.warn(f"{len(unscored)} answers could not be scored, the first is question {first.question!r} with {first.part} of "
+                      f"layer {first.layer} knocked out: its scores are not finite; use a wider number type (float32 or bfloat16)", stacklevel=3)
     table.attrs.update(source=benchmark.source, left_out=len(benchmark.left_out), malformed=len(benchmark.malformed))  # kept in a parquet file's metadata, too
     return table

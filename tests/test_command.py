@@ -101,3 +101,27 @@ def test_bad_input_is_one_sentence_and_status_two(tmp_path, capsys):
 def test_more_processes_than_questions(folder):
     with pytest.raises(BadInput, match="has 4 questions, too few for 9 processes"):
         load_benchmark("mini-worlds", tasks=["more"], per_task=2).share(5, 9)
+
+
+def test_a_missing_folder_is_named_before_the_sweep(folder, tmp_path):
+    with pytest.raises(BadInput, match="there is no folder .*results; make it"):
+        command.run(command.parser().parse_args([*options(folder, tmp_path)[:-1], str(tmp_path / "results" / "x.parquet")]))
+
+
+def test_every_process_takes_a_gpu_that_it_sees(monkeypatch, tmp_path):
+    """Slurm may show each task a single one, whatever its number on the machine."""
+    asked = []
+    monkeypatch.setattr(command.torch.cuda, "is_available", lambda: True)
+
+    def load(name, device, *more):
+        asked.append(device)
+        raise BadInput("far enough")
+
+    monkeypatch.setattr(command, "load_vlm", load)
+    for count in (1, 4):
+        monkeypatch.setattr(command.torch.cuda, "device_count", lambda: count)
+        for name, value in (("RANK", "3"), ("WORLD_SIZE", "4"), ("LOCAL_RANK", "3")):
+            monkeypatch.setenv(name, value)
+        with pytest.raises(BadInput, match="far enough"):
+            command.run(command.parser().parse_args(options("nobody/nothing", tmp_path)))
+    assert asked == ["cuda:0", "cuda:3"]

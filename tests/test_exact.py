@@ -21,7 +21,7 @@ def test_nothing_differs_and_nothing_is_compared_twice(tiny, benchmark, tmp_path
     (path,) = tmp_path.glob("*.jsonl")
     path.write_text(path.read_text()[:-9])  # killed while it wrote
     again = []
-    monkeypatch.setattr(exact, "compare", lambda vlm, prompt, questions, cells: again.append(questions) or dict(
+    monkeypatch.setattr(exact, "compare", lambda vlm, prompt, questions, cells, pictures: again.append(questions) or dict(
         questions=len(questions), answers=0, different=0, largest=0.0))
     assert exact.run([tiny], benchmark, exact.PARTS, tmp_path).questions[0] == 10
     assert len(again) == 1
@@ -35,7 +35,7 @@ def test_it_stops_in_time(tiny, benchmark, tmp_path):
 
 
 def test_what_is_no_number_differs(tiny, benchmark, tmp_path, monkeypatch):
-    monkeypatch.setattr(exact, "replayed_logits", lambda vlm, inputs, cells: [values * float("nan") for values in exact.hooked_logits(vlm, inputs, cells)])
+    monkeypatch.setattr(exact, "replayed_logits", lambda vlm, inputs, cells, **more: [values * float("nan") for values in exact.hooked_logits(vlm, inputs, cells)])
     found = exact.run([tiny], benchmark, exact.PARTS, tmp_path).iloc[0]
     assert found.different == found.answers and found.largest == float("inf")
 

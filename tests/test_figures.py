@@ -56,9 +56,9 @@ def test_curves_and_spreads():
     curve = pd.DataFrame(dict(shots=[1, 10], delta=[0.0, 0.1], low=[-0.1, 0.0], high=[0.1, 0.2]))
     found = texts(figures.show_curves({"one": curve}, "shots", "a finding", "probe questions", "gain (points)"))
     assert all(word in found for word in ("a finding", "probe questions", "gain (points)", "one", "10"))
-    figure = figures.show_spread({"one": [0.1, 0.2, 0.2], "two": [0.3]}, "a finding", "gain (points)", {"mean": 0.2})
-    assert all(word in texts(figure) for word in ("a finding", "share (%)", "one", "two", "mean"))
-    heights = [sum(bar.get_height() for bar in bars) for bars in figure.axes[0].containers]
+    figure = figures.show_spread({"one": [0.1, 0.2, 0.2], "two": [0.3]}, "a finding", "gain (points)")
+    assert all(word in texts(figure) for word in ("a finding", "share (%)", "one", "two", "its mean, +16.7", "its mean, +30.0"))
+    heights = [patch.get_xy()[1:-1:2, 1].sum() for patch in figure.axes[0].patches]
     assert heights == pytest.approx([100, 100])
 
 

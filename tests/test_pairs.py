@@ -55,3 +55,11 @@ def test_one_question_proves_nothing_and_what_could_not_be_scored_is_left_out():
     pd.testing.assert_frame_equal(interactions(holes, "self-attention"), expected)
     with pytest.raises(BadInput, match="no question of task 'a' could be scored under every knockout"):
         interactions(table.assign(answer=UNSCORED), "self-attention")
+
+
+def test_questions_about_one_picture_count_once():
+    table = made(np.random.default_rng(0), questions=60, together=lambda right: right & (np.arange(len(right)) % 20 != 0))
+    shared = table.assign(picture=table.question.str.removeprefix("a/").astype(int) // 10)
+    alone, together = (interactions(found, "self-attention") for found in (table, shared))
+    assert np.allclose(alone.interaction, together.interaction)
+    assert ((together.high - together.low) > 1.2 * (alone.high - alone.low)).any() and (together.p >= alone.p).all()

@@ -43,7 +43,7 @@ def test_family(name):
 
 
 def test_the_oldest_go_first(monkeypatch):
-    monkeypatch.setattr("talo_mini.pictures.LIMIT", 2 * 16 * 32 * 4)  # two pictures of 16 tokens, 32 wide
+    monkeypatch.setattr("talo_mini.pictures.free_memory", lambda device: 8 * 2 * 16 * 32 * 4)  # an eighth: two pictures of 16 tokens, 32 wide
     vlm = tiny_llava()
     questions = load_benchmark("mini-worlds", tasks=["object_colour"], per_task=3, form="choice").questions
     ran, pictures = runs_of_vision(vlm.model), Pictures(vlm.model)

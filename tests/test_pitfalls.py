@@ -196,5 +196,5 @@ def test_where_keys_and_values_are_reused_only_what_the_layer_adds_is_removed():
         attention.o_proj.weight.copy_(kept)
     assert torch.equal(hooked, silent) and not torch.equal(hooked, base) and not torch.equal(hooked, zeroed)
     assert torch.equal(logits(), base)
-    with pytest.raises(CannotReplay, match="cannot be run alone"):
-        one_pass(model, anatomy, inputs, [(Knockout("self-attention", i),) for i in range(4)], check=True)
+    with pytest.raises(CannotReplay, match="beside their hidden states"):  # each variant would overwrite them for the next
+        one_pass(model, anatomy, inputs, [(Knockout("self-attention", i),) for i in (0, 2, 3)], check=True)

@@ -69,3 +69,8 @@ def test_subset():
     assert part.digest != whole.digest
     with pytest.raises(BadInput, match="no task 'x'; it has: t, u"):
         whole.subset(tasks=["x"])
+
+
+def test_a_decoded_picture_is_not_kept():
+    question = Question("q", "t", png(), "?", ("a", "b"), 0)
+    assert question.image is not question.image and question.size == question.image.size

@@ -4,7 +4,8 @@ import pytest
 import torch
 from families import FAMILIES, built, family
 
-from talo_mini import Knockout, knockout
+from talo_mini import Knockout, knockout, load_benchmark
+from talo_mini.cells import as_knockouts
 from talo_mini.anatomy import find_anatomy
 from talo_mini.knockout import mean_outputs
 from talo_mini.replay import CannotReplay, one_pass
@@ -73,3 +74,34 @@ def test_a_batch_with_left_padding():
         for group, found in zip(groups, replayed, strict=True):
             with knockout(anatomy, *group):
                 assert (found - model(**inputs, use_cache=False).logits[:, -1]).abs().max() < 1e-4
+
+
+def test_two_names_of_one_set_give_one_answer(tiny):
+    """Sets are sorted, so that ("mlp and 1", 3) and ("mlp and 3", 1) are the same knockouts."""
+    inputs = tiny.inputs(load_benchmark("mini-worlds", tasks=["more"], per_task=2, form="choice").questions)
+    names = [("mlp and 0", 1), ("mlp and 1", 3), ("mlp and 3", 1), ("mlp and 2", 3)]
+    groups = [as_knockouts(part, "zero", layer) for part, layer in names]
+    _, *found = one_pass(tiny.model, tiny.anatomy, inputs, groups, check=False)
+    for group, logits in zip(groups, found, strict=True):
+        with knockout(tiny.anatomy, *group):
+            assert (logits - tiny.last_logits(inputs)).abs().max() < 1e-4
+
+
+def test_an_overflow_is_no_reason_to_give_up(tiny):
+    inputs = tiny.inputs(load_benchmark("mini-worlds", tasks=["more"], per_task=4, form="choice").questions)
+    groups = [(Knockout("self-attention", i),) for i in range(4)]
+    expected = one_pass(tiny.model, tiny.anatomy, inputs, groups, check=True)
+
+    def spoil(module, args, output):  # the first of every four questions
+        spoiled = output[0].clone()
+        spoiled[::4] = float("inf")
+        return (spoiled, *output[1:])
+
+    (attention,) = tiny.anatomy.part("self-attention", 1).modules.values()
+    hook = attention.register_forward_hook(spoil)
+    try:
+        found = one_pass(tiny.model, tiny.anatomy, inputs, groups, check=True)
+    finally:
+        hook.remove()
+    for logits, right in zip(found, expected, strict=True):
+        assert not logits[0].isfinite().any() and torch.allclose(logits[1:], right[1:], atol=1e-4)

@@ -83,3 +83,14 @@ def test_greedy_takes_the_best_and_stops(tiny, monkeypatch):
 
     monkeypatch.setattr("talo_mini.selection.sweep", told)
     assert greedy_layers(tiny, None, most=3) == [0, 2] and greedy_layers(tiny, None, most=1) == [2]
+
+
+def test_greedy_layers_end_where_layers_do(tiny, monkeypatch):
+    with pytest.raises(BadInput, match="has a part 'cross-attention'"):
+        greedy_layers(tiny, None, "cross-attention")
+
+    def told(vlm, probe, parts, layers, cache=None):
+        return pd.DataFrame([dict(layer=BASE, answer=0, correct=False), *(dict(layer=i, answer=0, correct=q < 10 - len(layers)) for i in layers for q in range(10))])
+
+    monkeypatch.setattr("talo_mini.selection.sweep", told)
+    assert greedy_layers(tiny, None, most=9) == [0, 1, 2, 3]

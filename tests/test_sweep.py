@@ -95,7 +95,7 @@ def test_bad_input_before_any_question(tiny, benchmark, options, message):
         sweep(tiny, benchmark, **options)
 
 
-def test_scores_that_are_not_finite_are_counted_and_not_wrong(benchmark):
+def test_scores_that_are_not_finite_are_counted_and_not_wrong(benchmark, tmp_path):
     from conftest import tiny_llava
     vlm = tiny_llava(2)
     knocked = Knockout("self-attention", 2)
@@ -110,9 +110,11 @@ def test_scores_that_are_not_finite_are_counted_and_not_wrong(benchmark):
     hook = target.register_forward_hook(spoil)
     try:
         with pytest.warns(UserWarning, match="answers could not be scored, the first is question .* of layer"):
-            table = sweep(vlm, benchmark.subset(form="choice"), batch=8)
+            table = sweep(vlm, benchmark.subset(form="choice"), batch=8, cache=tmp_path)
     finally:
         hook.remove()
+    with pytest.warns(UserWarning, match=f"{(table.answer == UNSCORED).sum()} answers could not be scored"):  # told again of kept answers
+        sweep(vlm, benchmark.subset(form="choice"), batch=8, cache=tmp_path)
     unscored = table[table.answer == UNSCORED]
     assert len(unscored) and not unscored.correct.any() and len(table) == len(questions) * 5
     assert set(table[(table.layer == knocked.layer) & (table.part == "self-attention")].answer) != {UNSCORED}

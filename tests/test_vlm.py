@@ -2,7 +2,7 @@ import pytest
 import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from talo_mini import BadInput, Question, load_benchmark, load_vlm, parse_answer, sweep, write_prompt
+from talo_mini import BadInput, Knockout, Question, load_benchmark, load_vlm, parse_answer, sweep, write_prompt, zeroed_weights
 from talo_mini.vlm import MINIS
 from test_questions import png
 
@@ -76,3 +76,19 @@ def test_parse_words(text, found):
 def test_generation_keeps_the_order_in_batches(tiny):
     questions = load_benchmark("mini-worlds", tasks=["more", "map_name"], per_task=4).questions
     assert tiny.generate(questions, batch=3, max_new_tokens=2) == tiny.generate(questions, batch=16, max_new_tokens=2)
+
+
+def test_digest_follows_every_write():
+    """Also those that change no counter: through `.data`, to a configuration, to weights made under inference_mode."""
+    from conftest import tiny_llava
+    with torch.inference_mode():
+        vlm = tiny_llava()
+    seen = [vlm.digest]
+    weight = vlm.anatomy.stacks["decoder"][1].module.mlp.down_proj.weight
+    weight.data.mul_(2)
+    seen.append(vlm.digest)
+    vlm.model.config.vision_feature_layer = -2
+    seen.append(vlm.digest)
+    with zeroed_weights(vlm.anatomy, Knockout("mlp", 2)):
+        seen.append(vlm.digest)
+    assert len(set(seen)) == 4 and vlm.digest == seen[2]
