@@ -13,8 +13,8 @@ from .significance import LEVEL, accuracy_interval, change_p, clustered, false_d
 def interaction_vectors(outcomes: pd.DataFrame, part: str = "self-attention") -> pd.DataFrame:
     """One row a task and layer: `delta` = accuracy knocked out - accuracy of the base model (paper, section 3).
 
-    Columns: task, ability, layer, questions, chance, base, accuracy, delta, low, high (95% interval of delta), p
-    (exact McNemar), q (Benjamini-Hochberg over all tasks and layers of the table). Accuracies are fractions. Where several
+    Columns: task, ability, layer, questions, pictures (how many they are about), chance, base, accuracy, delta, low, high (95%
+    interval of delta), p (exact McNemar), q (Benjamini-Hochberg over all tasks and layers of the table). Accuracies are fractions. Where several
     questions of a task are about one picture, interval and p are those of `significance.clustered`.
     """
     base, _ = with_part(outcomes, part)
@@ -29,7 +29,7 @@ def interaction_vectors(outcomes: pd.DataFrame, part: str = "self-attention") ->
         if len(set(pictures)) < n:
             low, high, _ = clustered(change, pictures)
         rows.append(pd.DataFrame(dict(
-            task=task, ability=group.ability.iloc[0], layer=knocked.columns, questions=n, chance=group.chance.mean(),
+            task=task, ability=group.ability.iloc[0], layer=knocked.columns, questions=n, pictures=len(set(pictures)), chance=group.chance.mean(),
             base=right.mean(), accuracy=after.mean(0), delta=(gained - lost) / n, low=low, high=high,
             p=change_p(change, pictures))))
     table = pd.concat(rows, ignore_index=True)
@@ -40,9 +40,10 @@ def gain_kind(vectors: pd.DataFrame) -> pd.Series:
     """What a rise of accuracy is worth: "towards chance", "across chance" or "above chance"; else "none".
 
     Where the base model is worse than a guess, whatever breaks it looks like a gain. Above chance is what has its 95% Wilson
-    interval above it: "towards chance" does not end there, "across chance" does, "above chance" also began there.
+    interval above it: "towards chance" does not end there, "across chance" does, "above chance" also began there. Questions
+    about one picture count as one.
     """
-    base, accuracy = (accuracy_interval(np.round(share * vectors.questions), vectors.questions)[0] > vectors.chance
+    base, accuracy = (accuracy_interval(np.round(share * vectors.pictures), vectors.pictures)[0] > vectors.chance
                       for share in (vectors.base, vectors.accuracy))
     kinds = np.select([vectors.delta <= 0, ~accuracy, ~base], ["none", "towards chance", "across chance"], "above chance")
     return pd.Series(kinds, index=vectors.index)
@@ -54,6 +55,9 @@ def task_accuracy(outcomes: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for (task, form), group in base.groupby(["task", "form"], sort=False):
         low, high = accuracy_interval(group.correct.sum(), len(group))
+        pictures = pictures_of(group, group.question)
+        if len(set(pictures)) < len(group):
+            (low,), (high,), _ = (np.clip(end, 0, 1) for end in clustered(group[["correct"]].to_numpy(float), pictures))
         rows.append(dict(task=task, ability=group.ability.iloc[0], form=form, questions=len(group),
                          accuracy=group.correct.mean(), low=low, high=high, chance=group.chance.mean()))
     return pd.DataFrame(rows)
@@ -71,26 +75,26 @@ def similarity(deltas: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(values, index=deltas.index, columns=deltas.index)
 
 
-def similarity_ceiling(outcomes: pd.DataFrame, part: str = "self-attention", seed: int = 0, splits: int = 50) -> pd.Series:
+def similarity_ceiling(outcomes: pd.DataFrame, part: str = "self-attention", seed: int = 0, splits: int = 50,
+                       centred: bool = False, first: int = 0) -> pd.Series:
     """How well a task's vector would agree with one of as many new questions, by task: no two tasks can agree better on average.
 
     The mean correlation r between random halves of its questions, stepped up to the full number: 2 r / (1 + r)
-    (Spearman-Brown). It is no bound for two vectors of the same questions, which share their luck.
+    (Spearman-Brown). `centred`: after each layer's mean over tasks is removed; `first`: without the layers below it, as where
+    vectors are compared so. It is no bound for two vectors of the same questions, which share their luck.
     """
-    rng = np.random.default_rng(seed)
-    found = {}
-    for task in with_part(outcomes, part)[0].task.unique():
-        right, knocked = correctness(outcomes, task, part)
-        change = knocked.to_numpy().astype(int) - right.to_numpy().astype(int)[:, None]
-        values = []
-        for _ in range(splits):
-            order = rng.permutation(len(change))
-            halves = change[order[::2]].mean(0), change[order[1::2]].mean(0)
-            if all(np.ptp(half) > 0 for half in halves):
-                values.append(np.corrcoef(*halves)[0, 1])
-        r = np.mean(values) if values else np.nan
-        found[task] = float(2 * r / (1 + r)) if not r < 0 else 0.0
-    return pd.Series(found)
+    rng, tasks, values = np.random.default_rng(seed), with_part(outcomes, part)[0].task.unique(), []
+    tables = {task: correctness(outcomes, task, part) for task in tasks}
+    changes = {task: knocked.loc[:, knocked.columns >= first].astype(int).sub(right.astype(int), axis=0) for task, (right, knocked) in tables.items()}
+    for _ in range(splits):
+        orders = {task: rng.permutation(len(change)) for task, change in changes.items()}
+        one, other = (pd.DataFrame({task: changes[task].iloc[orders[task][half::2]].mean() for task in tasks}).T for half in (0, 1))
+        if centred:
+            one, other = one - one.mean(), other - other.mean()
+        with np.errstate(invalid="ignore", divide="ignore"):
+            values.append(one.corrwith(other, axis=1))
+    r = pd.DataFrame(values).mean()
+    return (2 * r / (1 + r)).where(~(r < 0), 0.0)
 
 
 def cluster_order(similar: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
@@ -140,12 +144,13 @@ def _within_and_between(values, labels):
 
 
 def transfer(source: pd.DataFrame, target: pd.DataFrame) -> pd.DataFrame:
-    """What a layer chosen on one task gains on another, one row a pair of different tasks: from, to, layer, delta, kin.
+    """What a layer chosen on one task gains on another, one row a pair of tasks: from, to, layer, delta, low, high, kin.
 
-    `source` and `target` are tables of vectors. The layer is the best of the source task, NONE (-1) and delta 0 where none
-    helps; of models with other numbers of layers the one at the same relative depth is taken. kin: same ability.
+    `source` and `target` are tables of vectors, a task goes with itself only where they are different tables. The layer is the
+    best of the source task, NONE (-1) and delta 0 where none helps; of models with other numbers of layers the one at the same
+    relative depth is taken. low, high: 95% interval over questions. kin: same ability.
     """
-    ours, theirs = matrix(source), matrix(target)
+    ours, theirs, lows, highs = matrix(source), *(matrix(target, column) for column in ("delta", "low", "high"))
     abilities = pd.concat([source, target]).drop_duplicates("task").set_index("task").ability
     depth = (theirs.columns.to_numpy() + 0.5) / (theirs.columns.max() + 1)
     rows = []
@@ -153,8 +158,9 @@ def transfer(source: pd.DataFrame, target: pd.DataFrame) -> pd.DataFrame:
         helps, chosen = deltas.max() > 0, deltas.idxmax()
         nearest = theirs.columns[np.abs(depth - (chosen + 0.5) / (ours.columns.max() + 1)).argmin()]
         rows += [{"from": task, "to": other, "layer": int(nearest) if helps else -1,
-                  "delta": theirs.loc[other, nearest] if helps else 0.0, "kin": abilities[task] == abilities[other]}
-                 for other in theirs.index if other != task]
+                  **{name: table.loc[other, nearest] if helps else 0.0 for name, table in (("delta", theirs), ("low", lows), ("high", highs))},
+                  "kin": abilities[task] == abilities[other]}
+                 for other in theirs.index if other != task or source is not target]
     return pd.DataFrame(rows)
 
 

@@ -70,13 +70,13 @@ def draw_released(rng, right, knocked, shots, pictures):
 def draw_cautious(rng, right, knocked, shots, pictures, level):
     """As `draw_best`, but abstains unless the gain of the best layer is significant, corrected for all that competed.
 
-    The one-sided exact McNemar test on the probe set, times the number of layers (Bonferroni), must be below `level`: the
-    lower bound of the gain is then above zero, and a layer that does not help is bypassed in at most that share of draws.
+    The one-sided exact sign test on the pictures of the probe set (with a question each, McNemar's), times the number of layers
+    (Bonferroni), must be below `level`: a layer that does not help is then bypassed in at most that share of draws.
     """
     choice, probe, evaluation = draw_best(rng, right, knocked, shots, pictures)
     if choice != NONE:
-        after, before = knocked[probe, choice], right[probe]
-        if knocked.shape[1] * gain_p((after & ~before).sum(), (before & ~after).sum()) >= level:
+        change = np.bincount(pictures[probe], knocked[probe, choice].astype(float) - right[probe])
+        if knocked.shape[1] * gain_p((change > 0).sum(), (change < 0).sum()) >= level:
             choice = NONE
     return choice, probe, evaluation
 
@@ -125,7 +125,8 @@ def gain_error(outcomes: pd.DataFrame, task: str, part: str = "self-attention", 
     """Standard error of the mean delta of `talo_draws`, and its degrees of freedom: the number of pictures less one.
 
     Bootstrap over pictures; with each resample TaLo is done anew, on at most 20 probe sets, so that the error holds what other
-    questions would have made it choose. A picture drawn twice is never in both probe and evaluation. Two pictures are added, one
+    questions would have made it choose. A picture drawn twice is never in both probe and evaluation, so that a probe set holds
+    fewer different questions than a true one: the error is that of slightly fewer shots. Two pictures are added, one
     that every knockout turns right and one that it turns wrong: what these questions do not show may yet exist (Bonett and
     Price 2012 adjust the interval of a paired difference so).
     """
@@ -154,11 +155,11 @@ def _averages(outcomes, part, shots, draws, seed, rule, level):
         table = talo_draws(outcomes, task, part, shots, draws, seed, rule, level)
         asked = outcomes[(outcomes.layer == BASE) & outcomes.question.isin(correctness(outcomes, task, part)[0].index) & (outcomes.task == task)]
         acted = table[table.layer != NONE]
-        shares = acted.layer.value_counts(normalize=True)
+        shares, times = acted.layer.value_counts(normalize=True), table.layer.value_counts()
         rows.append(dict(task=task, ability=asked.ability.iloc[0], questions=len(asked), chance=asked.chance.mean(),
                          base=table.base.mean(), accuracy=table.accuracy.mean(), delta=table.delta.mean(), acted=len(acted) / draws,
                          harmed=(table.delta < 0).mean(), layer=int(shares.index[0]) if len(acted) else NONE,
-                         agreement=shares.iloc[0] if len(acted) else np.nan,
+                         agreement=shares.iloc[0] if len(acted) else np.nan, alike=(times * (times - 1)).sum() / max(1, draws * (draws - 1)),
                          probe_delta=acted.probe_delta.mean(), random=table.random.mean(), hindsight=table.hindsight.mean()))
     return pd.DataFrame(rows)
 
@@ -169,8 +170,8 @@ def talo_gains(outcomes: pd.DataFrame, part: str = "self-attention", shots: int 
 
     Columns: task, ability, questions, chance, base, accuracy, delta, low, high (95% interval of delta) and p (Student's t on
     `gain_error`), q (Benjamini-Hochberg over tasks), acted (share of draws that bypassed a layer), harmed (share that lost accuracy),
-    layer (the most frequent choice, NONE if none), agreement (its share among the draws that acted), probe_delta (of the draws
-    that acted), random, hindsight. Fractions throughout.
+    layer (the most frequent choice, NONE if none), agreement (its share among the draws that acted), alike (how often two draws
+    choose alike, NONE being a choice), probe_delta (of the draws that acted), random, hindsight. Fractions throughout.
     """
     table = _averages(outcomes, part, shots, draws, seed, rule, level)
     errors = [gain_error(outcomes, task, part, shots, draws, seed, rule, level) for task in table.task]
@@ -183,7 +184,8 @@ def shots_curve(outcomes: pd.DataFrame, shots, part: str = "self-attention", dra
     """TaLo against the number of probe questions, one row a number, averaged over tasks.
 
     Columns: shots, tasks, delta, low, high (95% bootstrap interval over tasks), acted, harmed, regret (the best layer in
-    hindsight minus the choice), agreement, curse (gain on the probe set minus gain on the rest, of draws that acted).
+    hindsight minus the choice), alike (how often two draws choose alike, NONE being a choice), curse (gain on the probe set
+    minus gain on the rest, of draws that acted).
     Tasks with fewer than twice as many questions are left out of a row. Fractions throughout.
     """
     sizes = pd.Series({task: len(correctness(outcomes, task, part)[0]) for task in outcomes.task.unique()})
@@ -195,6 +197,6 @@ def shots_curve(outcomes: pd.DataFrame, shots, part: str = "self-attention", dra
         acted = gains.acted > 0
         rows.append(dict(shots=number, tasks=len(gains), delta=gains.delta.mean(), low=low, high=high, acted=gains.acted.mean(),
                          harmed=gains.harmed.mean(), regret=(gains.hindsight - gains.delta).mean(),
-                         agreement=gains.agreement.mean(),
+                         alike=gains.alike.mean(),
                          curse=(gains.probe_delta - gains.delta / gains.acted)[acted].mean()))
     return pd.DataFrame(rows)

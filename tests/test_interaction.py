@@ -41,7 +41,7 @@ def test_similarity_finds_the_planted_groups():
     assert contrast["within"] > 0.9 > 0.5 > contrast["between"] and contrast["p"] < 0.05
     _, order = cluster_order(similar)
     assert len({task.split()[0] for task in order[:4]}) == 1
-    assert (similarity_ceiling(outcomes) > 0.9).all()
+    assert (similarity_ceiling(outcomes) > 0.9).all() and (similarity_ceiling(outcomes, centred=True) > 0.8).all()
 
 
 def test_permutation_p_is_uniform_without_structure():
@@ -68,7 +68,7 @@ def test_no_contrast_where_no_two_tasks_share_an_ability():
 
 
 def test_what_a_gain_is_worth():
-    table = pd.DataFrame(dict(base=[0.0, 0.1, 0.5, 0.5, 0.26], accuracy=[0.26, 0.4, 0.7, 0.3, 0.5], chance=0.25, questions=100))
+    table = pd.DataFrame(dict(base=[0.0, 0.1, 0.5, 0.5, 0.26], accuracy=[0.26, 0.4, 0.7, 0.3, 0.5], chance=0.25, pictures=100))
     kinds = gain_kind(table.assign(delta=table.accuracy - table.base))
     assert list(kinds) == ["towards chance", "across chance", "above chance", "none", "across chance"]
 
@@ -97,14 +97,18 @@ def test_a_task_whose_vector_does_not_vary_is_left_out_of_the_contrast():
 
 
 def vectors_from(deltas: dict, abilities: dict):
-    return pd.DataFrame([dict(task=task, ability=abilities[task], layer=layer, delta=delta)
+    return pd.DataFrame([dict(task=task, ability=abilities[task], layer=layer, delta=delta, low=delta - 0.1, high=delta + 0.1)
                          for task, values in deltas.items() for layer, delta in enumerate(values)])
 
 
 def test_transfer_takes_the_layer_of_one_task_to_another():
     kin = dict(a="see", b="see", c="count")
-    table = transfer(*2 * [vectors_from(dict(a=[0, 0.2, -0.1, 0], b=[0, 0.1, 0, 0], c=[-0.1, -0.3, 0, -0.2]), kin)]).set_index(["from", "to"])
+    vectors = vectors_from(dict(a=[0, 0.2, -0.1, 0], b=[0, 0.1, 0, 0], c=[-0.1, -0.3, 0, -0.2]), kin)
+    table = transfer(vectors, vectors).set_index(["from", "to"])
     assert len(table) == 6
+    assert table.loc[("a", "b"), "low"] == 0.0 and table.loc[("c", "a"), "high"] == 0
+    again = transfer(vectors, vectors.copy()).set_index(["from", "to"])  # another model: a task goes with itself, too
+    assert len(again) == 9 and again.loc[("a", "a"), "delta"] == 0.2
     assert table.loc[("a", "b"), "delta"] == 0.1 and table.loc[("a", "b"), "kin"] and table.loc[("a", "c"), "delta"] == -0.3
     assert table.loc[("c", "a"), "layer"] == -1 and table.loc[("c", "a"), "delta"] == 0  # no layer helps c
     wide = vectors_from(dict(d=[0.0] * 6 + [0.5, 0.0]), dict(d="see"))
@@ -137,3 +141,19 @@ def test_what_could_not_be_scored_counts_neither_as_right_nor_as_wrong():
     table = made_up_outcomes({"see a": np.array([1, 1, 1, 0], bool)}, {"see a": np.ones((4, 1), bool)})
     row = task_accuracy(table.assign(answer=table.answer.mask(table.question == "see a/3", UNSCORED))).iloc[0]
     assert row.accuracy == 1 and row.questions == 3
+
+
+def test_the_ceiling_is_that_of_what_is_compared():
+    """Two layers that all tasks need, and nothing else: without them, or without what is shared, nothing is left to agree on."""
+    outcomes = outcomes_from({f"see {i}": [0.2, 0.3, 0.7, 0.7, 0.7, 0.7] for i in range(8)})
+    assert similarity_ceiling(outcomes).mean() > 0.9
+    assert similarity_ceiling(outcomes, centred=True).mean() < 0.6 and similarity_ceiling(outcomes, first=2).mean() < 0.6
+
+
+def test_questions_about_one_picture_count_once_in_accuracies():
+    right = np.arange(200) % 40 < 24
+    outcomes = made_up_outcomes({"see a": right}, {"see a": right[:, None]})
+    shared = outcomes.assign(picture=outcomes.question.str.removeprefix("see a/").astype(int) // 8)
+    alone, together = task_accuracy(outcomes).iloc[0], task_accuracy(shared).iloc[0]
+    assert alone.accuracy == together.accuracy and together.high - together.low > 1.5 * (alone.high - alone.low)
+    assert interaction_vectors(shared).pictures.iloc[0] == 25

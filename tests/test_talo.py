@@ -124,7 +124,7 @@ def test_shots_curve():
     table = shots_curve(made_up_outcomes({"see a": right, "see b": right}, {"see a": knocked, "see b": knocked}),
                         [few, many], draws=40).set_index("shots")
     assert table.delta[few] < table.delta[many] and table.regret[many] < 0.02 < table.regret[few]
-    assert table.agreement[many] > 0.95 and table.acted[few] < table.acted[many]
+    assert table.alike[many] > 0.9 and table.acted[few] < table.acted[many]
     with pytest.raises(BadInput):
         shots_curve(made_up_outcomes({"see a": right}, {"see a": knocked}), [too_many])
 
@@ -168,3 +168,11 @@ def test_questions_that_could_not_be_scored_are_not_counted():
     table = made_up_outcomes({"see a": right}, {"see a": knocked})
     table.loc[(table.layer == 2) & table.question.isin([f"see a/{i}" for i in range(10)]), "answer"] = UNSCORED
     assert talo_gains(table, draws=3).questions[0] == 30
+
+
+def test_the_cautious_rule_counts_pictures():
+    """Ten questions about two pictures are no ten reasons."""
+    right, knocked = np.zeros(40, bool), np.zeros((40, 12), bool)
+    knocked[:, 3] = True
+    for pictures, expected in ((np.arange(40), 3), (np.arange(40) // 5, NONE)):
+        assert draw_cautious(np.random.default_rng(0), right, knocked, 10, pictures, 0.05)[0] == expected
