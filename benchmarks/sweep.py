@@ -7,6 +7,7 @@ performance page.
 
 import argparse
 import copy
+import ctypes
 import platform
 import subprocess
 import time
@@ -88,22 +89,28 @@ CONTENDERS = {"this engine": one_pass_engine, "plain hooks": one_by_one, "hooks,
 
 
 def measured(run, given):
-    """What a run gives, its seconds, and the most memory it held, in GiB (of a GPU, else of this process where Linux tells)."""
+    """What a run gives, its seconds, and the most memory it took beyond what was held before, in GiB (of a GPU, else where Linux tells)."""
     watermark = Path("/proc/self/clear_refs")
     if GPU:
         torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()
     elif watermark.exists():
+        getattr(ctypes.CDLL(None), "malloc_trim", bool)(0)  # what earlier runs freed would hide what this one takes
         watermark.write_text("5")
+    before = torch.cuda.memory_allocated() / 2**30 if GPU else resident("VmRSS")
     start = time.perf_counter()
     found = run(given)
     if GPU:
         torch.cuda.synchronize()
     seconds = time.perf_counter() - start
-    if GPU:
-        return found, seconds, torch.cuda.max_memory_allocated() / 2**30
-    told = Path("/proc/self/status").read_text() if watermark.exists() else ""
-    return found, seconds, next((int(line.split()[1]) / 2**20 for line in told.splitlines() if line.startswith("VmHWM")), float("nan"))
+    return found, seconds, (torch.cuda.max_memory_allocated() / 2**30 if GPU else resident("VmHWM")) - before
+
+
+def resident(name):
+    """Memory of this process as Linux calls it, in GiB; nan elsewhere."""
+    told = Path("/proc/self/status")
+    lines = told.read_text().splitlines() if told.exists() else []
+    return next((int(line.split()[1]) / 2**20 for line in lines if line.startswith(name)), float("nan"))
 
 
 def peak():
@@ -204,8 +211,8 @@ walks its layers once: all variants knocked out below go through a layer togethe
 the last layer's MLP only the position that is scored.
 
 Each row is one way to answer the same questions with every self-attention knocked out, at the batch size that suits it best, in
-{kind}. All ways give the same logits (to {tolerance}), checked in the same run. *Memory* is the most that was held at once,
-everything included. The *bound* counts the floating-point operations
+{kind}. All ways give the same logits (to {tolerance}), checked in the same run. *Memory* is the most that was taken
+beside the model itself. The *bound* counts the floating-point operations
 that a layer-by-layer sweep needs, at the speed this machine reaches in a plain forward pass; a contender can pass it where its
 matrices are of a better size than the plain pass has.
 
@@ -221,15 +228,25 @@ project.
 """
 
 
-HEAD = "| way | questions a second | batch | times plain hooks | share of the bound | memory (GiB) |\n| --- | --- | --- | --- | --- | --- |\n"
+HEAD = "| way | questions a second | batch | times plain hooks | share of the bound | memory beside the model (GiB) |\n| --- | --- | --- | --- | --- | --- |\n"
 HEAD_GPU = HEAD.replace(" |\n| ---", " | model FLOP utilisation |\n| ---", 1).replace("| --- |\n", "| --- | --- |\n")
 
 
 def line(row):
     """A row of the page's table."""
     cells = [f"{row.questions_per_second:.3g}", row.batch, f"{row.times_plain_hooks:.2f}", f"{100 * row.share_of_bound:.0f}%",
-             "" if row.memory != row.memory else f"{row.memory:.2f}", *([f"{100 * row.utilisation:.0f}%"] if GPU else [])]
+             "" if row.memory != row.memory else f"{row.memory:.3f}", *([f"{100 * row.utilisation:.0f}%"] if GPU else [])]
     return f"| {row.contender} | {' | '.join(map(str, cells if row.batch else [''] * len(cells)))} |"
+
+
+def made_there(shape):
+    """A shape with random weights, made on the GPU in bfloat16: too large to be made elsewhere first."""
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        with torch.device(GPU):
+            return shape()
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 def main():
@@ -239,19 +256,16 @@ def main():
     chosen = parser.parse_args()
     torch.manual_seed(0)
     repeats = 1 if chosen.quick else 2
-    cases = {"llava-mini": (mini("llava-mini"), (8, 32) if chosen.quick else (1, 8, 16, 32, 64)),
-             "LLaVA, 30 layers, 576 wide": (llava_30(), (2,) if chosen.quick else (2, 4))}
+    cases = {"llava-mini": (partial(mini, "llava-mini"), (8, 32) if chosen.quick else (1, 8, 16, 32, 64)),
+             "LLaVA, 30 layers, 576 wide": (llava_30, (2,) if chosen.quick else (2, 4))}
     if not chosen.quick:
-        cases["SmolVLM-256M's shape"] = (smolvlm(), (1, 8) if GPU else (1,))
+        cases["SmolVLM-256M's shape"] = (smolvlm, (1, 8) if GPU else (1,))
     if GPU:
-        torch.set_default_dtype(torch.bfloat16)
-        with torch.device(GPU):
-            cases["Qwen2-VL-2B's shape"] = (qwen2vl_2b(), (1, 4, 16))
-            cases["LLaVA-NeXT-8B's shape"] = (llava_next_8b(), (1, 2))
-        torch.set_default_dtype(torch.float32)
+        cases["Qwen2-VL-2B's shape"] = (partial(made_there, qwen2vl_2b), (1, 4, 16))
+        cases["LLaVA-NeXT-8B's shape"] = (partial(made_there, llava_next_8b), (1, 2))
     tables = []
-    for name, ((model, inputs), batches) in cases.items():
-        tables.append(compare(name, *on(GPU or "cpu", model, inputs), batches, repeats))
+    for name, (make, batches) in cases.items():  # one model at a time is held
+        tables.append(compare(name, *on(GPU or "cpu", *make()), batches, repeats))
         print(tables[-1].round(2).to_string(index=False), flush=True)
     if chosen.page:
         shown = [f"## {table.model[0]}\n\n" + (HEAD_GPU if GPU else HEAD) + "\n".join(map(line, table.itertuples())) for table in tables]

@@ -92,7 +92,7 @@ def kinds(found):
     zero, noise = found["hurt"][0], next(row for row in found["hurt"] if row["effect"].startswith("noise"))
     return dict(ours=f"zero and uniform: r = {pair['delta']:.2f} [{pair['low']:.2f}, {pair['high']:.2f}] (mean over {pair['tasks']} tasks; a vector "
                 f"would agree with itself on as many new questions with {found['ceiling']:.2f}); without layers 0 and 1, which most tasks need, r = "
-                f"{pair['deep']:.2f} [{pair['deep_low']:.2f}, {pair['deep_high']:.2f}]; noise costs {-100 * noise['delta']:.1f} points on average, which is "
+                f"{pair['deep']:.2f} [{pair['deep_low']:.2f}, {pair['deep_high']:.2f}] (with itself on new questions {found['ceiling_without_0_and_1']:.2f}); noise costs {-100 * noise['delta']:.1f} points on average, which is "
                 f"{points(noise['delta'] - zero['delta'])} [{points(noise['beside_low'])}, {points(noise['beside_high'])}] beside zeroing",
                 status=("agreement reproduced" if pair["low"] > 0.95 else "agreement reproduced, though the interval reaches below 0.95" if pair["delta"] > 0.95
                         else "agreement not reproduced at r above 0.95") + ("; noise hurts more than zeroing" if noise["beside_high"] < 0 else
