@@ -56,6 +56,22 @@ def mean_interval(values, seed: int = 0, resamples: int = 2000) -> tuple[float, 
     return float(result.confidence_interval.low), float(result.confidence_interval.high)
 
 
+def ratio_interval(top, bottom, seed: int = 0, resamples: int = 2000) -> tuple[float, float]:
+    """95% interval of a ratio of two sums over the same independent things (tasks): bootstrap (scipy, BCa).
+
+    Student's t on the linearised ratio for fewer than FEW things, nan for a single one.
+    """
+    top, bottom = np.asarray(top, dtype=float), np.asarray(bottom, dtype=float)
+    ratio = top.sum() / bottom.sum()
+    rest = (top - ratio * bottom) / bottom.mean()
+    if len(rest) < FEW or np.ptp(rest) == 0:
+        low, high = mean_interval(rest)
+        return float(ratio + low), float(ratio + high)
+    result = stats.bootstrap((top, bottom), lambda top, bottom, axis: top.sum(axis) / bottom.sum(axis), paired=True,
+                             n_resamples=resamples, rng=np.random.default_rng(seed))
+    return float(result.confidence_interval.low), float(result.confidence_interval.high)
+
+
 def clustered(change: np.ndarray, clusters: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """95% interval of each column's mean and p value that it is chance, where questions of one cluster go together.
 

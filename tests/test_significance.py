@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.contingency_tables import mcnemar
 
-from talo_mini.significance import (accuracy_interval, best_of_layers, clustered, false_discovery, gain_p, mean_interval, paired_interval,
+from talo_mini.significance import (accuracy_interval, best_of_layers, clustered, false_discovery, gain_p, mean_interval, paired_interval, ratio_interval,
                                     paired_p, power, questions_needed)
 
 
@@ -93,3 +93,18 @@ def test_intervals_over_clusters_cover_the_truth_where_questions_go_together():
 def test_no_number_of_questions_finds_nothing():
     with pytest.raises(ValueError, match="no number of questions finds a gain of 0"):
         questions_needed(0, 0.1)
+
+
+@pytest.mark.parametrize("things", [8, 40])
+def test_a_ratio_of_sums_is_covered(things):
+    rng, hits = np.random.default_rng(0), []
+    for seed in range(200):
+        bottom = rng.exponential(size=things) + 0.2
+        low, high = ratio_interval(0.3 * bottom + 0.2 * rng.normal(size=things), bottom, seed, resamples=300)
+        hits.append(low < 0.3 < high)
+    assert 0.88 < np.mean(hits) < 0.99
+
+
+def test_a_constant_ratio_has_no_width_and_one_thing_no_interval():
+    assert ratio_interval([0.1, 0.4, 0.2], [1, 4, 2]) == pytest.approx((0.1, 0.1))
+    assert np.isnan(ratio_interval([1], [2])).all()
