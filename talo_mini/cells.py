@@ -37,6 +37,8 @@ def as_knockouts(part: str, effect: str, layer: int, seeds=(0,)) -> tuple[Knocko
             options["amount"] = float(amount)
         except ValueError as error:
             raise BadInput(f"effect {effect!r} needs an amount, for example '{effect} 0.5'") from error
+    elif amount and effect != "mean":
+        raise BadInput(f"effect {effect!r} takes no amount, here {amount!r}")
     others = [int(number) for number in found["more"].split(", ")] if found["more"] else []
     if layer in others:
         raise BadInput(f"part {part!r} already holds layer {layer}")

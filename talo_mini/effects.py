@@ -17,9 +17,11 @@ QUERIES = ("q_proj", "query", "q", "q_b_proj", "wq")
 def hooks_of(anatomy, k, means):
     """Pairs of (method that registers, hook) for one knockout. `means`: see `mean_outputs`, or None where not known yet.
 
-    Raises BadInput where a part, head or neuron does not exist or the effect is not defined there.
+    Raises BadInput where a part, head or neuron does not exist, the layer is dead or the effect is not defined there.
     """
     part = anatomy.part(k.part, k.layer, k.stack)
+    if anatomy.stacks[k.stack][k.layer].dead:
+        raise BadInput(f"layer {k.layer} of the {k.stack} of {anatomy.model} is dead: nothing reads its output, so nothing would be knocked out")
     for path, module in part.modules.items():
         if k.effect == "uniform":
             yield _without_queries(part.mixers[path], path, part.heads, k.head)
@@ -68,6 +70,8 @@ def _replacement(k, place, means, share=slice(None)):
         return lambda output: means[place][share].to(output).expand_as(output)
 
     def noise(output):
+        if output.ndim == 2 and len(output) % len(k.seeds) == 0 and len(output) > len(k.seeds):  # OPT's MLP joins questions and tokens
+            return noise(output.unflatten(0, (len(k.seeds), -1))).flatten(0, 1)
         rows = output if len(k.seeds) > 1 else output[None]
         if len(rows) != len(k.seeds):
             raise BadInput(f"{k.part} of layer {k.layer} hands on {len(rows)} rows for {len(k.seeds)} questions, so that each cannot "

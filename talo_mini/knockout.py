@@ -64,10 +64,6 @@ def knockout(anatomy: Anatomy, *knockouts: Knockout, means: dict | None = None):
     save where later layers reuse the keys and values of this one: then only what it adds itself is removed.
     """
     hooks = [(k, *hook) for k in knockouts for hook in hooks_of(anatomy, k, means or {})]
-    dead = next((k for k in knockouts if anatomy.stacks[k.stack][k.layer].dead), None)
-    if dead:
-        raise BadInput(f"layer {dead.layer} of the {dead.stack} of {anatomy.model} is dead: nothing reads its output, so nothing would be "
-                       "knocked out")
     ran, model_ran = set(), []
     first = anatomy.stacks["decoder"][0].module
     with ExitStack() as stack:

@@ -12,5 +12,6 @@ def free_memory(device: torch.device) -> int:
 
 
 def out_of_memory(error: Exception) -> bool:
-    """Whether memory ran out; torch's own class for it covers GPUs only, and an illegal access is another matter."""
-    return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
+    """Whether memory ran out; torch's own class for it covers some of CUDA only, and an illegal access is another matter."""
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(
+        words in str(error) for words in ("out of memory", "allocate memory", "ALLOC_FAILED"))

@@ -5,6 +5,7 @@ import io
 import os
 import time
 import uuid
+from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
 
@@ -128,9 +129,14 @@ class OutcomeStore:
                 raise ValueError(f"it has no column {min(missing)!r}")
             return table
         except (ValueError, OSError) as error:  # pyarrow's words for bytes that mean nothing
-            with suppress(FileNotFoundError):  # another process was first
+            aside = f"set aside as {path.stem}.corrupt"
+            try:
                 path.rename(path.with_suffix(".corrupt"))
-            print(f"{path} cannot be used ({error}); set aside as {path.stem}.corrupt, its questions are asked again")
+            except FileNotFoundError:  # another process was first
+                pass
+            except OSError:
+                aside = "it cannot be set aside either; remove it"
+            print(f"{path} cannot be used ({error}); {aside}, its questions are asked again")
             return None
 
     def add(self, key: str, rows: pd.DataFrame) -> Path:
@@ -159,8 +165,8 @@ def _name(content):
 
 
 def _sync(folder):
-    """Make a new name in a folder outlive a power cut, where the system can."""
-    if os.name == "posix":
+    """Make a new name in a folder outlive a power cut, where the system can: Windows and some mounts cannot."""
+    with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -171,13 +177,16 @@ def _sync(folder):
 class Keeper:
     """Collects rows and hands them to a store after every batch, at most once a second, and at the end, also when something fails.
 
-    At the end its own files become one. Without a store the rows are only collected, in `tables`.
+    As many as TOGETHER files of its own become one, as many of these one again, and all at the end: what a killed run leaves is
+    read back quickly. Without a store the rows are only collected, in `tables`.
     """
 
     SECONDS = 1
+    TOGETHER = 32
 
     def __init__(self, store: OutcomeStore | None, key: str):
-        self.store, self.key, self.tables, self.rows, self.files = store, key, [], [], []
+        self.store, self.key, self.tables, self.rows = store, key, [], []
+        self.files = defaultdict(list)  # (path, rows) by how often they were merged
 
     def __enter__(self):
         self.since = time.monotonic()
@@ -185,11 +194,9 @@ class Keeper:
 
     def __exit__(self, *error):
         self.flush()
-        if len(self.files) > 1:
-            with suppress(BadInput, OSError):  # without room for one more file, the many stay
-                whole = self.store.add(self.key, pd.concat(self.tables, ignore_index=True))
-                for path in {*self.files} - {whole}:
-                    path.unlink(missing_ok=True)
+        everything = [file for files in self.files.values() for file in files]
+        if len(everything) > 1:
+            self._merge(everything)
 
     def add(self, rows: list[dict]):
         """Take rows; keep them when a second has passed since the last time."""
@@ -202,5 +209,22 @@ class Keeper:
         if self.rows:
             self.tables.append(pd.DataFrame(self.rows))
             if self.store:
-                self.files.append(self.store.add(self.key, self.tables[-1]))
+                self.files[0].append((self.store.add(self.key, self.tables[-1]), self.tables[-1]))
+            times = 0
+            while len(self.files[times]) >= self.TOGETHER and (whole := self._merge(self.files[times])):
+                self.files[times] = []
+                self.files[times + 1].append(whole)
+                times += 1
         self.rows, self.since = [], time.monotonic()
+
+    def _merge(self, files):
+        """One file of many, and its rows; None where there is no room for it: the many stay."""
+        paths, tables = zip(*files)
+        table = pd.concat(tables, ignore_index=True)
+        try:
+            whole = self.store.add(self.key, table)
+            for path in {*paths} - {whole}:
+                path.unlink(missing_ok=True)
+        except (BadInput, OSError):
+            return None
+        return whole, table

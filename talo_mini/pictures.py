@@ -12,7 +12,7 @@ ENCODED = {"last_hidden_state", "pooler_output", "hidden_states", "attentions"} 
 
 
 class Pictures:
-    """The features of pictures a model has seen, told apart by their pixels; an eighth of the free memory holds them, the oldest go first.
+    """The features of pictures a model has seen, told apart by their pixels; an eighth of the free memory holds them, those not used for longest go first.
 
     A model whose features cannot be taken apart by picture (a Q-Former's, Qwen3-VL's deepstack) encodes each every time.
     """
@@ -49,13 +49,13 @@ class Pictures:
                 self.able = False
                 return own(**options)
             found.update(zip(group, shares))
-        self._keep({key: found[key] for key in new})
+        self._keep({key: found[key] for key in keys}, sum(_bytes(found[key][1]) for key in new))
         kinds, shares = zip(*(found[key] for key in keys))
         return _output(kinds[0], shares)
 
-    def _keep(self, shares):
-        self.kept.update(shares)
-        self.bytes += sum(_bytes(features) for _, features in shares.values())
+    def _keep(self, used, more):
+        self.kept = {key: share for key, share in self.kept.items() if key not in used} | used
+        self.bytes += more
         while self.bytes > self.limit:
             _, features = self.kept.pop(next(iter(self.kept)))
             self.bytes -= _bytes(features)

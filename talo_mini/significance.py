@@ -34,9 +34,12 @@ def paired_p(gained, lost):
 
 
 def false_discovery(p):
-    """Benjamini-Hochberg q values of p values of any shape: below 0.05 means at most 5% false among those called."""
+    """Benjamini-Hochberg q values of p values of any shape: below 0.05 means at most 5% false among those called; nan stays nan."""
     p = np.asarray(p, dtype=float)
-    return multipletests(p.ravel(), method="fdr_bh")[1].reshape(p.shape)
+    q, known = np.full(p.shape, np.nan), ~np.isnan(p)
+    if known.any():
+        q[known] = multipletests(p[known], method="fdr_bh")[1]
+    return q
 
 
 def mean_interval(values, seed: int = 0, resamples: int = 2000) -> tuple[float, float]:
@@ -54,6 +57,14 @@ def mean_interval(values, seed: int = 0, resamples: int = 2000) -> tuple[float, 
         return float(low), float(high)
     result = stats.bootstrap((values,), np.mean, n_resamples=resamples, rng=np.random.default_rng(seed))
     return float(result.confidence_interval.low), float(result.confidence_interval.high)
+
+
+def mean_p(values) -> float:
+    """p value that the mean of independent values is zero: Student's t test (scipy); 1 where all are zero, nan for a single value."""
+    values = np.asarray(values, dtype=float)
+    if len(values) < 2:
+        return float("nan")
+    return float(stats.ttest_1samp(values, 0).pvalue) if values.any() else 1.0
 
 
 def ratio_interval(top, bottom, seed: int = 0, resamples: int = 2000) -> tuple[float, float]:

@@ -2,7 +2,8 @@
 
 import hashlib
 import warnings
-from itertools import product
+from collections import Counter
+from contextlib import nullcontext
 from math import prod
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 
 from .cells import BASE_CELL, all_cells, as_knockouts, names_of
 from .knockout import is_knocked_out, knockout, mean_outputs
-from .memory import out_of_memory
+from .memory import free_memory, out_of_memory
 from .outcomes import COLUMNS, UNSCORED, Keeper, OutcomeStore
 from .pictures import Pictures
 from .prefix import VisionPrefix
@@ -20,6 +21,8 @@ from .prompts import prompt_key, write_prompt
 from .questions import BadInput, Benchmark, Question
 from .replay import CannotReplay, one_pass
 from .vlm import VLM
+
+MEANING = 1  # of kept answers: raise it when a change of the code changes what a part or an effect does
 
 
 def sweep(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), layers=None, effect: str = "zero",
@@ -33,8 +36,11 @@ def sweep(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), layers=None
     it does not, a warning says why and the whole model runs once for every layer. Where memory runs out, the batch is
     halved, with a warning. A question whose scores are not finite is UNSCORED, with a warning that names one. The table's
     `attrs` tell where the questions were read and how many rows were left out or malformed.
-    Raises BadInput for an unknown part, layer or effect before any question is asked.
+    Raises BadInput before any question is asked for an unknown part, layer or effect, a model in training mode and a question
+    whose options cannot be told apart. Hooks that others put on the model are no part of what its answers are kept under.
     """
+    if vlm.model.training:
+        raise BadInput(f"{vlm.name} is in training mode, so its answers would be random where it has dropout; call vlm.model.eval() first")
     effect = _named(effect, reference)
     cells = all_cells(vlm.anatomy, parts, layers, effect)
     if cache is not None and is_knocked_out(vlm.anatomy):
@@ -45,35 +51,39 @@ def sweep(vlm: VLM, benchmark: Benchmark, parts=("self-attention",), layers=None
     store, key = (OutcomeStore(cache), _key(vlm, benchmark)) if cache is not None else (None, "")
     kept = store.read(key, _digests(benchmark)) if store else pd.DataFrame(columns=[*COLUMNS, "digest"])
     done = set(zip(kept.digest, kept.part, kept.effect, kept.layer))
-    todo = [(question, cell) for question, cell in product(benchmark.questions, cells)
-            if (question.digest, *cell) not in done]
-    open_questions = {question.id for question, _ in todo}
-    means = _means(vlm, reference, parts) if reference and todo else None
+    groups = {}  # of questions that lack the same cells
+    for question in benchmark.questions:
+        vlm.option_tokens(question)  # raises now, and not among the answers
+        groups.setdefault(tuple(cell for cell in cells if (question.digest, *cell) not in done), []).append(question)
+    groups.pop((), None)
+    means = _means(vlm, reference, parts) if reference and groups else None
     method, checked, pictures = replayed_logits, False, Pictures(vlm.model)
-    with Keeper(store, key) as keeper, progress(total=len(todo), desc=f"sweep of {vlm.name}", unit="answer") as bar:
-        waiting = _batches([q for q in benchmark.questions if q.id in open_questions], benchmark.prompt, batch)
+    waiting = [(questions, missing) for missing, group in groups.items() for questions in _batches(group, benchmark.prompt, batch)]
+    todo = sum(len(questions) * len(missing) for questions, missing in waiting)
+    with Keeper(store, key) as keeper, progress(total=todo, desc=f"sweep of {vlm.name}", unit="answer") as bar:
         while waiting:
-            questions = waiting.pop(0)
-            missing = [cell for cell in cells if not all((q.digest, *cell) in done for q in questions)]
+            questions, missing = waiting.pop(0)
             try:
-                logits = method(vlm, vlm.inputs(questions, benchmark.prompt), missing, not checked, means, pictures,
-                                [int(q.digest[:15], 16) for q in questions])
+                inputs = vlm.inputs(questions, benchmark.prompt)
+                now = missing[:_cells_at_once(vlm, len(questions))]
+                logits = method(vlm, inputs, now, not checked, means, pictures, [int(q.digest[:15], 16) for q in questions])
+                rows = [_row(vlm, benchmark, question, score, cell) for cell, values in zip(now, logits)
+                        for question, score in zip(questions, scores(vlm, questions, values))]
             except CannotReplay as why:
                 warnings.warn(f"{vlm.name} is swept with hooks, at about twice the price: {why}", stacklevel=2)
                 method = hooked_logits
-                waiting.insert(0, questions)
+                waiting.insert(0, (questions, missing))
                 continue
-            except RuntimeError as error:
+            except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error):
                     raise
-                waiting = _halved([questions, *waiting], error)
+                waiting = _halved([(questions, missing), *waiting], error)
                 continue
             checked = True
-            rows = [_row(vlm, benchmark, question, score, cell) for cell, values in zip(missing, logits)
-                    for question, score in zip(questions, scores(vlm, questions, values))
-                    if (question.digest, *cell) not in done]
             keeper.add(rows)
             bar.update(len(rows))
+            if len(now) < len(missing):
+                waiting.insert(0, (questions, missing[len(now):]))
     return _assemble(pd.concat([table for table in (kept, *keeper.tables) if len(table)]), vlm, benchmark, cells)
 
 
@@ -90,7 +100,7 @@ def _digests(benchmark):
 
 
 def _key(vlm, benchmark):
-    return f"{vlm.digest}-{vlm.reading}/{prompt_key(benchmark.prompt)}"
+    return f"{vlm.digest}-{vlm.reading}-{MEANING}/{prompt_key(benchmark.prompt)}"
 
 
 def _means(vlm, reference, parts):
@@ -119,7 +129,8 @@ def hooked_logits(vlm: VLM, inputs, cells, check: bool = False, means=None, pict
     prefix, found = VisionPrefix(vlm.anatomy), []
     for cell in cells:
         knockouts = () if cell == BASE_CELL else as_knockouts(*cell, seeds)
-        with prefix.shared(knockouts), knockout(vlm.anatomy, *knockouts, means=means):
+        same = pictures and all(k.stack == "decoder" for k in knockouts)  # what the vision side makes of a picture
+        with pictures.shared() if same else nullcontext(), prefix.shared(knockouts), knockout(vlm.anatomy, *knockouts, means=means):
             found.append(vlm.last_logits(inputs))
     return found
 
@@ -146,21 +157,31 @@ def scores(vlm: VLM, questions: list[Question], logits: torch.Tensor) -> list[np
                 for q, row in zip(questions, logits)]
 
 
+def _cells_at_once(vlm, questions):
+    """Of how many cells the logits of so many questions take an eighth of the free memory at most."""
+    taken = 4 * questions * len(vlm.processor.tokenizer)  # bytes, in float32
+    return max(1, free_memory(vlm.model.device) // 8 // taken)
+
+
 def _batches(questions, prompt, size):
-    """Questions in batches of similar length, so that little is padded: a larger picture may take more tokens."""
-    ordered = sorted(questions, key=lambda q: (prod(q.size), len(write_prompt(q, prompt))))
+    """Questions in batches of similar length, so that little is padded: a larger picture may take more tokens.
+
+    Those about one picture stand side by side, for its encoding is kept a while only.
+    """
+    asked = Counter(q.image_bytes for q in questions)
+    ordered = sorted(questions, key=lambda q: (prod(q.size), q.image_bytes * (asked[q.image_bytes] > 1), len(write_prompt(q, prompt))))
     return [ordered[i:i + size] for i in range(0, len(ordered), size)]
 
 
 def _halved(waiting, error):
     """The batches, each cut in two. Raises BadInput where a batch is a single question already."""
-    size = max(map(len, waiting)) // 2
+    size = max(len(questions) for questions, _ in waiting) // 2
     if not size:
         raise BadInput(f"memory does not suffice for one question ({error}); use a smaller picture limit or model") from error
     warnings.warn(f"memory ran out; going on with {size} questions at once", stacklevel=3)
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    return [questions[i:i + size] for questions in waiting for i in range(0, len(questions), size)]
+    return [(questions[i:i + size], missing) for questions, missing in waiting for i in range(0, len(questions), size)]
 
 
 def _row(vlm, benchmark, question, score, cell):

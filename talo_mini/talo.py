@@ -7,7 +7,7 @@ import pandas as pd
 
 from .outcomes import BASE, correctness, pictures_of, with_part
 from .questions import BadInput
-from .significance import false_discovery, gain_p, mean_interval, t_interval
+from .significance import false_discovery, gain_p, mean_interval, mean_p, t_interval
 
 RULES = ("best", "released", "cautious")
 NONE = -1  # no layer is bypassed
@@ -51,19 +51,19 @@ def draw_best(rng, right, knocked, shots, pictures):
 def draw_released(rng, right, knocked, shots, pictures):
     """As the paper's released code does it. Gives (choice, probe, evaluation).
 
-    A pool of min(n // 3, 4 * shots) questions is kept out of the evaluation; up to five probe sets are drawn from it
-    until the base model errs on one and some layer helps; the first layer never competes. With fewer than 3 * shots questions
-    the pool, and so the probe set, is smaller than `shots`.
+    A pool of min(n // 3, 4 * shots) questions is kept out of the evaluation. While no layer helps, another probe set is drawn from
+    what the pool has left, with one question more each time (none more right after a first set without errors); there is room for
+    two more sets, whatever the code's limit of five says. The first layer never competes. With fewer than 3 * shots questions the
+    pool, and so the probe set, is smaller than `shots`.
     """
     order = _shuffled(rng, pictures)
-    pool = order[:min(len(right) // 3, 4 * shots)]
-    choice = NONE
-    for _ in range(5):
-        probe = rng.permutation(pool)[:shots]
-        if not right[probe].all():
-            choice = choose_layer(right[probe], knocked[probe], first=1)
-        if choice != NONE:
+    pool = rng.permutation(order[:min(len(right) // 3, 4 * shots)])
+    probe, unused, drawn = pool[:shots], pool[shots:], 0
+    while (choice := choose_layer(right[probe], knocked[probe], first=1)) == NONE:
+        size = shots if not drawn and right[probe].all() else shots + drawn + 1
+        if size > len(unused):
             break
+        probe, unused, drawn = unused[:size], unused[size:], drawn + 1
     return choice, probe, _unseen(order, len(pool), pictures)
 
 
@@ -183,7 +183,7 @@ def shots_curve(outcomes: pd.DataFrame, shots, part: str = "self-attention", dra
                 rule: str = "best", level: float = 0.05) -> pd.DataFrame:
     """TaLo against the number of probe questions, one row a number, averaged over tasks.
 
-    Columns: shots, tasks, delta, low, high (95% bootstrap interval over tasks), acted, harmed, regret (the best layer in
+    Columns: shots, tasks, delta, low, high (95% bootstrap interval over tasks), p (t test over tasks), acted, harmed, regret (the best layer in
     hindsight minus the choice), alike (how often two draws choose alike, NONE being a choice), curse (gain on the probe set
     minus gain on the rest, of draws that acted).
     Tasks with fewer than twice as many questions are left out of a row. Fractions throughout.
@@ -195,7 +195,7 @@ def shots_curve(outcomes: pd.DataFrame, shots, part: str = "self-attention", dra
         gains = _averages(kept, part, number, draws, seed, rule, level)
         low, high = mean_interval(gains.delta, seed)
         acted = gains.acted > 0
-        rows.append(dict(shots=number, tasks=len(gains), delta=gains.delta.mean(), low=low, high=high, acted=gains.acted.mean(),
+        rows.append(dict(shots=number, tasks=len(gains), delta=gains.delta.mean(), low=low, high=high, p=mean_p(gains.delta), acted=gains.acted.mean(),
                          harmed=gains.harmed.mean(), regret=(gains.hindsight - gains.delta).mean(),
                          alike=gains.alike.mean(),
                          curse=(gains.probe_delta - gains.delta / gains.acted)[acted].mean()))

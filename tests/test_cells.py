@@ -19,7 +19,7 @@ def test_a_cell_names_its_knockouts(part, effect, expected):
 @pytest.mark.parametrize("part,effect,message", [
     ("head", "zero", "unknown part 'head'"), ("cross-attention neuron 2", "zero", "unknown part"), ("mlp 3", "zero", "unknown part 'mlp 3'"), ("nose", "zero", "unknown part 'nose'"),
     ("mlp and 3", "zero", "already holds layer 3"), ("mlp", "noise", "'noise' needs an amount"),
-    ("mlp", "noise a lot", "'noise' needs an amount")])
+    ("mlp", "noise a lot", "'noise' needs an amount"), ("mlp", "zero 0.5", "effect 'zero' takes no amount, here '0.5'")])
 def test_a_name_that_means_nothing_is_refused(part, effect, message):
     with pytest.raises(BadInput, match=message):
         as_knockouts(part, effect, 3)

@@ -2,11 +2,14 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 from checkpoints import CHECKPOINTS, save_checkpoint
 
@@ -79,6 +82,48 @@ def test_two_processes_of_torchrun(folder, expected, tmp_path):
     subprocess.run([sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0", "-m", "talo_mini",
                     *options(folder, tmp_path)], cwd=tmp_path, env=ENVIRONMENT, check=True, capture_output=True, timeout=400)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "outcomes.parquet")[COLUMNS], expected[COLUMNS])
+
+
+@pytest.fixture(scope="module")
+def many(folder):
+    """Options of a run of some seconds, and the table it must end with."""
+    benchmark = load_benchmark("mini-worlds", tasks=["object_colour", "more"], per_task=40, form="choice")
+    table = sweep(load_vlm(folder, device="cpu"), benchmark, parts=["self-attention", "mlp"])
+
+    def told(where, out="outcomes.parquet"):
+        return ["sweep", folder, "mini-worlds", "--tasks", "object_colour", "more", "--per-task", "40", "--form", "choice", "--parts",
+                "self-attention", "mlp", "--batch", "1", "--cache", str(where / "cache"), "--out", str(where / out)]
+    return told, table
+
+
+def test_a_worker_killed_under_torchrun_is_started_again(many, tmp_path):
+    """SIGKILL to one of two processes midway: the launcher starts both again, and they end with the table of one process."""
+    told, table = many
+    launcher = subprocess.Popen([sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0", "--max-restarts",
+                                 "1", "-m", "talo_mini", *told(tmp_path)], cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, text=True)
+    while not any((tmp_path / "cache").rglob("*.parquet")):
+        assert launcher.poll() is None, launcher.stdout.read()[-2000:]
+        time.sleep(0.02)
+    first = [process.pid for process in psutil.Process(launcher.pid).children(recursive=True) if "talo_mini" in process.cmdline()]
+    os.kill(first[-1], signal.SIGKILL)
+    kept = sum(len(pd.read_parquet(path)) for path in (tmp_path / "cache").rglob("*.parquet"))
+    printed = launcher.communicate(timeout=400)[0]
+    assert launcher.returncode == 0 and "(exitcode: -9)" in printed, printed[-2000:]
+    assert len(first) == 2 and 0 < kept < len(table)
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "outcomes.parquet")[COLUMNS], table[COLUMNS])
+
+
+def test_two_runs_of_the_same_questions_into_one_folder(many, tmp_path):
+    told, table = many
+    runs = [subprocess.Popen([sys.executable, "-m", "talo_mini", *told(tmp_path, out)], cwd=tmp_path, env=ENVIRONMENT,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for out in ("one.parquet", "other.parquet")]
+    for run in runs:
+        printed = run.communicate(timeout=400)[0]
+        assert run.returncode == 0 and "cannot be used" not in printed, printed[-2000:]
+    for out in ("one.parquet", "other.parquet"):
+        pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / out)[COLUMNS], table[COLUMNS])
+    assert not list((tmp_path / "cache").rglob("*.corrupt")) and not list((tmp_path / "cache").rglob("*.part"))
 
 
 def test_thirty_kills_lose_and_repeat_nothing(folder, tmp_path):

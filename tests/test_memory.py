@@ -7,7 +7,10 @@ from talo_mini.memory import free_memory, out_of_memory
 
 
 def test_what_counts_as_out_of_memory():
-    assert out_of_memory(torch.OutOfMemoryError("cuda")) and out_of_memory(RuntimeError("[enforce fail] can't allocate memory: 9 bytes"))
+    assert out_of_memory(torch.OutOfMemoryError("cuda")) and out_of_memory(MemoryError())
+    for words in ("[enforce fail] can't allocate memory: 9 bytes", "CUDA error: out of memory", "MPS backend out of memory (...)",
+                  "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"):
+        assert out_of_memory(RuntimeError(words))
     assert not out_of_memory(RuntimeError("an illegal memory access was encountered"))
 
 

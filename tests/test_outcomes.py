@@ -154,3 +154,20 @@ def test_what_a_run_keeps_becomes_one_file(table, tmp_path, monkeypatch):
         assert len(list(tmp_path.rglob("*.parquet"))) == len(range(0, len(rows), 10))
         raise KeyboardInterrupt
     assert len(list(tmp_path.rglob("*.parquet"))) == 1 and len(store.read("key")) == len(rows)
+
+
+def test_a_killed_run_leaves_few_files(table, tmp_path, monkeypatch):
+    monkeypatch.setattr(Keeper, "SECONDS", 0)
+    monkeypatch.setattr(Keeper, "TOGETHER", 3)
+    rows = table.assign(digest=table.question).to_dict("records")
+    store, counts = OutcomeStore(tmp_path), []
+    keeper = Keeper(store, "key").__enter__()  # and never left
+    for i, row in enumerate(rows[:30], start=1):
+        keeper.add([row])
+        counts.append(len(list(tmp_path.rglob("*.parquet"))))
+        assert len(store.read("key")) == i
+    assert counts[:9] == [1, 2, 1, 2, 3, 2, 3, 4, 1] and counts[26] == 1 and max(counts) <= 6
+    monkeypatch.setattr(store, "add", lambda key, rows: (_ for _ in ()).throw(BadInput("no room")) if len(rows) > 1 else OutcomeStore.add(store, key, rows))
+    for row in rows[30:33]:
+        keeper.add([row])
+    assert len(store.read("key")) == 33

@@ -61,6 +61,24 @@ def test_every_effect_on_parts_heads_and_neurons(name, effect):
     assert len(groups) >= 4 and any((found - base).abs().max() > 1e-4 for found in replayed)
 
 
+@pytest.mark.parametrize("name", [name for name in FAMILIES if name not in REFUSED])
+def test_three_questions_and_all_variants_at_once(name, monkeypatch):
+    monkeypatch.setattr("talo_mini.replay.CHUNK", 10**6)
+    model, inputs = family(name)
+    anatomy = find_anatomy(model)
+    inputs = {key: torch.cat([value] * 3) if torch.is_tensor(value) else value for key, value in inputs.items()}
+    inputs["input_ids"] = inputs["input_ids"].clone()
+    inputs["input_ids"][:, -1] = torch.tensor([5, 6, 7])
+    groups = [(Knockout(part, i, effect, seeds=(1, 2, 3)),) for i, layer in enumerate(anatomy.stacks["decoder"])
+              for part, effect in ((next(part for part in layer.parts if "attention" in part), "zero"), ("mlp", "noise"))]
+    base, *replayed = one_pass(model, anatomy, inputs, groups, check=True)
+    assert (base[0] - base[1]).abs().max() > 1e-4
+    with torch.inference_mode():
+        for group, found in zip(groups, replayed, strict=True):
+            with knockout(anatomy, *group):
+                assert (found - model(**inputs, use_cache=False).logits[:, -1]).abs().max() < 1e-4, group
+
+
 def test_a_batch_with_left_padding():
     model, inputs = family("llava")
     ids = torch.cat([inputs["input_ids"], inputs["input_ids"].roll(1, 1)])

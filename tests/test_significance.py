@@ -2,13 +2,20 @@ import numpy as np
 import pytest
 from statsmodels.stats.contingency_tables import mcnemar
 
-from talo_mini.significance import (accuracy_interval, best_of_layers, clustered, false_discovery, gain_p, mean_interval, paired_interval, ratio_interval,
-                                    paired_p, power, questions_needed)
+from talo_mini.significance import (accuracy_interval, best_of_layers, clustered, false_discovery, gain_p, mean_interval, mean_p, paired_interval,
+                                    paired_p, ratio_interval, power, questions_needed)
 
 
 @pytest.mark.parametrize("gained,lost", [(0, 0), (1, 0), (6, 0), (10, 3), (2, 14), (40, 41)])
 def test_paired_p_is_exact_mcnemar(gained, lost):
     assert paired_p(gained, lost) == pytest.approx(mcnemar([[5, lost], [gained, 5]], exact=True).pvalue)
+
+
+def test_mean_p_is_called_too_often_in_one_of_twenty_only():
+    rng = np.random.default_rng(0)
+    assert 0.03 < np.mean([mean_p(rng.normal(size=6)) < 0.05 for _ in range(2000)]) < 0.07
+    assert mean_p(rng.normal(1, 0.1, 6)) < 1e-4 and mean_p([0, 0, 0]) == 1 and np.isnan(mean_p([0.5]))
+    assert mean_p([1.0, 2.0, 4.0]) == pytest.approx(clustered(np.array([[1.0], [2.0], [4.0]]), np.arange(3))[2][0])
 
 
 @pytest.mark.parametrize("questions", [24, 100])
@@ -38,6 +45,7 @@ def test_false_discovery_rate_is_controlled():
         called = (false_discovery(p) < 0.05).ravel()
         shares.append(called[:900].sum() / max(1, called.sum()))
         assert called[900:].all()
+    assert false_discovery([0.01, np.nan])[0] == 0.01 and np.isnan(false_discovery([0.01, np.nan])[1])
     assert 0.02 < np.mean(shares) < 0.06
 
 

@@ -53,6 +53,7 @@ def test_nothing_is_asked_twice(tiny, benchmark, table, tmp_path, monkeypatch):
     whole = sweep(tiny, benchmark, parts=("self-attention", "layer"), cache=tmp_path)
     columns = ["question", "part", "layer", "answer", "correct"]
     pd.testing.assert_frame_equal(whole[columns], table[columns])
+    assert len(asked) == 4 + 9  # of the half that was asked before, in one batch, the layers alone
     assert np.allclose(np.concatenate(list(whole.scores)), np.concatenate(list(table.scores)), atol=1e-4)
     asked.clear()
     again = sweep(tiny, benchmark, parts=("self-attention", "layer"), cache=tmp_path)
@@ -128,6 +129,64 @@ def test_a_task_without_any_score_is_refused(table):
     spoiled = table.assign(answer=table.answer.where(table.layer != 1, UNSCORED))
     with pytest.raises(BadInput, match="no question of task 'more' could be scored, for example with layer of layer 1"):
         correctness(spoiled, "more", "layer")
+
+
+def test_with_little_memory_few_cells_are_asked_at_once(tiny, benchmark, table, monkeypatch):
+    """Eight neurons' logits of 20 questions; also where memory runs out only when the scores are computed."""
+    vocabulary, asked = len(tiny.processor.tokenizer), []
+
+    def noted(vlm, inputs, cells, *more):
+        asked.append((len(inputs["input_ids"]), len(cells)))
+        return replayed_logits(vlm, inputs, cells, *more)
+
+    def small(vlm, questions, logits):
+        if len(questions) > 10:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return scores(vlm, questions, logits)
+
+    monkeypatch.setattr(module, "free_memory", lambda device: 8 * 20 * vocabulary * 4 * 4)
+    monkeypatch.setattr(module, "replayed_logits", noted)
+    found = sweep(tiny, benchmark, parts=("self-attention", "layer"), batch=20)
+    assert asked == [(20, 4), (20, 4), (20, 1)]
+    monkeypatch.setattr(module, "scores", small)
+    with pytest.warns(UserWarning, match="memory ran out; going on with 10 questions at once"):
+        again = sweep(tiny, benchmark, parts=("self-attention", "layer"), batch=20)
+    assert asked[3:] == [(20, 4), (10, 8), (10, 1), (10, 8), (10, 1)]
+    columns = ["question", "part", "layer", "answer", "correct"]
+    for one in (found, again):
+        pd.testing.assert_frame_equal(one[columns], table[columns])
+        assert np.allclose(np.concatenate(list(one.scores)), np.concatenate(list(table.scores)), atol=1e-4)
+
+
+def test_questions_about_one_picture_stand_side_by_side(benchmark):
+    questions = load_benchmark("easy-vqa", per_task=20).questions
+    batches = module._batches(questions, benchmark.prompt, 7)
+    order = [q.image_bytes for batch in batches for q in batch]
+    assert sorted(q.id for batch in batches for q in batch) == sorted(q.id for q in questions) and max(map(len, batches)) == 7
+    assert len([1 for a, b in zip(order, order[1:]) if a != b]) == len(set(order)) - 1 < len(order) - 1
+
+
+def test_a_model_in_training_mode_is_refused(tiny, benchmark):
+    tiny.model.train()
+    try:
+        with pytest.raises(BadInput, match="is in training mode.*call vlm.model.eval\\(\\) first"):
+            sweep(tiny, benchmark)
+    finally:
+        tiny.model.eval()
+
+
+def test_answers_of_another_meaning_are_asked_again(tiny, benchmark, tmp_path, monkeypatch):
+    sweep(tiny, benchmark, layers=[0], cache=tmp_path)
+    monkeypatch.setattr(module, "MEANING", module.MEANING + 1)
+    assert module.kept_outcomes(tiny, benchmark, layers=[0], cache=tmp_path)[1] == 2 * len(benchmark.questions)
+
+
+def test_options_that_cannot_be_told_apart_are_told_before_any_question_is_asked(tiny, benchmark, monkeypatch):
+    bad = dataclasses.replace(benchmark.questions[-1], form="direct", options=("red thing", "red house"), answer=0)
+    mixed = dataclasses.replace(benchmark, questions=(*benchmark.questions[:-1], bad))
+    monkeypatch.setattr(module, "replayed_logits", lambda *args: pytest.fail("a question was asked"))
+    with pytest.raises(BadInput, match="cannot be told apart by their first token"):
+        sweep(tiny, mixed)
 
 
 def test_where_memory_runs_out_the_batch_is_halved(tiny, benchmark, table, monkeypatch):

@@ -87,6 +87,12 @@ def test_released_rule():
     assert 0 not in choices  # the first layer never competes
     _, _, evaluation = draw_released(np.random.default_rng(0), right, knocked, 10, np.arange(300))
     assert len(evaluation) == 300 - 40
+    sizes = {draw_released(np.random.default_rng(seed), np.arange(300) % 2 == 0, np.zeros((300, 3), bool), 10, np.arange(300))[1].size
+             for seed in range(20)}
+    assert sizes == {12}  # 10, 11 and 12 of 40; eight are left, and no layer has helped
+    perfect, knocked = np.ones(300, bool), np.ones((300, 4), bool)
+    _, probe, evaluation = draw_released(np.random.default_rng(0), perfect, knocked, 10, np.arange(300))
+    assert len(probe) == 12 and not set(probe) & set(evaluation)  # 10, 10 and 12
     perfect = np.ones(60, bool)
     assert draw_released(np.random.default_rng(0), perfect, np.ones((60, 4), bool), 10, np.arange(60))[0] == NONE
 
