@@ -5,9 +5,12 @@ runs; a change of the engine, of the weights or of the questions begins anew. `-
 """
 
 import argparse
+import ast
 import hashlib
+import inspect
 import json
 import random
+import sys
 import time
 from pathlib import Path
 
@@ -30,8 +33,8 @@ BATCH = 8  # small, so that several knocked-out variants go through a layer at o
 PAGE = """# Exactness
 
 The engine computes what lies below a knocked-out layer once. Does it still answer as a model under plain hooks? Here both were asked
-the same questions of the mini worlds, of all {tasks} tasks in both forms, with {parts} of every layer knocked out, in float32. The
-whole benchmark has {questions:,} questions for each model; they are compared in random order.
+the same questions of the mini worlds, of all {tasks} tasks in both forms, with one part of every layer knocked out in turn, in float32.
+The whole benchmark has {questions:,} questions for each model; they are compared in random order, for as long as there was time.
 
 {table}
 
@@ -53,11 +56,22 @@ def compare(vlm, prompt, questions, cells, pictures) -> dict:
     return found
 
 
+def imported(module: str) -> set[str]:
+    """The modules of the package that a module of it imports, and those that they import, itself among them."""
+    found, waiting = set(), {module}
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        tree = ast.parse((Path(talo_mini.__file__).parent / f"{name}.py").read_text())
+        waiting |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level} - found
+    return found
+
+
 def engine() -> str:
-    """8 hex digits that change with anything that decides a comparison: the package, this file, torch and transformers."""
-    files = [*sorted(Path(talo_mini.__file__).parent.glob("*.py")), Path(__file__)]
-    words = [*(file.read_bytes() for file in files), torch.__version__.encode(), transformers.__version__.encode()]
-    return hashlib.blake2b(b"".join(words), digest_size=4).hexdigest()
+    """8 hex digits that change with anything that decides a comparison: the modules of a sweep, `compare`, torch and transformers."""
+    words = [inspect.getsource(sys.modules[f"talo_mini.{name}"]) for name in sorted(imported("sweep"))]
+    words += [inspect.getsource(compare), str(BATCH), torch.__version__, transformers.__version__]
+    return hashlib.blake2b("".join(words).encode(), digest_size=4).hexdigest()
 
 
 def kept(path: Path) -> dict[int, dict]:
@@ -73,24 +87,25 @@ def kept(path: Path) -> dict[int, dict]:
 
 
 def run(vlms, benchmark, parts, folder: Path, minutes: float | None = None) -> pd.DataFrame:
-    """Compare batch after batch, every mini in turn, for at most so many minutes; one row a mini of all that was ever compared."""
+    """Compare batch after batch, every mini and part in turn, for at most so many minutes; one row each of all that was ever compared."""
     questions, ends = list(benchmark.questions), float("inf") if minutes is None else time.monotonic() + 60 * minutes
     random.Random(0).shuffle(questions)
     batches = [questions[i:i + BATCH] for i in range(0, len(questions), BATCH)]
-    files = {vlm.name: folder / f"{vlm.name}-{vlm.digest}-{benchmark.digest}-{engine()}-{'-'.join(parts)}.jsonl" for vlm in vlms}
-    done, cells = {name: kept(path) for name, path in files.items()}, {vlm.name: all_cells(vlm.anatomy, parts, None, "zero") for vlm in vlms}
-    pictures = {vlm.name: Pictures(vlm.model) for vlm in vlms}  # as a sweep shares them
+    files = {(vlm, part): folder / f"{vlm.name}-{vlm.digest}-{benchmark.digest}-{engine()}-{part}.jsonl" for vlm in vlms for part in parts}
+    done = {job: kept(path) for job, path in files.items()}
+    cells = {(vlm, part): all_cells(vlm.anatomy, [part], None, "zero") for vlm, part in files}
+    pictures = {vlm: Pictures(vlm.model) for vlm in vlms}  # as a sweep shares them
     folder.mkdir(parents=True, exist_ok=True)
     for number, batch in enumerate(tqdm(batches, desc="comparing", unit="batch")):
-        for vlm in vlms:
-            if time.monotonic() < ends and number not in done[vlm.name]:
-                row = compare(vlm, benchmark.prompt, batch, cells[vlm.name], pictures[vlm.name])
-                with files[vlm.name].open("a") as file:
+        for job in files:
+            if time.monotonic() < ends and number not in done[job]:
+                row = compare(job[0], benchmark.prompt, batch, cells[job], pictures[job[0]])
+                with files[job].open("a") as file:
                     file.write("\n" + json.dumps(dict(batch=number, **row)))
-                done[vlm.name][number] = row
-    tables = {name: pd.DataFrame(rows.values(), columns=["questions", "answers", "different", "largest"]) for name, rows in done.items()}
-    return pd.DataFrame([dict(model=name, **table[["questions", "answers", "different"]].sum(), largest=table.largest.max())
-                         for name, table in tables.items()])
+                done[job][number] = row
+    tables = {job: pd.DataFrame(rows.values(), columns=["questions", "answers", "different", "largest"]) for job, rows in done.items()}
+    return pd.DataFrame([dict(model=vlm.name, part=part, **table[["questions", "answers", "different"]].sum(), largest=table.largest.max())
+                         for (vlm, part), table in tables.items()])
 
 
 def main():
@@ -105,12 +120,12 @@ def main():
     rows = run(vlms, benchmark, chosen.parts, Path("runs/exact"), chosen.minutes)
     print(rows.to_string(index=False))
     if chosen.page:
-        table = "| model | questions | answers | that differ | largest difference (nats) |\n| --- | --- | --- | --- | --- |\n" + "\n".join(
-            f"| {row.model} | {row.questions:,} | {row.answers:,} | {row.different} | {row.largest:.0e} |" for row in rows.itertuples())
-        parts = ", ".join(f"the {part}" if part != "layer" else "the whole" for part in chosen.parts)
+        table = ("| model | knocked out | questions | answers | that differ | largest difference (nats) |\n| --- | --- | --- | --- | --- | --- |\n"
+                 + "\n".join(f"| {row.model} | {row.part} | {row.questions:,} | {row.answers:,} | {row.different} | {row.largest:.0e} |"
+                             for row in rows.itertuples()))
         given = "".join([f" --parts {' '.join(chosen.parts)}" if chosen.parts != PARTS else "",
                          f" --per-task {chosen.per_task}" if chosen.per_task else ""])
-        Path(chosen.page).write_text(PAGE.format(table=table, questions=len(benchmark.questions), tasks=len(benchmark.tasks), parts=parts,
+        Path(chosen.page).write_text(PAGE.format(table=table, questions=len(benchmark.questions), tasks=len(benchmark.tasks),
                                                  parts_given=given, machine=machine()))
 
 

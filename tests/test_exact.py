@@ -16,9 +16,11 @@ def benchmark():
 
 
 def test_nothing_differs_and_nothing_is_compared_twice(tiny, benchmark, tmp_path, monkeypatch):
-    found = exact.run([tiny], benchmark, exact.PARTS, tmp_path).iloc[0]
-    assert found.questions == 10 and found.answers == 10 * 13 and found.different == 0 and found.largest < 1e-4
-    (path,) = tmp_path.glob("*.jsonl")
+    monkeypatch.setattr(exact, "engine", lambda: "one")
+    found = exact.run([tiny], benchmark, exact.PARTS, tmp_path)
+    assert list(found.part) == list(exact.PARTS) and set(found.questions) == {10} and set(found.answers) == {10 * 5}
+    assert found.different.sum() == 0 and found.largest.max() < 1e-4
+    (path,) = tmp_path.glob("*-mlp.jsonl")
     path.write_text(path.read_text()[:-9])  # killed while it wrote
     again = []
     monkeypatch.setattr(exact, "compare", lambda vlm, prompt, questions, cells, pictures: again.append(questions) or dict(
@@ -27,7 +29,16 @@ def test_nothing_differs_and_nothing_is_compared_twice(tiny, benchmark, tmp_path
     assert len(again) == 1
     monkeypatch.setattr(exact, "engine", lambda: "another")
     exact.run([tiny], benchmark, exact.PARTS, tmp_path)
-    assert len(again) == 3
+    assert len(again) == 1 + 2 * len(exact.PARTS)
+
+
+def test_what_decides_a_comparison_is_in_its_key(monkeypatch):
+    deciding = exact.imported("sweep")
+    assert {"sweep", "replay", "knockout", "effects", "anatomy", "vlm", "questions"} <= deciding
+    assert not {"significance", "figures", "talo"} & deciding
+    before = exact.engine()
+    monkeypatch.setattr(exact, "imported", lambda module: deciding - {"replay"})
+    assert exact.engine() != before
 
 
 def test_it_stops_in_time(tiny, benchmark, tmp_path):

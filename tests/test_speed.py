@@ -38,7 +38,16 @@ def test_libraries_compete_where_they_run_and_are_named_where_they_stop(tiny, mo
     questions = load_benchmark("mini-worlds", tasks=["more"], per_task=2, form="choice").questions
     table = benchmark.compare("tiny", tiny.model, lambda size: dict(tiny.inputs(questions[:size])), (2,), 1).set_index("contender")
     assert table.questions_per_second["good 1.0"] > 0
-    assert "bad 2.0, which stops (IndexError: no such hook)" in table.index
+    assert "bad 2.0, left out (IndexError: no such hook)" in table.index
+
+
+def test_who_gives_other_logits_is_left_out(tiny, monkeypatch):
+    from talo_mini import load_benchmark
+
+    monkeypatch.setattr(benchmark, "LIBRARIES", {"wrong 3.0": lambda model, inputs, chosen, last: [last(model, inputs)] * 5})
+    questions = load_benchmark("mini-worlds", tasks=["more"], per_task=2, form="choice").questions
+    table = benchmark.compare("tiny", tiny.model, lambda size: dict(tiny.inputs(questions[:size])), (2,), 1)
+    assert table.contender[len(benchmark.CONTENDERS)].startswith("wrong 3.0, left out (its logits differ by ")
 
 
 def test_the_bound_counts_less_than_any_way_does(tiny):
@@ -59,7 +68,7 @@ def test_the_bound_counts_less_than_any_way_does(tiny):
 def test_the_share_that_a_choice_leaves_out_is_told(monkeypatch, tiny):
     monkeypatch.setattr(benchmark, "load_vlm", lambda name: tiny)
     monkeypatch.setattr(benchmark, "load_benchmark", lambda name, per_task, form: benchmark_of(["more"], per_task, form))
-    assert "on the 1 tasks of the mini worlds, with 4 shots" in benchmark.selection("tiny", 4)
+    assert "on the 1 tasks of the mini worlds in the direct form, with 4 shots" in benchmark.selection("tiny", 4)
 
 
 def benchmark_of(tasks, per_task, form):
