@@ -5,6 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
 
@@ -39,3 +40,10 @@ def test_no_image_is_missing(html):
 
 def test_every_notebook_is_a_chapter():
     assert {path.stem for path in run.NOTEBOOKS} == {Path(c).name for c in CHAPTERS if c.startswith(run.EXPERIMENTS)}
+
+
+@pytest.mark.parametrize("notebook", run.NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_book_shows_what_the_notebook_says_now(notebook):
+    sources = [[cell.source for cell in nbformat.read(path, 4).cells if "injected-parameters" not in cell.metadata.get("tags", [])]
+               for path in (notebook, ROOT / run.EXPERIMENTS / notebook.name)]
+    assert sources[0] == sources[1], f"execute {notebook.stem} again: python notebooks/run.py published"

@@ -52,14 +52,20 @@ def test_the_status_follows_the_numbers(experiments):
         return lambda found: found["counts"].update({"... from above chance to higher": above, "... from chance or below to above": across})
 
     def talo(*strong, losing=()):
-        return lambda found: [row.update(points=-0.5, low=1.0 if row["method"] in strong else -1.0, high=-0.1 if (row["method"], row["form"]) in losing else 2.0)
-                              for row in found["whole"]]
+        return lambda found: [row.update(points=-0.5 if (row["method"], row["form"]) in losing else 0.5,
+                                         q=0.01 if row["method"] in strong or (row["method"], row["form"]) in losing else 0.5) for row in found["whole"]]
+
+    def whole(of, delta, q):
+        return lambda found: [row.update(delta=delta, q=q if row["of"] == of else 0.5) for row in found["whole"]]
+
+    def few(delta, q):
+        return lambda found: [row.update(delta=delta, q=q) for row in found["at_few"]]
 
     def alike(difference, centred, p):
         return lambda found: (found["raw"].update(difference=difference), found["centred"].update(difference=centred, p=p))
 
-    def versus(high):
-        return lambda found: [row.update(low=-0.2, high=high) for row in found["versus"]]
+    def versus(delta, q, *methods):
+        return lambda found: [row.update(delta=delta, q=q if row["method"] in methods else 0.5) for row in found["versus"]]
 
     def more(low, high):
         return lambda found: [row.update(low=low, high=high, delta=(low + high) / 2, q=0.01 if low * high > 0 else 0.5) for row in found["more"]]
@@ -77,13 +83,19 @@ def test_the_status_follows_the_numbers(experiments):
             ("04_task_layer_interaction_vectors", alike(-0.1, 0.1, 0.5), "C2", "not reproduced\n"),
             ("06_kind_of_intervention", noise(-0.1), "C3", "noise hurts more than zeroing"),
             ("06_kind_of_intervention", noise(0.1), "C3", "that noise is special is not reproduced"),
-            ("05_talo", talo("TaLo", "TaLo, tasks above chance"), "C4. ", "reproduced\n"),
-            ("05_talo", talo("TaLo"), "C4. ", "reproduced, and nothing is left where the base model is above chance"),
-            ("05_talo", talo("TaLo", losing=[(able, "choice"), (able, "direct")]), "C4. ", "reproduced; where the base model is above chance, TaLo loses a little\n"),
-            ("05_talo", talo("TaLo", losing=[(able, "direct")]), "C4. ", "above chance, TaLo loses a little in the direct form\n"),
-            ("05_talo", talo(), "C4. ", "not reproduced: no interval is above zero"),
-            ("12_against_fine_tuning", versus(-0.1), "C6", "not reproduced: no interval favours TaLo; LoRA and OFT and merging ahead, before a correction for 3 comparisons"),
-            ("12_against_fine_tuning", versus(0.1), "C6", "undecided: intervals hold zero"),
+            ("05_talo", talo("TaLo", able), "C4. ", " reproduced (false-discovery rate 5%); where the base model is above chance, TaLo clearly gains\n"),
+            ("05_talo", talo("TaLo"), "C4. ", " reproduced (false-discovery rate 5%); where the base model is above chance, it neither clearly gains nor loses\n"),
+            ("05_talo", talo("TaLo", losing=[("TaLo", "choice"), (able, "direct")]), "C4. ", "partly reproduced: one of two means is clearly above zero (false-discovery "
+             "rate 5%); where the base model is above chance, TaLo clearly loses\n"),
+            ("05_talo", talo(), "C4. ", "not reproduced: neither mean is clearly above zero"),
+            ("11_whole_benchmarks", whole("all tasks", 0.1, 0.01), "C5", " reproduced: of 4 means over all tasks 4 are clearly above zero and 0 clearly below"),
+            ("11_whole_benchmarks", whole("tasks above chance", -0.1, 0.001), "C5", "over the tasks above chance 0 above and 2 below\n"),
+            ("07_how_many_shots", few(0.1, 0.01), "C7", " 3 of 3 gains at 10 shots are clearly above zero"),
+            ("07_how_many_shots", few(0.1, 0.06), "C7", " 0 of 3 gains at 10 shots are clearly above zero"),
+            ("12_against_fine_tuning", versus(-0.1, 0.01, "LoRA", "OFT"), "C6", "not reproduced: LoRA and OFT clearly ahead\n"),
+            ("12_against_fine_tuning", versus(0.1, 0.01, "LoRA", "OFT", "merging"), "C6", "reproduced\n"),
+            ("12_against_fine_tuning", versus(0.1, 0.01, "LoRA"), "C6", "partly reproduced\n"),
+            ("12_against_fine_tuning", versus(-0.1, 0.06, "LoRA"), "C6", "undecided: no difference is clear after the correction\n"),
             ("07_how_many_shots", more(0.1, 0.2), "C7", "more shots are clearly better in: choice form"),
             ("07_how_many_shots", more(-0.2, -0.1), "C7", "more shots are nowhere clearly better; clearly worse in: choice form"),
             ("07_how_many_shots", more(-0.2, 0.1), "C7", "more shots are nowhere clearly better; nowhere clearly worse")):
