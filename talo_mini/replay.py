@@ -134,7 +134,8 @@ class Replay:
 
     def _joined(self, i, values):
         """Hidden states of several variants as one batch, where layer i takes its own; devices may differ between layers."""
-        return torch.cat([value.to(self.calls[i][0][0].device) for value in values])
+        values = [value.to(self.calls[i][0][0].device) for value in values]
+        return torch.cat(values) if len(values) > 1 else values[0]
 
     @contextmanager
     def _only_scored(self, i):

@@ -151,10 +151,12 @@ def replayed_logits(vlm: VLM, inputs, cells, check: bool = False, means=None, pi
 
 def scores(vlm: VLM, questions: list[Question], logits: torch.Tensor) -> list[np.ndarray]:
     """Log-probability of each option of each question, from logits of the next token [questions, vocabulary]."""
-    logits = torch.log_softmax(logits, -1).cpu().double().numpy()
+    tokens = [vlm.option_tokens(question) for question in questions]
+    places = [(row, token) for row, options in enumerate(tokens) for option in options for token in option]
+    logs = torch.log_softmax(logits, -1)[tuple(torch.tensor(places, device=logits.device).T)]  # few of a whole vocabulary leave a GPU
+    logs = iter(logs.cpu().double().tolist())
     with np.errstate(invalid="ignore"):
-        return [np.array([np.logaddexp.reduce(row[list(tokens)]) for tokens in vlm.option_tokens(q)])
-                for q, row in zip(questions, logits)]
+        return [np.array([np.logaddexp.reduce([next(logs) for _ in option]) for option in options]) for options in tokens]
 
 
 def _cells_at_once(vlm, questions):

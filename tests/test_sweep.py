@@ -44,6 +44,16 @@ def test_scores_are_those_of_the_hooked_model(tiny, benchmark, table):
         assert row.answer == expected.argmax() and row.correct == (row.answer == q.answer)
 
 
+def test_scores_are_the_log_probabilities_of_the_options(tiny, benchmark, monkeypatch):
+    """Questions of both forms in one batch, with options of one token and of two."""
+    questions = [*benchmark.subset(form="choice").questions[:3], *benchmark.subset(form="direct").questions[:3]]
+    logits = torch.randn(6, len(tiny.processor.tokenizer), dtype=torch.float64) * 5
+    for own in (type(tiny).option_tokens, lambda vlm, q: [(3 * i, 3 * i + 2)[:1 + i % 2] for i in range(len(q.options))]):
+        monkeypatch.setattr(type(tiny), "option_tokens", own)
+        for q, row, found in zip(questions, torch.log_softmax(logits, -1), scores(tiny, questions, logits), strict=True):
+            assert np.allclose(found, tiny.option_logs(q, row), atol=1e-12)
+
+
 def test_nothing_is_asked_twice(tiny, benchmark, table, tmp_path, monkeypatch):
     half = benchmark.subset(per_task=2)
     sweep(tiny, half, parts=("self-attention",), cache=tmp_path)
