@@ -186,7 +186,7 @@ def compare(name, model, inputs, batches, repeats):
     rows.append(dict(model=name, contender="floating-point bound", questions_per_second=bound, batch=size, memory=float("nan")))
     table = pd.DataFrame(rows)
     hooks = table.set_index("contender").questions_per_second["plain hooks"]
-    return table.assign(times_plain_hooks=table.questions_per_second / hooks, share_of_bound=table.questions_per_second / bound,
+    return table.assign(times_plain_hooks=table.questions_per_second / hooks, share_of_bound=table.questions_per_second / bound, turns=repeats,
                         utilisation=table.questions_per_second * least / size / peak())
 
 
@@ -218,7 +218,7 @@ walks its layers once: all variants knocked out below go through a layer togethe
 the last layer's MLP only the position that is scored.
 
 Each row is one way to answer the same questions with every self-attention knocked out, at the batch size that suits it best, in
-{kind}, the best of {repeats}. All ways give the logits of plain hooks (to {tolerance}), checked in the same run. *Memory* is the most that was taken
+{kind}. The ways take turns. All ways give the logits of plain hooks (to {tolerance}), checked in the same run. *Memory* is the most that was taken
 beside the model itself. The *bound* counts the floating-point operations
 that a layer-by-layer sweep needs, at the speed this machine reaches in a plain forward pass; a contender can pass it where its
 matrices are of a better size than the plain pass has.
@@ -262,16 +262,16 @@ def main():
     parser.add_argument("--page", help="write the book's page here")
     chosen = parser.parse_args()
     torch.manual_seed(0)
-    repeats = 1 if chosen.quick else 3
-    cases = {"llava-mini": (partial(mini, "llava-mini"), (8, 32) if chosen.quick else (1, 8, 16, 32, 64)),
-             "LLaVA, 30 layers, 576 wide": (llava_30, (2,) if chosen.quick else (2, 4))}
+    turns = 1 if chosen.quick else 3  # on a CPU fewer where one takes minutes
+    cases = {"llava-mini": (partial(mini, "llava-mini"), (8, 32) if chosen.quick else (1, 8, 16, 32, 64), turns),
+             "LLaVA, 30 layers, 576 wide": (llava_30, (2,) if chosen.quick else (2, 4), turns)}
     if not chosen.quick:
-        cases["SmolVLM-256M's shape"] = (smolvlm, (1, 8) if GPU else (1,))
+        cases["SmolVLM-256M's shape"] = (smolvlm, (1, 8) if GPU else (1,), turns if GPU else 1)
     if GPU:
-        cases["Qwen2-VL-2B's shape"] = (partial(made_there, qwen2vl_2b), (1, 4, 16))
-        cases["LLaVA-NeXT-8B's shape"] = (partial(made_there, llava_next_8b), (1, 2))
+        cases["Qwen2-VL-2B's shape"] = (partial(made_there, qwen2vl_2b), (1, 4, 16), turns)
+        cases["LLaVA-NeXT-8B's shape"] = (partial(made_there, llava_next_8b), (1, 2), turns)
     tables = []
-    for name, (make, batches) in cases.items():  # one model at a time is held
+    for name, (make, batches, repeats) in cases.items():  # one model at a time is held
         try:
             tables.append(compare(name, *on(GPU or "cpu", *make()), batches, repeats))
         except (RuntimeError, MemoryError) as error:
@@ -281,11 +281,11 @@ def main():
             continue
         print(tables[-1].round(2).to_string(index=False), flush=True)
     if chosen.page:
-        shown = [f"## {table.model[0]}\n\n" + (HEAD_GPU if GPU else HEAD) + "\n".join(map(line, table.itertuples())) for table in tables]
+        shown = [f"## {table.model[0]}\n\n" + (HEAD_GPU if GPU else HEAD) + "\n".join(map(line, table.itertuples()))
+                 + f"\n\nOf each way the best of {table.turns[0]} turn{'s' * (table.turns[0] > 1)}." for table in tables]
         with open(chosen.page, "w") as file:
             file.write(PAGE.format(tables="\n\n".join(shown), machine=machine(), saved=selection("llava-mini", 20),
                                    quick=" --quick" * chosen.quick, kind="bfloat16" if GPU else "float32",
-                                   repeats="one run" if repeats == 1 else f"{repeats} runs in turn",
                                    tolerance="rounding" if GPU else f"{TOLERANCE:g}"))
 
 
