@@ -246,6 +246,15 @@ def line(row):
     return f"| {row.contender} | {' | '.join(map(str, cells if row.batch else [''] * len(cells)))} |"
 
 
+def page(tables, saved, quick):
+    """The book's page of these tables; `saved`: what `selection` tells."""
+    turns = [int(table.turns[0]) for table in tables]
+    shown = [f"## {table.model[0]}\n\n" + (HEAD_GPU if GPU else HEAD) + "\n".join(map(line, table.itertuples()))
+             + f"\n\nOf each way the best of {number} turn{'s' if number > 1 else ''}." for table, number in zip(tables, turns)]
+    return PAGE.format(tables="\n\n".join(shown), machine=machine(), saved=saved, quick=" --quick" if quick else "",
+                       kind="bfloat16" if GPU else "float32", tolerance="rounding" if GPU else f"{TOLERANCE:g}")
+
+
 def made_there(shape):
     """A shape with random weights, made on the GPU in bfloat16: too large to be made elsewhere first."""
     torch.set_default_dtype(torch.bfloat16)
@@ -281,12 +290,7 @@ def main():
             continue
         print(tables[-1].round(2).to_string(index=False), flush=True)
     if chosen.page:
-        shown = [f"## {table.model[0]}\n\n" + (HEAD_GPU if GPU else HEAD) + "\n".join(map(line, table.itertuples()))
-                 + f"\n\nOf each way the best of {table.turns[0]} turn{'s' * (table.turns[0] > 1)}." for table in tables]
-        with open(chosen.page, "w") as file:
-            file.write(PAGE.format(tables="\n\n".join(shown), machine=machine(), saved=selection("llava-mini", 20),
-                                   quick=" --quick" * chosen.quick, kind="bfloat16" if GPU else "float32",
-                                   tolerance="rounding" if GPU else f"{TOLERANCE:g}"))
+        Path(chosen.page).write_text(page(tables, selection("llava-mini", 20), chosen.quick))
 
 
 if __name__ == "__main__":

@@ -84,3 +84,6 @@ def test_the_shapes_for_a_gpu_run_when_they_are_small(build, monkeypatch):
     table = benchmark.compare("small", *benchmark.on("cpu", *build()), (1,), 1)
     assert list(table.contender) == ["this engine", "plain hooks", "floating-point bound"] and (table.memory[:2] > 0).all()
     assert "| this engine | " in benchmark.line(next(table.itertuples()))
+    written = benchmark.page([table, table.assign(model="another", turns=3)], "half of it", quick=True)
+    assert "## small" in written and "best of 1 turn." in written and "best of 3 turns." in written and "full sweep: half of it" in written
+    assert written.count("| plain hooks | ") == 2 and "sweep.py --quick --page" in written and "{" not in written
