@@ -76,7 +76,7 @@ def interfering(found):
     real = [row for row in found["best"] if row["q"] < 0.05]
     told = f"; the largest, flattered by being the best of many, is {change(real[0])}" if real else ""
     return dict(ours=f"of {counts['task-layer pairs']} pairs of task and layer, {counts['clearly help']} knockouts clearly help (false-discovery "
-                f"rate 5%) and {counts['clearly hurt']} clearly hurt; {above} of the gains improve a task that was above chance, {across} rise from chance or below to above it{told}",
+                f"rate 5%) and {counts['clearly hurt']} clearly hurt; gains that improve a task above chance: {above}, that lead from chance or below to above it: {across}{told}",
                 status="reproduced, but rare" if above else "reproduced only from chance or below" if across else "not reproduced above chance")
 
 
