@@ -11,8 +11,8 @@ import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
-import nbformat
 import claims
+import nbformat
 import papermill
 import stand_ins
 import yaml
@@ -20,29 +20,47 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 EXPERIMENTS = "book/experiments"
-FILLS_CACHE = "03_do_all_layers_help"  # its sweeps are those that the notebooks below read, so it begins and they end
-READS_CACHE = ("04_task_layer_interaction_vectors", "05_talo", "07_how_many_shots", "08_is_it_chance", "10_do_no_harm", "17_per_question",
-               "18_why_does_it_help")
+# its sweeps are those that the notebooks below read, so it begins and they end
+FILLS_CACHE = "03_do_all_layers_help"
+READS_CACHE = (
+    "04_task_layer_interaction_vectors",
+    "05_talo",
+    "07_how_many_shots",
+    "08_is_it_chance",
+    "10_do_no_harm",
+    "17_per_question",
+    "18_why_does_it_help",
+)
 STAND_INS = ROOT / "_build" / "stand_ins"  # read by notebooks whose own benchmark lies on the Hub
 
 
 def parameters(name: str, scale: str, folder: str) -> dict:
-    """The values of a notebook's parameters at a scale. Raises KeyError for a name its parameters cell lacks."""
+    """The values of a notebook's parameters at a scale. Raises KeyError for a name its parameters
+    cell lacks.
+    """
     scales = yaml.safe_load((ROOT / "notebooks" / "scales.yml").read_text())
     known = papermill.inspect_notebook(str(ROOT / "notebooks" / f"{name}.ipynb"))
     own = scales[scale].get(name, {})
     unknown = set(own) - set(known)
     if unknown:
-        raise KeyError(f"notebooks/scales.yml gives {name} at scale {scale} the parameter {min(unknown)}, "
-                       f"which its parameters cell does not have; it has: {', '.join(known)}")
+        raise KeyError(
+            f"notebooks/scales.yml gives {name} at scale {scale} the parameter {min(unknown)}, "
+            f"which its parameters cell does not have; it has: {', '.join(known)}"
+        )
     values = {**scales[scale]["common"], **own, "RESULTS": folder}
     return {key: value for key, value in values.items() if key in known}
 
 
 def digest(notebook: Path, values: dict) -> str:
-    """What an executed notebook depends on: its source, its parameters, the package and the weights."""
-    found = hashlib.blake2b(notebook.read_bytes() + json.dumps(values, sort_keys=True).encode(), digest_size=8)
-    for path in sorted(path for path in (ROOT / "talo_mini").rglob("*") if path.is_file() and path.suffix != ".pyc"):
+    """What an executed notebook depends on: its source, its parameters, the package and the
+    weights.
+    """
+    found = hashlib.blake2b(
+        notebook.read_bytes() + json.dumps(values, sort_keys=True).encode(), digest_size=8
+    )
+    for path in sorted(
+        path for path in (ROOT / "talo_mini").rglob("*") if path.is_file() and path.suffix != ".pyc"
+    ):
         found.update(path.read_bytes())
     return found.hexdigest()
 
@@ -56,43 +74,63 @@ def execute(notebook: Path, scale: str, folder: Path) -> float:
     start = time.time()
     folder.mkdir(parents=True, exist_ok=True)
     stand_ins.write(STAND_INS)
-    papermill.execute_notebook(str(notebook), str(target), values, cwd=str(ROOT), progress_bar=False, kernel_name="python3")
+    papermill.execute_notebook(
+        str(notebook), str(target), values, cwd=str(ROOT), progress_bar=False, kernel_name="python3"
+    )
     executed = nbformat.read(target, 4)
-    executed.metadata = {key: executed.metadata[key] for key in ("kernelspec", "language_info")} | {"talo_mini": mark}
+    executed.metadata = {key: executed.metadata[key] for key in ("kernelspec", "language_info")} | {
+        "talo_mini": mark
+    }
     for cell in executed.cells:
         cell.metadata = {"tags": cell.metadata.get("tags", [])}
         if cell.cell_type == "code":  # progress bars and warnings name this machine's folders
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
     nbformat.write(executed, target)
     headline = folder / f"{notebook.stem}.json"
-    headline.write_text(json.dumps({**json.loads(headline.read_text()), "commit": commit()}, indent=1) + "\n")
+    headline.write_text(
+        json.dumps({**json.loads(headline.read_text()), "commit": commit()}, indent=1) + "\n"
+    )
     return time.time() - start
 
 
 def execute_all(scale: str, folder: Path):
-    """Execute every notebook, as many at once as there are cores, one thread each; print how long each took."""
-    os.environ["OMP_NUM_THREADS"] = "1"  # kernels inherit it: two notebooks at once are faster than one with two threads
+    """Execute every notebook, as many at once as there are cores, one thread each; print how long
+    each took.
+    """
+    os.environ["OMP_NUM_THREADS"] = (
+        "1"  # kernels inherit it: two notebooks at once are faster than one with two threads
+    )
     stand_ins.write(STAND_INS)
     waiting, readers = {}, [path for path in NOTEBOOKS if path.stem in READS_CACHE]
     with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         try:
-            for path in sorted((path for path in NOTEBOOKS if path not in readers), key=lambda path: path.stem != FILLS_CACHE):
+            for path in sorted(
+                (path for path in NOTEBOOKS if path not in readers),
+                key=lambda path: path.stem != FILLS_CACHE,
+            ):
                 waiting[pool.submit(execute, path, scale, folder)] = path.stem
             while waiting:
                 done = next(as_completed(waiting))
                 name, seconds = waiting.pop(done), done.result()
                 print(f"{name}: {f'{seconds:.0f} s' if seconds else 'unchanged, kept'}", flush=True)
                 if name == FILLS_CACHE:
-                    waiting.update({pool.submit(execute, path, scale, folder): path.stem for path in readers})
+                    waiting.update(
+                        {pool.submit(execute, path, scale, folder): path.stem for path in readers}
+                    )
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
 
 
 def commit() -> str:
-    """The commit that is checked out, with a + where files differ from it; empty outside a git clone."""
+    """The commit that is checked out, with a + where files differ from it; empty outside a git
+    clone.
+    """
+
     def told(*words):
-        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+        return subprocess.run(
+            ["git", *words], cwd=ROOT, capture_output=True, text=True
+        ).stdout.strip()
 
     changed = told("status", "--porcelain", "--untracked-files=no", "--", "talo_mini", "notebooks")
     return told("rev-parse", "--short=10", "HEAD") + "+" * bool(changed)
@@ -100,26 +138,50 @@ def commit() -> str:
 
 def build(stage: Path) -> Path:
     """Build the book that lies in `stage`, warnings as errors; gives its first page."""
-    subprocess.run([Path(sys.executable).with_name("jupyter-book"), "build", ".", "--warningiserror", "--keep-going", "--quiet"],
-                   cwd=stage, check=True)
+    subprocess.run(
+        [
+            Path(sys.executable).with_name("jupyter-book"),
+            "build",
+            ".",
+            "--warningiserror",
+            "--keep-going",
+            "--quiet",
+        ],
+        cwd=stage,
+        check=True,
+    )
     html = stage / "_build" / "html"
-    for page in html.rglob("*.html"):  # sphinx-thebe declares its constants twice, which browsers report as an error
+    for page in html.rglob(
+        "*.html"
+    ):  # sphinx-thebe declares its constants twice, which browsers report as an error
         lines = page.read_text().split("\n")
-        page.write_text("\n".join(line for i, line in enumerate(lines)
-                                  if "const THEBE_JS_URL" not in line or line not in lines[:i]))
+        page.write_text(
+            "\n".join(
+                line
+                for i, line in enumerate(lines)
+                if "const THEBE_JS_URL" not in line or line not in lines[:i]
+            )
+        )
     return html / "index.html"
 
 
 def stage_book(stage: Path):
-    """Copy the book's sources and the model cards into `stage`, and write the page of claims from its headline numbers.
+    """Copy the book's sources and the model cards into `stage`, and write the page of claims from
+    its headline numbers.
 
     Executed notebooks are copied too where the stage has none of its own.
     """
     for name in ("_config.yml", "_toc.yml"):
         stage.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, stage / name)
-    shutil.copytree(ROOT / "book", stage / "book", dirs_exist_ok=True,
-                    ignore=None if not (stage / EXPERIMENTS).exists() else shutil.ignore_patterns("experiments"))
+    shutil.copytree(
+        ROOT / "book",
+        stage / "book",
+        dirs_exist_ok=True,
+        ignore=None
+        if not (stage / EXPERIMENTS).exists()
+        else shutil.ignore_patterns("experiments"),
+    )
     for card in sorted((ROOT / "talo_mini" / "minis").glob("*/README.md")):
         shutil.copy2(card, stage / "book" / f"{card.parent.name}.md")
     claims.write(stage / EXPERIMENTS, stage / "book" / "paper_vs_ours.md")
@@ -127,12 +189,19 @@ def stage_book(stage: Path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("scale", choices=("laptop", "published", "committed"), help="committed: build only")
-    parser.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help="execute only these, and build no book")
+    parser.add_argument(
+        "scale", choices=("laptop", "published", "committed"), help="committed: build only"
+    )
+    parser.add_argument(
+        "notebooks", nargs="*", metavar="NOTEBOOK", help="execute only these, and build no book"
+    )
     chosen = parser.parse_args()
     unknown = set(chosen.notebooks) - {path.stem for path in NOTEBOOKS}
     if unknown:
-        parser.error(f"there is no notebook {min(unknown)!r}; there are: {', '.join(path.stem for path in NOTEBOOKS)}")
+        parser.error(
+            f"there is no notebook {min(unknown)!r}; there are: "
+            f"{', '.join(path.stem for path in NOTEBOOKS)}"
+        )
     scale, start = chosen.scale, time.time()
     stage = ROOT / "_build" / scale
     folder = stage / EXPERIMENTS if scale == "laptop" else ROOT / EXPERIMENTS
@@ -146,7 +215,10 @@ def main():
         shutil.rmtree(stage / EXPERIMENTS, ignore_errors=True)
     stage_book(stage)
     page = build(stage)
-    print(f"The book is ready after {(time.time() - start) / 60:.1f} minutes. Open {page.relative_to(ROOT)}")
+    print(
+        f"The book is ready after {(time.time() - start) / 60:.1f} minutes. Open "
+        f"{page.relative_to(ROOT)}"
+    )
 
 
 if __name__ == "__main__":

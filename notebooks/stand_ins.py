@@ -1,30 +1,65 @@
-"""Small files with the columns of ScienceQA and MMStar, drawn from the mini worlds, for where the Hub is out of reach."""
+"""Small files with the columns of ScienceQA and MMStar, drawn from the mini worlds, for where the
+Hub is out of reach.
+"""
 
 from pathlib import Path
 
 import pandas as pd
 
 from talo_mini import load_benchmark
-from talo_mini.questions import LETTERS
+from talo_mini.benchmarks.questions import LETTERS
 
 MAPS = ("map_name", "map_north", "map_south", "map_east", "map_west")
-VARIED = ("object_colour", "object_shape", "count_colour", "count_shape", "chart_tallest", "chart_shortest")
+VARIED = (
+    "object_colour",
+    "object_shape",
+    "count_colour",
+    "count_shape",
+    "chart_tallest",
+    "chart_shortest",
+)
 
 
 def scienceqa(per_task: int) -> pd.DataFrame:
     """Map questions as the category "Maps"."""
-    questions = load_benchmark("mini-worlds", tasks=_known(MAPS), per_task=per_task, form="choice").questions
-    return pd.DataFrame([dict(image=_image(q), question=q.text, choices=list(q.options), answer=q.answer, hint="",
-                              subject="social science", category="Maps") for q in questions])
+    questions = load_benchmark(
+        "mini-worlds", tasks=_known(MAPS), per_task=per_task, form="choice"
+    ).questions
+    return pd.DataFrame(
+        [
+            dict(
+                image=_image(q),
+                question=q.text,
+                choices=list(q.options),
+                answer=q.answer,
+                hint="",
+                subject="social science",
+                category="Maps",
+            )
+            for q in questions
+        ]
+    )
 
 
 def mmstar(per_task: int) -> pd.DataFrame:
     """Six tasks as l2 categories, options in the question's text."""
-    benchmark = load_benchmark("mini-worlds", tasks=_known(VARIED), per_task=per_task, form="choice")
-    return pd.DataFrame([dict(
-        index=i, image=_image(q), answer=LETTERS[q.answer], category=benchmark.task(q.task).ability, l2_category=q.task,
-        question=f"{q.text}\nOptions: " + ", ".join(f"{letter}: {o}" for letter, o in zip(LETTERS, q.options)))
-        for i, q in enumerate(benchmark.questions)])
+    benchmark = load_benchmark(
+        "mini-worlds", tasks=_known(VARIED), per_task=per_task, form="choice"
+    )
+    return pd.DataFrame(
+        [
+            dict(
+                index=i,
+                image=_image(q),
+                answer=LETTERS[q.answer],
+                category=benchmark.task(q.task).ability,
+                l2_category=q.task,
+                question=f"{q.text}\nOptions: "
+                + ", ".join(f"{letter}: {o}" for letter, o in zip(LETTERS, q.options)),
+            )
+            for i, q in enumerate(benchmark.questions)
+        ]
+    )
 
 
 def _image(question):

@@ -1,20 +1,79 @@
-"""talo-mini: see, check and use task-interfering layers in vision-language models (arXiv 2602.01167)."""
+"""talo-mini: see, check and use task-interfering layers in vision-language models.
 
-from .benchmarks import load_benchmark
-from .headline import save_headline
-from .interaction import (ability_contrast, cluster_order, gain_kind, interaction_vectors, matrix, shared_structure, similarity,
-                          similarity_ceiling, task_accuracy, transfer)
-from .knockout import Knockout, knockout, zeroed_weights
-from .outcomes import check_outcomes
-from .prompts import write_prompt
-from .questions import BadInput, Benchmark, Question, Task
-from .selection import select_layer
-from .sweep import sweep
-from .talo import choose_layer, shots_curve, talo_draws, talo_gains
-from .vlm import VLM, load_vlm, parse_answer
+Source of the idea: arXiv 2602.01167. The names below are the way in; the rest lies in
+`talo_mini.analysis`, `talo_mini.figures` and `talo_mini.studies`. Nothing is imported before it is
+used.
+"""
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from . import _retired
 
 __version__ = "0.1.0"
-__all__ = ["VLM", "BadInput", "Benchmark", "Knockout", "Question", "Task", "ability_contrast", "check_outcomes",
-           "choose_layer", "cluster_order", "gain_kind", "interaction_vectors", "knockout", "load_benchmark", "load_vlm", "matrix",
-           "parse_answer", "save_headline", "select_layer", "shared_structure", "shots_curve", "similarity", "similarity_ceiling", "sweep", "talo_draws", "talo_gains", "task_accuracy",
-           "transfer", "write_prompt", "zeroed_weights"]
+
+if TYPE_CHECKING:
+    from .analysis.talo import talo_gains
+    from .analysis.vectors import interaction_vectors
+    from .benchmarks import load_benchmark
+    from .benchmarks.questions import Benchmark, Question, Task
+    from .engine.sweep import sweep
+    from .errors import BadInput
+    from .interventions.knockout import Knockout, knockout
+    from .models.loading import load_vlm
+    from .models.vlm import VLM
+
+_PLACES = {
+    "VLM": "models.vlm",
+    "BadInput": "errors",
+    "Benchmark": "benchmarks.questions",
+    "Knockout": "interventions.knockout",
+    "Question": "benchmarks.questions",
+    "Task": "benchmarks.questions",
+    "interaction_vectors": "analysis.vectors",
+    "knockout": "interventions.knockout",
+    "load_benchmark": "benchmarks",
+    "load_vlm": "models.loading",
+    "sweep": "engine.sweep",
+    "talo_gains": "analysis.talo",
+}
+
+__all__ = [
+    "VLM",
+    "BadInput",
+    "Benchmark",
+    "Knockout",
+    "Question",
+    "Task",
+    "interaction_vectors",
+    "knockout",
+    "load_benchmark",
+    "load_vlm",
+    "sweep",
+    "talo_gains",
+]
+
+
+def __getattr__(name: str):
+    """A public name, imported when it is first asked for."""
+    place = _PLACES.get(name) or _retired.place_of_name(name)
+    if place is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{place}"), name)
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])
+
+
+class _Package(ModuleType):
+    def __setattr__(self, name, value):
+        # importing the retired module `talo_mini.sweep` must not hide the function of that name
+        if name in _PLACES and isinstance(value, ModuleType):
+            return
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

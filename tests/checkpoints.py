@@ -1,11 +1,13 @@
-"""Tiny random checkpoints with their processors, saved to disk as the Hub's are, for the model classes people use most."""
+"""Tiny random checkpoints with their processors, saved to disk as the Hub's are, for the model
+classes people use most.
+"""
 
 import torch
 import transformers as T
 from families import reinit
 
 from talo_mini.minis.architectures import ARCHITECTURES, chat_template, tokenizer
-from talo_mini.processors import NoVideo, for_pictures
+from talo_mini.models.processors import NoVideo, for_pictures
 
 WIDTH, HEADS, LAYERS = 48, 4, 4
 NORMALISED = dict(image_mean=[0.5] * 3, image_std=[0.5] * 3)
@@ -14,98 +16,231 @@ PINPOINTS = [[32, 64], [64, 32], [64, 64]]
 
 
 def text(words, **more):
-    return dict(vocab_size=len(words), hidden_size=WIDTH, intermediate_size=96, num_hidden_layers=LAYERS,
-                num_attention_heads=HEADS, num_key_value_heads=2, max_position_embeddings=512,
-                pad_token_id=words.pad_token_id, bos_token_id=None, eos_token_id=words.eos_token_id, **more)
+    return dict(
+        vocab_size=len(words),
+        hidden_size=WIDTH,
+        intermediate_size=96,
+        num_hidden_layers=LAYERS,
+        num_attention_heads=HEADS,
+        num_key_value_heads=2,
+        max_position_embeddings=512,
+        pad_token_id=words.pad_token_id,
+        bos_token_id=None,
+        eos_token_id=words.eos_token_id,
+        **more,
+    )
 
 
 def clip():
-    return T.CLIPVisionConfig(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
-                              image_size=32, patch_size=8, projection_dim=32)
+    return T.CLIPVisionConfig(
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        image_size=32,
+        patch_size=8,
+        projection_dim=32,
+    )
 
 
 def siglip(**more):
-    return T.SiglipVisionConfig(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
-                                image_size=32, patch_size=8, vision_use_head=False, **more)
+    return T.SiglipVisionConfig(
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        image_size=32,
+        patch_size=8,
+        vision_use_head=False,
+        **more,
+    )
 
 
 def llava_next():
     words = tokenizer(image_token="<image>")
-    config = T.LlavaNextConfig(vision_config=clip(), text_config=T.LlamaConfig(**text(words)),
-                               image_token_id=words.image_token_id, image_grid_pinpoints=PINPOINTS)
-    pictures = T.LlavaNextImageProcessorPil(size={"shortest_edge": 32}, crop_size=SQUARE, image_grid_pinpoints=PINPOINTS, **NORMALISED)
-    processor = T.LlavaNextProcessor(pictures, words, patch_size=8, vision_feature_select_strategy="default",
-                                     num_additional_image_tokens=1, chat_template=chat_template("<image>"))
+    config = T.LlavaNextConfig(
+        vision_config=clip(),
+        text_config=T.LlamaConfig(**text(words)),
+        image_token_id=words.image_token_id,
+        image_grid_pinpoints=PINPOINTS,
+    )
+    pictures = T.LlavaNextImageProcessorPil(
+        size={"shortest_edge": 32}, crop_size=SQUARE, image_grid_pinpoints=PINPOINTS, **NORMALISED
+    )
+    processor = T.LlavaNextProcessor(
+        pictures,
+        words,
+        patch_size=8,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+        chat_template=chat_template("<image>"),
+    )
     return T.LlavaNextForConditionalGeneration(config), processor
 
 
 def llava_onevision():
     words = tokenizer(image_token="<image>", video_token="<video>")
-    config = T.LlavaOnevisionConfig(vision_config=siglip(), text_config=T.Qwen2Config(**text(words)),
-                                    image_token_id=words.image_token_id, video_token_id=words.video_token_id,
-                                    image_grid_pinpoints=PINPOINTS)
-    pictures = T.LlavaOnevisionImageProcessorPil(size=SQUARE, image_grid_pinpoints=PINPOINTS, **NORMALISED)
+    config = T.LlavaOnevisionConfig(
+        vision_config=siglip(),
+        text_config=T.Qwen2Config(**text(words)),
+        image_token_id=words.image_token_id,
+        video_token_id=words.video_token_id,
+        image_grid_pinpoints=PINPOINTS,
+    )
+    pictures = T.LlavaOnevisionImageProcessorPil(
+        size=SQUARE, image_grid_pinpoints=PINPOINTS, **NORMALISED
+    )
     processor = for_pictures(T.LlavaOnevisionProcessor)(
-        pictures, words, NoVideo("LlavaOnevisionVideoProcessor"), num_image_tokens=16, vision_feature_select_strategy="full",
-        chat_template=chat_template("<image>"))
+        pictures,
+        words,
+        NoVideo("LlavaOnevisionVideoProcessor"),
+        num_image_tokens=16,
+        vision_feature_select_strategy="full",
+        chat_template=chat_template("<image>"),
+    )
     return T.LlavaOnevisionForConditionalGeneration(config), processor
 
 
 def _qwen(model, config, processor, vision):
-    words = tokenizer(vision_start_token="<|vision_start|>", vision_end_token="<|vision_end|>",
-                      image_token="<|image_pad|>", video_token="<|video_pad|>")
-    ids = {f"{name}_token_id": getattr(words, f"{name}_token_id") for name in ("image", "video", "vision_start", "vision_end")}
+    words = tokenizer(
+        vision_start_token="<|vision_start|>",
+        vision_end_token="<|vision_end|>",
+        image_token="<|image_pad|>",
+        video_token="<|video_pad|>",
+    )
+    ids = {
+        f"{name}_token_id": getattr(words, f"{name}_token_id")
+        for name in ("image", "video", "vision_start", "vision_end")
+    }
     rope = dict(rope_parameters=dict(rope_type="default", rope_theta=1e4, mrope_section=[2, 2, 2]))
-    config = config(text_config=text(words, head_dim=12, **rope), vision_config=vision, tie_word_embeddings=True, **ids)
-    pictures = T.Qwen2VLImageProcessorPil(patch_size=8, merge_size=2, **NORMALISED,
-                                          size={"shortest_edge": 32 * 32, "longest_edge": 64 * 64})
-    processor = for_pictures(processor)(pictures, words, NoVideo("Qwen2VLVideoProcessor"),
-                                        chat_template=chat_template("<|vision_start|><|image_pad|><|vision_end|>"))
+    config = config(
+        text_config=text(words, head_dim=12, **rope),
+        vision_config=vision,
+        tie_word_embeddings=True,
+        **ids,
+    )
+    pictures = T.Qwen2VLImageProcessorPil(
+        patch_size=8,
+        merge_size=2,
+        **NORMALISED,
+        size={"shortest_edge": 32 * 32, "longest_edge": 64 * 64},
+    )
+    processor = for_pictures(processor)(
+        pictures,
+        words,
+        NoVideo("Qwen2VLVideoProcessor"),
+        chat_template=chat_template("<|vision_start|><|image_pad|><|vision_end|>"),
+    )
     return model(config), processor
 
 
 def qwen2_5_vl():
-    vision = dict(depth=2, hidden_size=32, out_hidden_size=WIDTH, intermediate_size=64, num_heads=4, patch_size=8,
-                  window_size=32, fullatt_block_indexes=[1])
-    return _qwen(T.Qwen2_5_VLForConditionalGeneration, T.Qwen2_5_VLConfig, T.Qwen2_5_VLProcessor, vision)
+    vision = dict(
+        depth=2,
+        hidden_size=32,
+        out_hidden_size=WIDTH,
+        intermediate_size=64,
+        num_heads=4,
+        patch_size=8,
+        window_size=32,
+        fullatt_block_indexes=[1],
+    )
+    return _qwen(
+        T.Qwen2_5_VLForConditionalGeneration, T.Qwen2_5_VLConfig, T.Qwen2_5_VLProcessor, vision
+    )
 
 
 def qwen3_vl():
-    vision = dict(depth=2, hidden_size=32, out_hidden_size=WIDTH, intermediate_size=64, num_heads=4, patch_size=8,
-                  num_position_embeddings=64, deepstack_visual_indexes=[0])
+    vision = dict(
+        depth=2,
+        hidden_size=32,
+        out_hidden_size=WIDTH,
+        intermediate_size=64,
+        num_heads=4,
+        patch_size=8,
+        num_position_embeddings=64,
+        deepstack_visual_indexes=[0],
+    )
     return _qwen(T.Qwen3VLForConditionalGeneration, T.Qwen3VLConfig, T.Qwen3VLProcessor, vision)
 
 
 def idefics3():
-    words = tokenizer(fake="<fake_token_around_image>", image_token="<image>", end="<end_of_utterance>", whole="<global-img>",
-                      **{f"tile{i}{j}": f"<row_{i}_col_{j}>" for i in range(1, 5) for j in range(1, 5)})
-    vision = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, image_size=32, patch_size=8)
-    config = T.Idefics3Config(vision_config=vision, text_config=T.LlamaConfig(**text(words)), scale_factor=2,
-                              image_token_id=words.image_token_id)
-    pictures = T.Idefics3ImageProcessorPil(size={"longest_edge": 64}, max_image_size={"longest_edge": 32}, **NORMALISED)
-    processor = T.Idefics3Processor(pictures, words, image_seq_len=4, chat_template=chat_template("<image>"))
+    words = tokenizer(
+        fake="<fake_token_around_image>",
+        image_token="<image>",
+        end="<end_of_utterance>",
+        whole="<global-img>",
+        **{f"tile{i}{j}": f"<row_{i}_col_{j}>" for i in range(1, 5) for j in range(1, 5)},
+    )
+    vision = dict(
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        image_size=32,
+        patch_size=8,
+    )
+    config = T.Idefics3Config(
+        vision_config=vision,
+        text_config=T.LlamaConfig(**text(words)),
+        scale_factor=2,
+        image_token_id=words.image_token_id,
+    )
+    pictures = T.Idefics3ImageProcessorPil(
+        size={"longest_edge": 64}, max_image_size={"longest_edge": 32}, **NORMALISED
+    )
+    processor = T.Idefics3Processor(
+        pictures, words, image_seq_len=4, chat_template=chat_template("<image>")
+    )
     return T.Idefics3ForConditionalGeneration(config), processor
 
 
 def paligemma():
     words = tokenizer(image_token="<image>", bos_token="<s>")
     pictures = T.SiglipImageProcessorPil(size=SQUARE, image_seq_length=16, **NORMALISED)
-    processor = T.PaliGemmaProcessor(pictures, words)  # which adds its location tokens to the vocabulary
+    processor = T.PaliGemmaProcessor(
+        pictures, words
+    )  # which adds its location tokens to the vocabulary
     decoder = T.GemmaConfig(**{**text(words, head_dim=12), "bos_token_id": words.bos_token_id})
-    config = T.PaliGemmaConfig(vision_config=siglip(projection_dim=WIDTH), text_config=decoder, projection_dim=WIDTH,
-                               image_token_index=words.image_token_id)
+    config = T.PaliGemmaConfig(
+        vision_config=siglip(projection_dim=WIDTH),
+        text_config=decoder,
+        projection_dim=WIDTH,
+        image_token_index=words.image_token_id,
+    )
     return T.PaliGemmaForConditionalGeneration(config), processor
 
 
 def instructblip(language=None):
     words, asked = tokenizer(), tokenizer()
     pictures = T.BlipImageProcessorPil(size=SQUARE, **NORMALISED)
-    processor = T.InstructBlipProcessor(pictures, words, asked, num_query_tokens=4)  # which adds its image token
-    vision = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, image_size=32, patch_size=8)
-    qformer = dict(vocab_size=len(asked), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
-                   encoder_hidden_size=32, pad_token_id=0)
-    config = T.InstructBlipConfig(vision_config=vision, qformer_config=qformer, text_config=(language or llama)(words).to_dict(),
-                                  num_query_tokens=4, image_token_index=words.convert_tokens_to_ids("<image>"))
+    processor = T.InstructBlipProcessor(
+        pictures, words, asked, num_query_tokens=4
+    )  # which adds its image token
+    vision = dict(
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        image_size=32,
+        patch_size=8,
+    )
+    qformer = dict(
+        vocab_size=len(asked),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        encoder_hidden_size=32,
+        pad_token_id=0,
+    )
+    config = T.InstructBlipConfig(
+        vision_config=vision,
+        qformer_config=qformer,
+        text_config=(language or llama)(words).to_dict(),
+        num_query_tokens=4,
+        image_token_index=words.convert_tokens_to_ids("<image>"),
+    )
     return T.InstructBlipForConditionalGeneration(config), processor
 
 
@@ -114,24 +249,54 @@ def llama(words):
 
 
 def t5(words):
-    return T.T5Config(vocab_size=len(words), d_model=48, d_kv=12, d_ff=96, num_layers=LAYERS, num_decoder_layers=LAYERS, num_heads=4,
-                      decoder_start_token_id=0, pad_token_id=words.pad_token_id, eos_token_id=words.eos_token_id)
+    return T.T5Config(
+        vocab_size=len(words),
+        d_model=48,
+        d_kv=12,
+        d_ff=96,
+        num_layers=LAYERS,
+        num_decoder_layers=LAYERS,
+        num_heads=4,
+        decoder_start_token_id=0,
+        pad_token_id=words.pad_token_id,
+        eos_token_id=words.eos_token_id,
+    )
 
 
-CHECKPOINTS = {"llava": ARCHITECTURES["llava-mini"], "llava_next": llava_next, "llava_onevision": llava_onevision,
-               "qwen2_vl": ARCHITECTURES["qwen2vl-mini"], "qwen2_5_vl": qwen2_5_vl, "qwen3_vl": qwen3_vl,
-               "internvl": ARCHITECTURES["internvl-mini"], "idefics3": idefics3, "mllama": ARCHITECTURES["mllama-mini"],
-               "paligemma": paligemma, "instructblip": instructblip, "instructblip_t5": lambda: instructblip(t5)}
+CHECKPOINTS = {
+    "llava": ARCHITECTURES["llava-mini"],
+    "llava_next": llava_next,
+    "llava_onevision": llava_onevision,
+    "qwen2_vl": ARCHITECTURES["qwen2vl-mini"],
+    "qwen2_5_vl": qwen2_5_vl,
+    "qwen3_vl": qwen3_vl,
+    "internvl": ARCHITECTURES["internvl-mini"],
+    "idefics3": idefics3,
+    "mllama": ARCHITECTURES["mllama-mini"],
+    "paligemma": paligemma,
+    "instructblip": instructblip,
+    "instructblip_t5": lambda: instructblip(t5),
+}
 
 
 def vipllava():
     """A family that the package knows nothing of."""
     words = tokenizer(image_token="<image>")
-    config = T.VipLlavaConfig(vision_config=clip(), text_config=T.LlamaConfig(**text(words)), vision_feature_layers=[-1, -2],
-                              image_token_index=words.image_token_id)
+    config = T.VipLlavaConfig(
+        vision_config=clip(),
+        text_config=T.LlamaConfig(**text(words)),
+        vision_feature_layers=[-1, -2],
+        image_token_index=words.image_token_id,
+    )
     pictures = T.CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=SQUARE, **NORMALISED)
-    processor = T.LlavaProcessor(pictures, words, patch_size=8, vision_feature_select_strategy="default",
-                                 num_additional_image_tokens=1, chat_template=chat_template("<image>"))
+    processor = T.LlavaProcessor(
+        pictures,
+        words,
+        patch_size=8,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+        chat_template=chat_template("<image>"),
+    )
     return T.VipLlavaForConditionalGeneration(config), processor
 
 

@@ -1,18 +1,29 @@
-"""Shared pieces: a tiny LLaVA with random weights behind the shipped processor, and made-up outcomes."""
+"""Shared pieces: a tiny LLaVA with random weights behind the shipped processor, and made-up
+outcomes.
+"""
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from transformers import AutoProcessor, CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
+from transformers import (
+    AutoProcessor,
+    CLIPVisionConfig,
+    LlamaConfig,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+)
 
-from talo_mini.outcomes import BASE, COLUMNS
-from talo_mini.vlm import MINIS, VLM
+from talo_mini.models.loading import MINIS
+from talo_mini.models.vlm import VLM
+from talo_mini.outcomes.table import BASE, COLUMNS
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items):
-    """With several processes (`make test`), a file's tests share one, for its fixtures; every notebook is a job of its own."""
+    """With several processes (`make test`), a file's tests share one, for its fixtures; every
+    notebook is a job of its own.
+    """
     for item in items:
         name = getattr(item, "callspec", None) and item.callspec.params.get("name")
         group = f"{item.path.stem} {name}" if item.path.stem == "test_notebooks" else item.path.stem
@@ -30,14 +41,36 @@ def quiet(monkeypatch):
 def tiny_llava(seed: int = 0) -> VLM:
     """A LLaVA of 4 decoder layers, every parameter random (zero-initialised ones hide errors)."""
     processor = AutoProcessor.from_pretrained(MINIS / "llava-mini")
-    vision = CLIPVisionConfig(hidden_size=16, intermediate_size=32, num_hidden_layers=3, num_attention_heads=2,
-                              image_size=64, patch_size=16, projection_dim=16)
-    text = LlamaConfig(vocab_size=len(processor.tokenizer), hidden_size=32, intermediate_size=48, num_hidden_layers=4,
-                       num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=256,
-                       attention_bias=True, mlp_bias=True, pad_token_id=processor.tokenizer.pad_token_id,
-                       bos_token_id=None, eos_token_id=processor.tokenizer.eos_token_id)
-    config = LlavaConfig(vision_config=vision, text_config=text, vision_feature_layer=-1, image_seq_length=16,
-                         image_token_id=processor.tokenizer.convert_tokens_to_ids("<image>"))
+    vision = CLIPVisionConfig(
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        image_size=64,
+        patch_size=16,
+        projection_dim=16,
+    )
+    text = LlamaConfig(
+        vocab_size=len(processor.tokenizer),
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=256,
+        attention_bias=True,
+        mlp_bias=True,
+        pad_token_id=processor.tokenizer.pad_token_id,
+        bos_token_id=None,
+        eos_token_id=processor.tokenizer.eos_token_id,
+    )
+    config = LlavaConfig(
+        vision_config=vision,
+        text_config=text,
+        vision_feature_layer=-1,
+        image_seq_length=16,
+        image_token_id=processor.tokenizer.convert_tokens_to_ids("<image>"),
+    )
     model = LlavaForConditionalGeneration(config).eval()
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -51,13 +84,34 @@ def tiny():
     return tiny_llava()
 
 
-def made_up_outcomes(right: dict[str, np.ndarray], knocked: dict[str, np.ndarray], part="self-attention") -> pd.DataFrame:
-    """Outcomes from arrays by task: right [questions], knocked [questions, layers]; the ability is the task's first word."""
+def made_up_outcomes(
+    right: dict[str, np.ndarray], knocked: dict[str, np.ndarray], part="self-attention"
+) -> pd.DataFrame:
+    """Outcomes from arrays by task: right [questions], knocked [questions, layers]; the ability is
+    the task's first word.
+    """
     rows = []
     for task in right:
-        columns = [("base", BASE, right[task])] + [(part, i, knocked[task][:, i]) for i in range(knocked[task].shape[1])]
+        columns = [("base", BASE, right[task])] + [
+            (part, i, knocked[task][:, i]) for i in range(knocked[task].shape[1])
+        ]
         for name, layer, values in columns:
             for i, value in enumerate(values):
-                rows.append(("m", "b", task, task.split()[0], "choice", f"{task}/{i}", name,
-                             "none" if layer == BASE else "zero", layer, int(value), bool(value), 0.25, [0.0]))
+                rows.append(
+                    (
+                        "m",
+                        "b",
+                        task,
+                        task.split()[0],
+                        "choice",
+                        f"{task}/{i}",
+                        name,
+                        "none" if layer == BASE else "zero",
+                        layer,
+                        int(value),
+                        bool(value),
+                        0.25,
+                        [0.0],
+                    )
+                )
     return pd.DataFrame(rows, columns=list(COLUMNS))

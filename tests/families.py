@@ -1,4 +1,6 @@
-"""Tiny random VLMs of many families, built from their configurations, offline, with inputs that hold a picture."""
+"""Tiny random VLMs of many families, built from their configurations, offline, with inputs that
+hold a picture.
+"""
 
 from contextlib import contextmanager
 from functools import cache
@@ -9,8 +11,8 @@ import transformers as T
 from torch import nn
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from talo_mini.anatomy import MLP_OUTPUTS, OUTPUTS, find_anatomy, output_projection
-from talo_mini.effects import QUERIES, inside
+from talo_mini.interventions.effects import QUERIES, inside
+from talo_mini.models.anatomy import MLP_OUTPUTS, OUTPUTS, find_anatomy, output_projection
 
 VOCAB, IMG = 160, 150  # vocabulary; id of the image placeholder
 H, I = 48, 96  # hidden and intermediate width of the decoders
@@ -18,9 +20,26 @@ NH, NKV = 4, 2  # heads, key-value heads
 NL, NV = 4, 2  # decoder layers, vision layers
 
 
-TEXT = dict(vocab_size=VOCAB, hidden_size=H, intermediate_size=I, num_hidden_layers=NL, num_attention_heads=NH,
-            num_key_value_heads=NKV, max_position_embeddings=256, pad_token_id=0, bos_token_id=1, eos_token_id=2)
-VISION = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=NV, num_attention_heads=4, image_size=32, patch_size=8)
+TEXT = dict(
+    vocab_size=VOCAB,
+    hidden_size=H,
+    intermediate_size=I,
+    num_hidden_layers=NL,
+    num_attention_heads=NH,
+    num_key_value_heads=NKV,
+    max_position_embeddings=256,
+    pad_token_id=0,
+    bos_token_id=1,
+    eos_token_id=2,
+)
+VISION = dict(
+    hidden_size=32,
+    intermediate_size=64,
+    num_hidden_layers=NV,
+    num_attention_heads=4,
+    image_size=32,
+    patch_size=8,
+)
 
 
 def llama(**k):
@@ -55,16 +74,26 @@ def px(*s, seed=0):
 
 def llava():
     c = T.LlavaConfig(vision_config=clipv(), text_config=llama(), image_token_index=IMG)
-    return (T.LlavaForConditionalGeneration(c), dict(input_ids=ids_for(16), pixel_values=px(1, 3, 32, 32)))
+    return (
+        T.LlavaForConditionalGeneration(c),
+        dict(input_ids=ids_for(16), pixel_values=px(1, 3, 32, 32)),
+    )
 
 
 def llava_next():
     c = T.LlavaNextConfig(
-        vision_config=clipv(), text_config=llama(), image_token_index=IMG, image_grid_pinpoints=[[32, 64], [64, 32]]
+        vision_config=clipv(),
+        text_config=llama(),
+        image_token_index=IMG,
+        image_grid_pinpoints=[[32, 64], [64, 32]],
     )
     return (
         T.LlavaNextForConditionalGeneration(c),
-        dict(input_ids=ids_for(16 + 4 * 9), pixel_values=px(1, 3, 3, 32, 32), image_sizes=torch.tensor([[32, 64]])),
+        dict(
+            input_ids=ids_for(16 + 4 * 9),
+            pixel_values=px(1, 3, 3, 32, 32),
+            image_sizes=torch.tensor([[32, 64]]),
+        ),
     )
 
 
@@ -78,7 +107,11 @@ def llava_onevision():
     )
     return (
         T.LlavaOnevisionForConditionalGeneration(c),
-        dict(input_ids=ids_for(16 + 4 * 9), pixel_values=px(1, 3, 3, 32, 32), image_sizes=torch.tensor([[32, 64]])),
+        dict(
+            input_ids=ids_for(16 + 4 * 9),
+            pixel_values=px(1, 3, 3, 32, 32),
+            image_sizes=torch.tensor([[32, 64]]),
+        ),
     )
 
 
@@ -99,12 +132,25 @@ def _qwen_inputs(patch=4):
 
 
 def _qcommon():
-    return dict(image_token_id=IMG, video_token_id=IMG + 1, vision_start_token_id=IMG + 2, vision_end_token_id=IMG + 3)
+    return dict(
+        image_token_id=IMG,
+        video_token_id=IMG + 1,
+        vision_start_token_id=IMG + 2,
+        vision_end_token_id=IMG + 3,
+    )
 
 
 def qwen2_vl():
     tc = dict(TEXT, rope_parameters=_mrope())
-    vc = dict(depth=NV, embed_dim=32, hidden_size=H, num_heads=4, mlp_ratio=2, patch_size=4, spatial_merge_size=2)
+    vc = dict(
+        depth=NV,
+        embed_dim=32,
+        hidden_size=H,
+        num_heads=4,
+        mlp_ratio=2,
+        patch_size=4,
+        spatial_merge_size=2,
+    )
     c = T.Qwen2VLConfig(text_config=tc, vision_config=vc, **_qcommon())
     return (T.Qwen2VLForConditionalGeneration(c), _qwen_inputs())
 
@@ -153,8 +199,13 @@ def internvl():
         patch_size=[8, 8],
         attention_bias=True,
     )
-    c = T.InternVLConfig(vision_config=vc, text_config=qwen2(), image_token_id=IMG, image_seq_length=4)
-    return (T.InternVLForConditionalGeneration(c), dict(input_ids=ids_for(4), pixel_values=px(1, 3, 32, 32)))
+    c = T.InternVLConfig(
+        vision_config=vc, text_config=qwen2(), image_token_id=IMG, image_seq_length=4
+    )
+    return (
+        T.InternVLForConditionalGeneration(c),
+        dict(input_ids=ids_for(4), pixel_values=px(1, 3, 32, 32)),
+    )
 
 
 def idefics2():
@@ -167,24 +218,39 @@ def idefics2():
         resampler_head_dim=12,
         num_key_value_heads=2,
     )
-    c = T.Idefics2Config(vision_config=vc, perceiver_config=pc, text_config=mistral(), image_token_id=IMG)
-    return (T.Idefics2ForConditionalGeneration(c), dict(input_ids=ids_for(4), pixel_values=px(1, 1, 3, 32, 32)))
+    c = T.Idefics2Config(
+        vision_config=vc, perceiver_config=pc, text_config=mistral(), image_token_id=IMG
+    )
+    return (
+        T.Idefics2ForConditionalGeneration(c),
+        dict(input_ids=ids_for(4), pixel_values=px(1, 1, 3, 32, 32)),
+    )
 
 
 def idefics3():
     vc = dict(VISION)
     c = T.Idefics3Config(vision_config=vc, text_config=llama(), image_token_id=IMG, scale_factor=2)
-    return (T.Idefics3ForConditionalGeneration(c), dict(input_ids=ids_for(4), pixel_values=px(1, 1, 3, 32, 32)))
+    return (
+        T.Idefics3ForConditionalGeneration(c),
+        dict(input_ids=ids_for(4), pixel_values=px(1, 1, 3, 32, 32)),
+    )
 
 
 def smolvlm():
     vc = dict(VISION)
     c = T.SmolVLMConfig(vision_config=vc, text_config=llama(), image_token_id=IMG, scale_factor=2)
-    return (T.SmolVLMForConditionalGeneration(c), dict(input_ids=ids_for(4), pixel_values=px(1, 1, 3, 32, 32)))
+    return (
+        T.SmolVLMForConditionalGeneration(c),
+        dict(input_ids=ids_for(4), pixel_values=px(1, 1, 3, 32, 32)),
+    )
 
 
 def mllama():
-    tc = dict(TEXT, cross_attention_layers=[1, 3], rope_parameters={"rope_type": "default", "rope_theta": 10000.0})
+    tc = dict(
+        TEXT,
+        cross_attention_layers=[1, 3],
+        rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
+    )
     vc = dict(
         hidden_size=32,
         num_hidden_layers=NV,
@@ -265,35 +331,54 @@ def _qf(**k):
 
 def blip2_opt():
     c = T.Blip2Config(
-        vision_config=_bv(), qformer_config=_qf(), text_config=_opt(), num_query_tokens=4, image_token_index=IMG
+        vision_config=_bv(),
+        qformer_config=_qf(),
+        text_config=_opt(),
+        num_query_tokens=4,
+        image_token_index=IMG,
     )
-    return (T.Blip2ForConditionalGeneration(c), dict(input_ids=ids_for(4), pixel_values=px(1, 3, 32, 32)))
+    return (
+        T.Blip2ForConditionalGeneration(c),
+        dict(input_ids=ids_for(4), pixel_values=px(1, 3, 32, 32)),
+    )
 
 
 def instructblip_vicuna():
     c = T.InstructBlipConfig(
-        vision_config=_bv(), qformer_config=_qf(), text_config=llama(), num_query_tokens=4, image_token_index=IMG
+        vision_config=_bv(),
+        qformer_config=_qf(),
+        text_config=llama(),
+        num_query_tokens=4,
+        image_token_index=IMG,
     )
     return (
         T.InstructBlipForConditionalGeneration(c),
         dict(
             input_ids=ids_for(4),
             pixel_values=px(1, 3, 32, 32),
-            qformer_input_ids=torch.randint(3, 50, (1, 5), generator=torch.Generator().manual_seed(1)),
+            qformer_input_ids=torch.randint(
+                3, 50, (1, 5), generator=torch.Generator().manual_seed(1)
+            ),
         ),
     )
 
 
 def instructblip_t5():
     c = T.InstructBlipConfig(
-        vision_config=_bv(), qformer_config=_qf(), text_config=_t5(), num_query_tokens=4, image_token_index=IMG
+        vision_config=_bv(),
+        qformer_config=_qf(),
+        text_config=_t5(),
+        num_query_tokens=4,
+        image_token_index=IMG,
     )
     return (
         T.InstructBlipForConditionalGeneration(c),
         dict(
             input_ids=ids_for(4),
             pixel_values=px(1, 3, 32, 32),
-            qformer_input_ids=torch.randint(3, 50, (1, 5), generator=torch.Generator().manual_seed(1)),
+            qformer_input_ids=torch.randint(
+                3, 50, (1, 5), generator=torch.Generator().manual_seed(1)
+            ),
             decoder_input_ids=torch.tensor([[0, 7, 8, 9]]),
         ),
     )
@@ -318,7 +403,11 @@ def _gem(cls, **k):
 
 def paligemma():
     c = T.PaliGemmaConfig(
-        vision_config=siglipv(), text_config=_gem(T.GemmaConfig), image_token_index=IMG, projection_dim=H, hidden_size=H
+        vision_config=siglipv(),
+        text_config=_gem(T.GemmaConfig),
+        image_token_index=IMG,
+        projection_dim=H,
+        hidden_size=H,
     )
     ids = ids_for(16)
     return (
@@ -347,7 +436,12 @@ def gemma3():
         T.Gemma3TextConfig,
         query_pre_attn_scalar=16,
         sliding_window=8,
-        layer_types=["sliding_attention", "sliding_attention", "full_attention", "sliding_attention"],
+        layer_types=[
+            "sliding_attention",
+            "sliding_attention",
+            "full_attention",
+            "sliding_attention",
+        ],
     )
     c = T.Gemma3Config(
         vision_config=siglipv(),
@@ -381,7 +475,11 @@ def kosmos2():
     ids = ids_for(4)
     return (
         T.Kosmos2ForConditionalGeneration(c),
-        dict(input_ids=ids, pixel_values=px(1, 3, 32, 32), image_embeds_position_mask=(ids == IMG).long()),
+        dict(
+            input_ids=ids,
+            pixel_values=px(1, 3, 32, 32),
+            image_embeds_position_mask=(ids == IMG).long(),
+        ),
     )
 
 
@@ -417,7 +515,11 @@ def florence2():
     c = T.Florence2Config(vision_config=vc, text_config=tc, image_token_id=IMG)
     return (
         T.Florence2ForConditionalGeneration(c),
-        dict(input_ids=ids_for(17), pixel_values=px(1, 3, 32, 32), decoder_input_ids=torch.tensor([[2, 7, 8, 9, 10]])),
+        dict(
+            input_ids=ids_for(17),
+            pixel_values=px(1, 3, 32, 32),
+            decoder_input_ids=torch.tensor([[2, 7, 8, 9, 10]]),
+        ),
     )
 
 
@@ -434,20 +536,37 @@ def aya_vision():
         pad_token_id=0,
         bos_token_id=1,
         eos_token_id=2,
-        layer_types=["sliding_attention", "sliding_attention", "full_attention", "sliding_attention"],
+        layer_types=[
+            "sliding_attention",
+            "sliding_attention",
+            "full_attention",
+            "sliding_attention",
+        ],
     )
     c = T.AyaVisionConfig(vision_config=siglipv(), text_config=tc, image_token_index=IMG)
-    return (T.AyaVisionForConditionalGeneration(c), dict(input_ids=ids_for(4, post=12), pixel_values=px(1, 3, 32, 32)))
+    return (
+        T.AyaVisionForConditionalGeneration(c),
+        dict(input_ids=ids_for(4, post=12), pixel_values=px(1, 3, 32, 32)),
+    )
 
 
 def mistral3():
     vc = T.PixtralVisionConfig(
-        hidden_size=32, intermediate_size=64, num_hidden_layers=NV, num_attention_heads=4, image_size=32, patch_size=8
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=NV,
+        num_attention_heads=4,
+        image_size=32,
+        patch_size=8,
     )
     c = T.Mistral3Config(vision_config=vc, text_config=mistral(), image_token_index=IMG)
     return (
         T.Mistral3ForConditionalGeneration(c),
-        dict(input_ids=ids_for(4), pixel_values=px(1, 3, 32, 32), image_sizes=torch.tensor([[32, 32]])),
+        dict(
+            input_ids=ids_for(4),
+            pixel_values=px(1, 3, 32, 32),
+            image_sizes=torch.tensor([[32, 32]]),
+        ),
     )
 
 
@@ -472,11 +591,16 @@ def janus():
         image_token_embed_dim=H,
     )
     c = T.JanusConfig(text_config=llama(), vision_config=vc, vq_config=vq, image_token_id=IMG)
-    return (T.JanusForConditionalGeneration(c), dict(input_ids=ids_for(16), pixel_values=px(1, 3, 32, 32)))
+    return (
+        T.JanusForConditionalGeneration(c),
+        dict(input_ids=ids_for(16), pixel_values=px(1, 3, 32, 32)),
+    )
 
 
 def reinit(model, seed=0):
-    """every parameter made generic: several modules are initialised with zeros (mllama gates, gemma3 projector, query tokens...)"""
+    """every parameter made generic: several modules are initialised with zeros (mllama gates,
+    gemma3 projector, query tokens...)
+    """
     g = torch.Generator().manual_seed(seed)
     for n, p in model.named_parameters():
         if p.numel() == 1:
@@ -489,14 +613,37 @@ def reinit(model, seed=0):
 
 FAMILIES = {
     build.__name__: build
-    for build in (llava, llava_next, llava_onevision, qwen2_vl, qwen2_5_vl, qwen3_vl, internvl, idefics2, idefics3, smolvlm, mllama,
-                  blip2_opt, instructblip_vicuna, instructblip_t5, paligemma, paligemma2, gemma3, kosmos2, florence2, aya_vision,
-                  mistral3, janus)
+    for build in (
+        llava,
+        llava_next,
+        llava_onevision,
+        qwen2_vl,
+        qwen2_5_vl,
+        qwen3_vl,
+        internvl,
+        idefics2,
+        idefics3,
+        smolvlm,
+        mllama,
+        blip2_opt,
+        instructblip_vicuna,
+        instructblip_t5,
+        paligemma,
+        paligemma2,
+        gemma3,
+        kosmos2,
+        florence2,
+        aya_vision,
+        mistral3,
+        janus,
+    )
 }
 
 
 def family(name):
-    """A model of the family, every parameter random, and its inputs. Families that start with zeros would hide errors."""
+    """A model of the family, every parameter random, and its inputs. Families that start with zeros
+    would hide errors.
+    """
     model, inputs = FAMILIES[name]()
     reinit(model)
     return model.eval(), inputs
@@ -511,7 +658,10 @@ def built(name, dtype=torch.float32):
 @torch.inference_mode(False)
 def _built(name, dtype):
     model, inputs = family(name)
-    inputs = {key: value.to(dtype) if value.is_floating_point() else value for key, value in inputs.items()}
+    inputs = {
+        key: value.to(dtype) if value.is_floating_point() else value
+        for key, value in inputs.items()
+    }
     return model.to(dtype), inputs, find_anatomy(model)
 
 
@@ -525,8 +675,14 @@ def logits(name, dtype=torch.float32):
 def generated(name):
     """Three tokens of greedy generation for a left-padded pair of questions: tokens and logits."""
     model, inputs, _ = built(name)
-    return model.generate(**left_padded_pair(inputs), do_sample=False, max_new_tokens=3, min_new_tokens=3,
-                          return_dict_in_generate=True, output_logits=True)
+    return model.generate(
+        **left_padded_pair(inputs),
+        do_sample=False,
+        max_new_tokens=3,
+        min_new_tokens=3,
+        return_dict_in_generate=True,
+        output_logits=True,
+    )
 
 
 def difference(a, b):
@@ -534,11 +690,15 @@ def difference(a, b):
 
 
 def attentions_and_mlps(name):
-    """One (stack, layer, part) of each kind of part in each stack of a family, in its last layer that has it and is read."""
+    """One (stack, layer, part) of each kind of part in each stack of a family, in its last layer
+    that has it and is read.
+    """
     anatomy, found = built(name)[2], {}
     for stack, layers in anatomy.stacks.items():
         for i, layer in enumerate(layers):
-            found.update({(stack, part): (stack, i, part) for part in layer.parts if not layer.dead})
+            found.update(
+                {(stack, part): (stack, i, part) for part in layer.parts if not layer.dead}
+            )
     return list(found.values())
 
 
@@ -564,16 +724,19 @@ def uniform_attention(module, query, key, value, attention_mask=None, **options)
     value = value.repeat_interleave(groups, 1)
     allowed = torch.ones(query.shape[0], 1, query.shape[2], key.shape[2], dtype=torch.bool)
     if mask is not None:
-        allowed = allowed & (mask if mask.dtype == torch.bool else mask > -1e4)[..., :key.shape[2]]
+        allowed = allowed & (mask if mask.dtype == torch.bool else mask > -1e4)[..., : key.shape[2]]
     elif options.get("is_causal", getattr(module, "is_causal", False)) and query.shape[2] > 1:
         allowed = allowed & torch.ones(query.shape[2], key.shape[2], dtype=torch.bool).tril()
     weights = allowed.float() / allowed.sum(-1, keepdim=True).clamp(min=1)
-    return (weights.expand(-1, query.shape[1], -1, -1).to(value) @ value).transpose(1, 2).contiguous(), None
+    return (weights.expand(-1, query.shape[1], -1, -1).to(value) @ value).transpose(
+        1, 2
+    ).contiguous(), None
 
 
 def with_attention(model, module, run, instead=None):
-    """What `run()` gives when one attention's function is another, uniform attention or `instead` (called with the original first);
-    None where it has no such function."""
+    """What `run()` gives when one attention's function is another, uniform attention or `instead`
+    (called with the original first); None where it has no such function.
+    """
     config = getattr(module, "config", None) or model.get_decoder().config
     implementation = config._attn_implementation or "eager"
     original, asked = ALL_ATTENTION_FUNCTIONS.get_interface(implementation, None), []
@@ -582,7 +745,11 @@ def with_attention(model, module, run, instead=None):
         if attention is not module:
             return original(attention, *args, **options)
         asked.append(attention)
-        return instead(original, attention, *args, **options) if instead else uniform_attention(attention, *args, **options)
+        return (
+            instead(original, attention, *args, **options)
+            if instead
+            else uniform_attention(attention, *args, **options)
+        )
 
     if original is None:
         return None
@@ -595,16 +762,28 @@ def with_attention(model, module, run, instead=None):
 def by_weights(anatomy, k, means=None):
     """What a knockout is by definition, done to weights and biases, which are put back afterwards."""
     part = anatomy.part(k.part, k.layer, k.stack)
-    (path, module), = part.modules.items()
+    ((path, module),) = part.modules.items()
     mixer = part.mixers.get(path)
     if k.effect == "uniform":
-        projection = next(getattr(mixer, name) for name in (*QUERIES, "qkv") if isinstance(getattr(mixer, name, None), nn.Linear))
-        width = projection.in_features if projection is getattr(mixer, "qkv", None) else projection.out_features
+        projection = next(
+            getattr(mixer, name)
+            for name in (*QUERIES, "qkv")
+            if isinstance(getattr(mixer, name, None), nn.Linear)
+        )
+        width = (
+            projection.in_features
+            if projection is getattr(mixer, "qkv", None)
+            else projection.out_features
+        )
     else:
         projection = output_projection(module, MLP_OUTPUTS if k.part == "mlp" else OUTPUTS)
         width = projection.in_features
     number, units = (k.head, part.heads) if k.head is not None else (k.neuron, width)
-    share = slice(0, width) if number is None else slice(number * width // units, (number + 1) * width // units)
+    share = (
+        slice(0, width)
+        if number is None
+        else slice(number * width // units, (number + 1) * width // units)
+    )
     whole = number is None
     weight, bias = projection.weight, projection.bias
     kept, kept_bias = weight.detach().clone(), None if bias is None else bias.detach().clone()
@@ -620,7 +799,11 @@ def by_weights(anatomy, k, means=None):
                 if bias is not None and whole:
                     bias *= factor
             else:
-                mean = means[path] if whole else weight[:, share] @ means[inside(path)][share].to(weight)
+                mean = (
+                    means[path]
+                    if whole
+                    else weight[:, share] @ means[inside(path)][share].to(weight)
+                )
                 weight[:, share] = 0
                 if whole or bias is None:
                     projection.bias = nn.Parameter(mean.to(weight), requires_grad=False)

@@ -1,6 +1,8 @@
-"""Kill a sweep at random moments, again and again, until it is done: `python killed_sweeps.py CHECKPOINT CACHE KILLS`.
+"""Kill a sweep at random moments, again and again, until it is done: `python killed_sweeps.py
+CHECKPOINT CACHE KILLS`.
 
-Prints, as JSON, how often it was killed, and how many answers were kept, distinct ones and in the uninterrupted run.
+Prints, as JSON, how often it was killed, and how many answers were kept, distinct ones and in the
+uninterrupted run.
 """
 
 import json
@@ -17,19 +19,25 @@ import torch
 from tqdm import tqdm
 
 from talo_mini import load_benchmark, load_vlm, sweep
-from talo_mini.outcomes import Keeper
-from talo_mini.sweep import kept_outcomes
+from talo_mini.engine.sweep import kept_outcomes
+from talo_mini.outcomes.store import Keeper
 
 checkpoint, cache, kills = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 torch.set_num_threads(1)
-tqdm.set_lock(threading.RLock())  # its own lock is shared by forks: one killed inside would hold it for ever
+tqdm.set_lock(
+    threading.RLock()
+)  # its own lock is shared by forks: one killed inside would hold it for ever
 Keeper.SECONDS = 0  # every batch is kept at once, so that there is much to interrupt
 vlm = load_vlm(checkpoint, device="cpu")
-benchmark = load_benchmark("mini-worlds", tasks=["object_colour", "more"], per_task=100, form="choice")
+benchmark = load_benchmark(
+    "mini-worlds", tasks=["object_colour", "more"], per_task=100, form="choice"
+)
 
 
 def sweeping(folder):
-    """A process that sweeps. This one never does: threads it had started could leave locks behind in a fork."""
+    """A process that sweeps. This one never does: threads it had started could leave locks behind
+    in a fork.
+    """
     child = os.fork()
     if not child:
         sweep(vlm, benchmark, batch=4, cache=cache / folder)
@@ -49,10 +57,24 @@ while status != 0:
         os.kill(child, signal.SIGKILL)
     status = os.waitpid(child, 0)[1]
     killed += status == signal.SIGKILL
-whole, table = (kept_outcomes(vlm, benchmark, cache=cache / folder)[0] for folder in ("whole", "killed"))
+whole, table = (
+    kept_outcomes(vlm, benchmark, cache=cache / folder)[0] for folder in ("whole", "killed")
+)
 tables = [pd.read_parquet(path) for path in (cache / "killed").rglob("*.parquet")]
 held = [set(zip(table.digest, table.part, table.layer)) for table in tables]
-rows = pd.concat([table for table, own in zip(tables, held) if not any(own < other for other in held)])  # not yet removed after merging
+rows = pd.concat(
+    [table for table, own in zip(tables, held) if not any(own < other for other in held)]
+)  # not yet removed after merging
 columns = ["question", "part", "layer", "answer", "correct"]
-print(json.dumps(dict(killed=killed, kept=len(rows), distinct=len(rows.drop_duplicates(["digest", "part", "layer"])), whole=len(whole),
-                      same=table[columns].equals(whole[columns]), corrupt=len(list(cache.rglob("*.corrupt"))))))
+print(
+    json.dumps(
+        dict(
+            killed=killed,
+            kept=len(rows),
+            distinct=len(rows.drop_duplicates(["digest", "part", "layer"])),
+            whole=len(whole),
+            same=table[columns].equals(whole[columns]),
+            corrupt=len(list(cache.rglob("*.corrupt"))),
+        )
+    )
+)

@@ -1,13 +1,17 @@
-"""Anatomies: every family of `AutoModelForImageTextToText` is exact, refused with a sentence, or not buildable here and why."""
+"""Anatomies: every family of `AutoModelForImageTextToText` is exact, refused with a sentence, or
+not buildable here and why.
+"""
 
 import pytest
 import torch
-from families import FAMILIES, built as built_family, family, uniform_attention, with_attention
+from families import FAMILIES, family, uniform_attention, with_attention
+from families import built as built_family
 from mapping import BY_HAND, NAMES, built
 from torch import nn
 
-from talo_mini import BadInput, Knockout, knockout, zeroed_weights
-from talo_mini.anatomy import Part, find_anatomy, output_projection
+from talo_mini import BadInput, Knockout, knockout
+from talo_mini.interventions import zeroed_weights
+from talo_mini.models.anatomy import Part, find_anatomy
 
 table = {}
 
@@ -30,7 +34,9 @@ def test_a_model_without_layers_raises_what_was_looked_for():
         def get_decoder(self):
             return nn.Linear(2, 2)
 
-    with pytest.raises(BadInput, match="Odd: no decoder layers understood; looked under get_decoder"):
+    with pytest.raises(
+        BadInput, match="Odd: no decoder layers understood; looked under get_decoder"
+    ):
         find_anatomy(Odd())
 
 
@@ -39,9 +45,16 @@ def test_stacks(name):
     anatomy = built_family(name)[2]
     assert len(anatomy.stacks["decoder"]) == 4 and "vision" in anatomy.stacks
     assert all({"mlp"} < set(layer.parts) for layers in anatomy.stacks.values() for layer in layers)
-    assert ("q-former" in anatomy.stacks) == ("blip" in name) and ("perceiver" in anatomy.stacks) == (name == "idefics2")
+    assert ("q-former" in anatomy.stacks) == ("blip" in name) and (
+        "perceiver" in anatomy.stacks
+    ) == (name == "idefics2")
     assert ("text encoder" in anatomy.stacks) == (name in ("florence2", "instructblip_t5"))
-    assert all(part.heads == 4 for layer in anatomy.stacks["decoder"] for key, part in layer.parts.items() if "attention" in key)
+    assert all(
+        part.heads == 4
+        for layer in anatomy.stacks["decoder"]
+        for key, part in layer.parts.items()
+        if "attention" in key
+    )
 
 
 def test_last_clip_layer_of_llava_is_dead():
@@ -49,7 +62,15 @@ def test_last_clip_layer_of_llava_is_dead():
     assert "dead, nothing reads its output" in str(built_family("llava")[2])
 
 
-@pytest.mark.parametrize("chosen,dead", [(-1, [False, False]), ([-2, 1], [False, True]), ([-2, -1], [False, False]), (1, [False, True])])
+@pytest.mark.parametrize(
+    "chosen,dead",
+    [
+        (-1, [False, False]),
+        ([-2, 1], [False, True]),
+        ([-2, -1], [False, False]),
+        (1, [False, True]),
+    ],
+)
 def test_layers_above_all_that_are_read_are_dead(chosen, dead):
     model, _ = family("llava")
     model.config.vision_feature_layer = chosen
@@ -58,22 +79,37 @@ def test_layers_above_all_that_are_read_are_dead(chosen, dead):
 
 def test_cross_attention_of_mllama():
     anatomy = built_family("mllama")[2]
-    assert [sorted(layer.parts)[0] for layer in anatomy.stacks["decoder"]] == ["mlp", "cross-attention", "mlp", "cross-attention"]
-    with pytest.raises(BadInput, match="no part 'self-attention'; it has: cross-attention, mlp, layer"):
+    assert [sorted(layer.parts)[0] for layer in anatomy.stacks["decoder"]] == [
+        "mlp",
+        "cross-attention",
+        "mlp",
+        "cross-attention",
+    ]
+    with pytest.raises(
+        BadInput, match="no part 'self-attention'; it has: cross-attention, mlp, layer"
+    ):
         anatomy.part("self-attention", 1)
 
 
 def everywhere(anatomy, part, i):
-    """The knockout in each stack that runs these very weights: zeroing them in the decoder zeroes them there, too."""
+    """The knockout in each stack that runs these very weights: zeroing them in the decoder zeroes
+    them there, too.
+    """
+
     def weights(layers):
         return [id(p) for m in layers[i].parts[part].modules.values() for p in m.parameters()]
 
-    return [Knockout(part, i, stack=stack) for stack, layers in anatomy.stacks.items()
-            if i < len(layers) and part in layers[i].parts and weights(layers) == weights(anatomy.stacks["decoder"])]
+    return [
+        Knockout(part, i, stack=stack)
+        for stack, layers in anatomy.stacks.items()
+        if i < len(layers)
+        and part in layers[i].parts
+        and weights(layers) == weights(anatomy.stacks["decoder"])
+    ]
 
 
 def check(name):
-    """"exact", or why not."""
+    """ "exact", or why not."""
     try:
         by_hand = BY_HAND.get(name, name)
         model, inputs = family(by_hand) if by_hand in FAMILIES else built(name)
@@ -102,7 +138,9 @@ def check(name):
             with zeroed_weights(anatomy, Knockout(part, i)):
                 zeroed = logits()
             assert not torch.equal(hooked, base), f"{name}: {part} of layer {i} changes nothing"
-            assert torch.equal(hooked, zeroed), f"{name}: {part} of layer {i}, {(hooked - zeroed).abs().max()}"
+            assert torch.equal(hooked, zeroed), (
+                f"{name}: {part} of layer {i}, {(hooked - zeroed).abs().max()}"
+            )
         inside_attention(name, model, anatomy, i, logits)
         neurons(name, layer, logits)
     assert torch.equal(logits(), base)
@@ -110,7 +148,9 @@ def check(name):
 
 
 def inside_attention(name, model, anatomy, i, logits):
-    """A self-attention made uniform, one head of it, and one head removed: refused, or as where the attention computes it."""
+    """A self-attention made uniform, one head of it, and one head removed: refused, or as where the
+    attention computes it.
+    """
     part = anatomy.stacks["decoder"][i].parts.get("self-attention")
     if part is None or len(part.modules) > 1 or len(everywhere(anatomy, "self-attention", i)) > 1:
         return
@@ -118,7 +158,9 @@ def inside_attention(name, model, anatomy, i, logits):
     def one_head(original, *args, **options):
         output, *rest = original(*args, **options)
         output = output.clone()
-        output[:, :, 1] = uniform_attention(*args, **options)[0][:, :, 1] if effect == "uniform" else 0
+        output[:, :, 1] = (
+            uniform_attention(*args, **options)[0][:, :, 1] if effect == "uniform" else 0
+        )
         return output, *rest
 
     for effect, head in (("uniform", None), ("uniform", 1), ("zero", 1)):
@@ -127,9 +169,13 @@ def inside_attention(name, model, anatomy, i, logits):
                 hooked = logits()
         except BadInput:
             continue
-        expected = with_attention(model, *part.mixers.values(), logits, None if head is None else one_head)
+        expected = with_attention(
+            model, *part.mixers.values(), logits, None if head is None else one_head
+        )
         if expected is not None:
-            assert (hooked - expected).abs().max() < 1e-4, f"{name}: {effect}, head {head} of layer {i}, {(hooked - expected).abs().max()}"
+            assert (hooked - expected).abs().max() < 1e-4, (
+                f"{name}: {effect}, head {head} of layer {i}, {(hooked - expected).abs().max()}"
+            )
 
 
 def neurons(name, layer, logits):
@@ -139,8 +185,12 @@ def neurons(name, layer, logits):
         module, seen = mlp.modules[path], {}
         if projection is module:
             continue
-        hooks = [module.register_forward_hook(lambda module, args, output: seen.update(whole=output)),
-                 projection.register_forward_hook(lambda module, args, output: seen.update(projected=output))]
+        hooks = [
+            module.register_forward_hook(lambda module, args, output: seen.update(whole=output)),
+            projection.register_forward_hook(
+                lambda module, args, output: seen.update(projected=output)
+            ),
+        ]
         logits()
         for hook in hooks:
             hook.remove()
@@ -161,4 +211,6 @@ def test_table(capsys):
         print()
         for name, verdict in table.items():
             print(f"{name:28s} {verdict}")
-    assert all(verdict == "exact" or "requires the timm library" in verdict for verdict in table.values())
+    assert all(
+        verdict == "exact" or "requires the timm library" in verdict for verdict in table.values()
+    )

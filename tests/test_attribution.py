@@ -3,7 +3,13 @@ import pandas as pd
 import pytest
 
 from talo_mini import load_benchmark, load_vlm, sweep
-from talo_mini.attribution import attribution, confirm, exact_change, neuron_attribution, ranking
+from talo_mini.studies.attribution import (
+    attribution,
+    confirm,
+    exact_change,
+    neuron_attribution,
+    ranking,
+)
 
 STEP = 0.01
 
@@ -38,23 +44,34 @@ def test_heads_add_up_to_an_attention_without_bias(benchmark):
     found = attribution(load_vlm("llava-mini"), benchmark)
     sums = found.pivot_table(index=["question", "layer"], columns="part", values="estimate")
     heads = [name for name in sums if name.startswith("head")]
-    assert len(heads) == 4 and np.allclose(sums[heads].sum(axis=1), sums["self-attention"], atol=1e-4)
+    assert len(heads) == 4 and np.allclose(
+        sums[heads].sum(axis=1), sums["self-attention"], atol=1e-4
+    )
 
 
 def test_exact_change_is_the_difference_of_leads(tiny, benchmark):
     outcomes = sweep(tiny, benchmark)
     found = exact_change(outcomes, benchmark)
     question = benchmark.questions[0]
-    scores = {row.layer: row.scores for row in outcomes[outcomes.question == question.id].itertuples()}
-    lead = {layer: s[question.answer] - max(v for i, v in enumerate(s) if i != question.answer) for layer, s in scores.items()}
+    scores = {
+        row.layer: row.scores for row in outcomes[outcomes.question == question.id].itertuples()
+    }
+    lead = {
+        layer: s[question.answer] - max(v for i, v in enumerate(s) if i != question.answer)
+        for layer, s in scores.items()
+    }
     for row in found[found.question == question.id].itertuples():
         assert row.exact == pytest.approx(lead[row.layer] - lead[-1])
 
 
 def test_ranking_of_a_perfect_and_of_a_reversed_estimate():
     exact = [0.5, -1.0, -2.0, -3.0]
-    rows = [dict(question=q, task=task, layer=i, exact=value, estimate=sign * value)
-            for task, sign in (("good", 1), ("bad", -1)) for q in "ab" for i, value in enumerate(exact)]
+    rows = [
+        dict(question=q, task=task, layer=i, exact=value, estimate=sign * value)
+        for task, sign in (("good", 1), ("bad", -1))
+        for q in "ab"
+        for i, value in enumerate(exact)
+    ]
     found = ranking(pd.DataFrame(rows), 2).set_index("task")
     assert found.correlation.to_dict() == {"good": pytest.approx(1), "bad": pytest.approx(-1)}
     assert found.found.to_dict() == {"good": True, "bad": False} and (found.luck == 0.5).all()
@@ -62,7 +79,10 @@ def test_ranking_of_a_perfect_and_of_a_reversed_estimate():
 
 def test_no_trace_is_left(tiny, benchmark):
     def hooks():
-        return [(len(module._forward_hooks), len(module._forward_pre_hooks)) for module in tiny.model.modules()]
+        return [
+            (len(module._forward_hooks), len(module._forward_pre_hooks))
+            for module in tiny.model.modules()
+        ]
 
     before = hooks()
     attribution(tiny, benchmark)
@@ -76,13 +96,17 @@ def test_neurons_add_up_to_an_mlp_but_for_its_bias(benchmark):
     whole = attribution(vlm, benchmark)
     sums = neurons.groupby(["task", "layer"]).estimate.sum()
     expected = whole[whole.part == "mlp"].groupby(["task", "layer"]).estimate.mean()
-    assert np.allclose(sums, expected.reindex(sums.index), atol=1e-4)  # llava-mini's MLPs have no bias
+    assert np.allclose(
+        sums, expected.reindex(sums.index), atol=1e-4
+    )  # llava-mini's MLPs have no bias
     assert len(neurons) == 2 * 12 * vlm.model.config.text_config.intermediate_size
 
 
 def test_proposed_knockouts_are_confirmed_by_running_them(tiny, benchmark):
-    proposed = pd.DataFrame([("object_colour", "neuron 3", 1), ("object_colour", "neuron 4", 1), ("more", "mlp", 2)],
-                            columns=["task", "part", "layer"])
+    proposed = pd.DataFrame(
+        [("object_colour", "neuron 3", 1), ("object_colour", "neuron 4", 1), ("more", "mlp", 2)],
+        columns=["task", "part", "layer"],
+    )
     found = confirm(tiny, benchmark, proposed)
     assert found[["task", "part", "layer"]].values.tolist() == proposed.values.tolist()
     outcomes = sweep(tiny, benchmark, parts=["neuron 4", "mlp"])

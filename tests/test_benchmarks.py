@@ -29,12 +29,19 @@ def test_both_forms_share_picture_and_answer(worlds):
     for pair in pairs.values():
         assert set(pair) == {"choice", "direct"}
         assert pair["choice"].image_bytes == pair["direct"].image_bytes
-        assert pair["choice"].options[pair["choice"].answer] == pair["direct"].options[pair["direct"].answer]
+        assert (
+            pair["choice"].options[pair["choice"].answer]
+            == pair["direct"].options[pair["direct"].answer]
+        )
 
 
 def test_answer_positions_are_balanced(worlds):
     for task in TASKS:
-        choice = [q for q in worlds.questions if q.task == task.name and q.form == "choice" and len(q.options) == 4]
+        choice = [
+            q
+            for q in worlds.questions
+            if q.task == task.name and q.form == "choice" and len(q.options) == 4
+        ]
         if len(choice) == 24:
             assert set(Counter(q.answer for q in choice).values()) == {6}, task
 
@@ -48,7 +55,9 @@ def test_no_test_picture_occurs_in_training(worlds):
     """The split looks at pixels only, so it suffices that each side keeps to its own half."""
     assert all(is_test_picture(q.image) for q in worlds.questions)
     for seed in range(3):
-        assert not any(is_test_picture(image) for image, _ in itertools.islice(lessons(seed, "look"), 200))
+        assert not any(
+            is_test_picture(image) for image, _ in itertools.islice(lessons(seed, "look"), 200)
+        )
 
 
 def test_training_questions_are_about_training_pictures(worlds):
@@ -65,22 +74,44 @@ def test_digit_scans_are_split():
 
 
 def test_held_out_questions_are_never_asked_in_training(worlds):
-    patterns = ["small objects", "large objects", "shape is the rightmost", "which bar is shortest", "right digit even",
-                "smallest number", "farthest west"]
+    patterns = [
+        "small objects",
+        "large objects",
+        "shape is the rightmost",
+        "which bar is shortest",
+        "right digit even",
+        "smallest number",
+        "farthest west",
+    ]
     held_out = [q.text for q in worlds.questions if not worlds.task(q.task).trained]
     assert all(any(p in text for p in patterns) for text in held_out)
-    asked = [text for image, questions in itertools.islice(lessons(5, "answer"), 400)
-             for text, _, _ in itertools.islice(questions, 10)]
+    asked = [
+        text
+        for image, questions in itertools.islice(lessons(5, "answer"), 400)
+        for text, _, _ in itertools.islice(questions, 10)
+    ]
     assert not any(p in text for p in patterns for text in asked)
     known = {word for text in asked for word in text.rstrip("?").split()}
     assert {word for text in held_out for word in text.rstrip("?").split()} <= known
 
 
 def test_answers_are_right_on_a_known_scene():
-    scene = (objects.BACKGROUNDS[0], (Thing("circle", "red", "small", 0, 0, (0, 0)), Thing("square", "blue", "large", 3, 2, (0, 0)),
-                                      Thing("cross", "blue", "small", 1, 3, (0, 0))))
-    rng = type("FirstChoice", (), {"choice": lambda self, options: list(options)[0],
-                                   "sample": lambda self, options, k: list(options)[:k]})()
+    scene = (
+        objects.BACKGROUNDS[0],
+        (
+            Thing("circle", "red", "small", 0, 0, (0, 0)),
+            Thing("square", "blue", "large", 3, 2, (0, 0)),
+            Thing("cross", "blue", "small", 1, 3, (0, 0)),
+        ),
+    )
+    rng = type(
+        "FirstChoice",
+        (),
+        {
+            "choice": lambda self, options: list(options)[0],
+            "sample": lambda self, options, k: list(options)[:k],
+        },
+    )()
     assert objects.object_colour(scene, rng).answer == "red"
     assert objects.count_all(scene, rng).answer == "3"
     assert objects.count_colour(scene, rng)[:2] == ("how many red objects are there?", "1")
@@ -90,20 +121,43 @@ def test_answers_are_right_on_a_known_scene():
     bars = (240, 3, (charts.Bar("red", 2), charts.Bar("green", 7), charts.Bar("blue", 5)))
     assert charts.chart_tallest(bars, rng).answer == "green"
     assert charts.chart_shortest(bars, rng).answer == "red"
-    assert charts.chart_compare(bars, rng)[:2] == ("is the red bar taller than the green bar?", "no")
+    assert charts.chart_compare(bars, rng)[:2] == (
+        "is the red bar taller than the green bar?",
+        "no",
+    )
     pair = ("train", (digits.Digit(7, 0, 0, 0), digits.Digit(4, 1, 0, 2)))
-    assert digits.digit_sum(pair, rng).answer == "11" and digits.digit_smallest(pair, rng).answer == "4"
-    assert digits.left_parity(pair, rng).answer == "odd" and digits.right_parity(pair, rng).answer == "even"
-    states = (2, 200, (("red", "Maine"), ("green", "Texas"), ("blue", "Oregon"), ("yellow", "Florida")))
+    assert (
+        digits.digit_sum(pair, rng).answer == "11"
+        and digits.digit_smallest(pair, rng).answer == "4"
+    )
+    assert (
+        digits.left_parity(pair, rng).answer == "odd"
+        and digits.right_parity(pair, rng).answer == "even"
+    )
+    states = (
+        2,
+        200,
+        (("red", "Maine"), ("green", "Texas"), ("blue", "Oregon"), ("yellow", "Florida")),
+    )
     assert maps.map_name(states, rng)[:2] == ("which state is red?", "Maine")
-    assert maps.map_south(states, rng).answer == "Florida" and maps.map_west(states, rng).answer == "Oregon"
-    assert maps.map_east(states, rng).answer == "Maine" and maps.map_east_or_west(states, rng).answer == "east"
+    assert (
+        maps.map_south(states, rng).answer == "Florida"
+        and maps.map_west(states, rng).answer == "Oregon"
+    )
+    assert (
+        maps.map_east(states, rng).answer == "Maine"
+        and maps.map_east_or_west(states, rng).answer == "east"
+    )
 
 
 def test_states_lie_where_they_should():
     """Latitude and longitude of state centres, known to about a degree."""
-    for name, (longitude, latitude) in {"Colorado": (-105.5, 39.0), "Maine": (-69.2, 45.3), "Florida": (-82, 28.5),
-                                        "California": (-119.5, 37.2)}.items():
+    for name, (longitude, latitude) in {
+        "Colorado": (-105.5, 39.0),
+        "Maine": (-69.2, 45.3),
+        "Florida": (-82, 28.5),
+        "California": (-119.5, 37.2),
+    }.items():
         state = maps.states()[name]
         assert abs(state.longitude - longitude) < 1 and abs(state.latitude - latitude) < 1
     assert len(maps.states()) == 49 and len(maps.names()) == 40
@@ -123,7 +177,10 @@ def test_easy_vqa_has_its_own_split():
 
 
 def test_unknown_benchmark():
-    with pytest.raises(BadInput, match="unknown benchmark 'imagenet'; use one of mini-worlds, mini-worlds-train, easy-vqa"):
+    with pytest.raises(
+        BadInput,
+        match="unknown benchmark 'imagenet'; use one of mini-worlds, mini-worlds-train, easy-vqa",
+    ):
         load_benchmark("imagenet")
 
 

@@ -1,4 +1,6 @@
-"""The book builds from the committed executed notebooks, warnings as errors, and every chapter is there."""
+"""The book builds from the committed executed notebooks, warnings as errors, and every chapter is
+there.
+"""
 
 import re
 import shutil
@@ -14,7 +16,10 @@ sys.path.insert(0, str(ROOT / "notebooks"))
 import run  # noqa: E402
 
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
-CHAPTERS = [TOC["root"], *(chapter["file"] for part in TOC["parts"] for chapter in part["chapters"])]
+CHAPTERS = [
+    TOC["root"],
+    *(chapter["file"] for part in TOC["parts"] for chapter in part["chapters"]),
+]
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +44,21 @@ def test_no_image_is_missing(html):
 
 
 def test_every_notebook_is_a_chapter():
-    assert {path.stem for path in run.NOTEBOOKS} == {Path(c).name for c in CHAPTERS if c.startswith(run.EXPERIMENTS)}
+    assert {path.stem for path in run.NOTEBOOKS} == {
+        Path(c).name for c in CHAPTERS if c.startswith(run.EXPERIMENTS)
+    }
 
 
 @pytest.mark.parametrize("notebook", run.NOTEBOOKS, ids=lambda path: path.stem)
 def test_the_book_shows_what_the_notebook_says_now(notebook):
-    sources = [[cell.source for cell in nbformat.read(path, 4).cells if "injected-parameters" not in cell.metadata.get("tags", [])]
-               for path in (notebook, ROOT / run.EXPERIMENTS / notebook.name)]
-    assert sources[0] == sources[1], f"execute {notebook.stem} again: python notebooks/run.py published"
+    sources = [
+        [
+            cell.source
+            for cell in nbformat.read(path, 4).cells
+            if "injected-parameters" not in cell.metadata.get("tags", [])
+        ]
+        for path in (notebook, ROOT / run.EXPERIMENTS / notebook.name)
+    ]
+    assert sources[0] == sources[1], (
+        f"execute {notebook.stem} again: python notebooks/run.py published"
+    )

@@ -1,25 +1,43 @@
 import pytest
 
 from talo_mini import BadInput, Knockout, load_vlm
-from talo_mini.cells import BASE_CELL, all_cells, as_knockouts, pair_parts
+from talo_mini.interventions.cells import BASE_CELL, all_cells, as_knockouts, pair_parts
 
 
-@pytest.mark.parametrize("part,effect,expected", [
-    ("mlp", "zero", [Knockout("mlp", 3)]),
-    ("head 2", "zero", [Knockout("self-attention", 3, head=2)]),
-    ("vision: layer", "zero", [Knockout("layer", 3, stack="vision")]),
-    ("self-attention and 1", "zero", [Knockout("self-attention", 1), Knockout("self-attention", 3)]),
-    ("cross-attention head 2", "zero", [Knockout("cross-attention", 3, head=2)]), ("neuron 2", "mean", [Knockout("mlp", 3, "mean", neuron=2)]),
-    ("mlp and 1, 5", "zero", [Knockout("mlp", 1), Knockout("mlp", 3), Knockout("mlp", 5)]),
-    ("self-attention", "scale 0.5", [Knockout("self-attention", 3, "scale", amount=0.5)])])
+@pytest.mark.parametrize(
+    "part,effect,expected",
+    [
+        ("mlp", "zero", [Knockout("mlp", 3)]),
+        ("head 2", "zero", [Knockout("self-attention", 3, head=2)]),
+        ("vision: layer", "zero", [Knockout("layer", 3, stack="vision")]),
+        (
+            "self-attention and 1",
+            "zero",
+            [Knockout("self-attention", 1), Knockout("self-attention", 3)],
+        ),
+        ("cross-attention head 2", "zero", [Knockout("cross-attention", 3, head=2)]),
+        ("neuron 2", "mean", [Knockout("mlp", 3, "mean", neuron=2)]),
+        ("mlp and 1, 5", "zero", [Knockout("mlp", 1), Knockout("mlp", 3), Knockout("mlp", 5)]),
+        ("self-attention", "scale 0.5", [Knockout("self-attention", 3, "scale", amount=0.5)]),
+    ],
+)
 def test_a_cell_names_its_knockouts(part, effect, expected):
     assert list(as_knockouts(part, effect, 3)) == expected
 
 
-@pytest.mark.parametrize("part,effect,message", [
-    ("head", "zero", "unknown part 'head'"), ("cross-attention neuron 2", "zero", "unknown part"), ("mlp 3", "zero", "unknown part 'mlp 3'"), ("nose", "zero", "unknown part 'nose'"),
-    ("mlp and 3", "zero", "already holds layer 3"), ("mlp", "noise", "'noise' needs an amount"),
-    ("mlp", "noise a lot", "'noise' needs an amount"), ("mlp", "zero 0.5", "effect 'zero' takes no amount, here '0.5'")])
+@pytest.mark.parametrize(
+    "part,effect,message",
+    [
+        ("head", "zero", "unknown part 'head'"),
+        ("cross-attention neuron 2", "zero", "unknown part"),
+        ("mlp 3", "zero", "unknown part 'mlp 3'"),
+        ("nose", "zero", "unknown part 'nose'"),
+        ("mlp and 3", "zero", "already holds layer 3"),
+        ("mlp", "noise", "'noise' needs an amount"),
+        ("mlp", "noise a lot", "'noise' needs an amount"),
+        ("mlp", "zero 0.5", "effect 'zero' takes no amount, here '0.5'"),
+    ],
+)
 def test_a_name_that_means_nothing_is_refused(part, effect, message):
     with pytest.raises(BadInput, match=message):
         as_knockouts(part, effect, 3)
@@ -34,9 +52,15 @@ def test_all_cells_of_a_model(tiny):
     assert len(cells) == 1 + 4 + 4 + 3 + 2
 
 
-@pytest.mark.parametrize("part,layers,message", [("head 4", None, "has no head 4; heads are 0 to 3"), ("mlp", [4], "no layer 4"),
-                                                 ("cross-attention", None, "has a part 'cross-attention'"),
-                                                 ("nose: mlp", None, "has a part 'nose: mlp'")])
+@pytest.mark.parametrize(
+    "part,layers,message",
+    [
+        ("head 4", None, "has no head 4; heads are 0 to 3"),
+        ("mlp", [4], "no layer 4"),
+        ("cross-attention", None, "has a part 'cross-attention'"),
+        ("nose: mlp", None, "has a part 'nose: mlp'"),
+    ],
+)
 def test_what_does_not_exist_is_refused(tiny, part, layers, message):
     with pytest.raises(BadInput, match=message):
         all_cells(tiny.anatomy, [part], layers, "zero")
@@ -44,13 +68,25 @@ def test_what_does_not_exist_is_refused(tiny, part, layers, message):
 
 def test_layers_without_the_part_are_left_out():
     anatomy = load_vlm("mllama-mini").anatomy
-    crossed = [i for i, layer in enumerate(anatomy.stacks["decoder"]) if "cross-attention" in layer.parts]
-    assert pair_parts(anatomy, "cross-attention") == ["cross-attention", *(f"cross-attention and {i}" for i in crossed[:-1])]
+    crossed = [
+        i for i, layer in enumerate(anatomy.stacks["decoder"]) if "cross-attention" in layer.parts
+    ]
+    assert pair_parts(anatomy, "cross-attention") == [
+        "cross-attention",
+        *(f"cross-attention and {i}" for i in crossed[:-1]),
+    ]
 
 
 def test_a_part_may_name_its_own_layers(tiny):
-    assert all_cells(tiny.anatomy, ["mlp", ("neuron 7", 2), ("layer", 0), "layer", ("mlp", 1)], [1], "zero") == [
-        BASE_CELL, ("mlp", "zero", 1), ("neuron 7", "zero", 2), ("layer", "zero", 0), ("layer", "zero", 1)]
+    assert all_cells(
+        tiny.anatomy, ["mlp", ("neuron 7", 2), ("layer", 0), "layer", ("mlp", 1)], [1], "zero"
+    ) == [
+        BASE_CELL,
+        ("mlp", "zero", 1),
+        ("neuron 7", "zero", 2),
+        ("layer", "zero", 0),
+        ("layer", "zero", 1),
+    ]
     assert len(all_cells(tiny.anatomy, [("neuron 7", 2), "mlp"], None, "zero")) == 1 + 1 + 4
     with pytest.raises(BadInput, match="has no neuron 99999"):
         all_cells(tiny.anatomy, [("neuron 99999", 2)], None, "zero")

@@ -13,7 +13,7 @@ import psutil
 import pytest
 from checkpoints import CHECKPOINTS, save_checkpoint
 
-import talo_mini.__main__ as command
+import talo_mini.command as command
 from talo_mini import BadInput, load_benchmark, load_vlm, sweep
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,8 +33,25 @@ def expected(folder):
 
 
 def options(folder, where):
-    return ["sweep", folder, "mini-worlds", "--tasks", "object_colour", "more", "--per-task", "4", "--parts", "self-attention",
-            "mlp", "--batch", "3", "--cache", str(where / "cache"), "--out", str(where / "outcomes.parquet")]
+    return [
+        "sweep",
+        folder,
+        "mini-worlds",
+        "--tasks",
+        "object_colour",
+        "more",
+        "--per-task",
+        "4",
+        "--parts",
+        "self-attention",
+        "mlp",
+        "--batch",
+        "3",
+        "--cache",
+        str(where / "cache"),
+        "--out",
+        str(where / "outcomes.parquet"),
+    ]
 
 
 def test_one_process(folder, expected, tmp_path, capsys):
@@ -47,11 +64,16 @@ def test_one_process(folder, expected, tmp_path, capsys):
 
 
 def test_a_worker_that_dies_and_is_started_again(folder, expected, tmp_path, monkeypatch, capsys):
-    """Two shares, one interrupted midway; no table until all is there; then the table of one process."""
+    """Two shares, one interrupted midway; no table until all is there; then the table of one
+    process.
+    """
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "0")
     command.main(options(folder, tmp_path))
-    assert not (tmp_path / "outcomes.parquet").exists() and "72 answers of other processes" in capsys.readouterr().out
+    assert (
+        not (tmp_path / "outcomes.parquet").exists()
+        and "72 answers of other processes" in capsys.readouterr().out
+    )
     monkeypatch.setenv("RANK", "1")
     real, batches = command.sweep, []
 
@@ -65,7 +87,9 @@ def test_a_worker_that_dies_and_is_started_again(folder, expected, tmp_path, mon
         command.main(options(folder, tmp_path))
     assert not (tmp_path / "outcomes.parquet").exists()
     command.main(options(folder, tmp_path))
-    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "outcomes.parquet")[COLUMNS], expected[COLUMNS])
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(tmp_path / "outcomes.parquet")[COLUMNS], expected[COLUMNS]
+    )
 
 
 def test_a_run_may_end_on_another_number_of_processes(folder, expected, tmp_path, monkeypatch):
@@ -75,62 +99,149 @@ def test_a_run_may_end_on_another_number_of_processes(folder, expected, tmp_path
     command.main(options(folder, tmp_path))
     monkeypatch.delenv("SLURM_STEP_NUM_TASKS")
     command.main(options(folder, tmp_path))
-    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "outcomes.parquet")[COLUMNS], expected[COLUMNS])
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(tmp_path / "outcomes.parquet")[COLUMNS], expected[COLUMNS]
+    )
 
 
 def test_two_processes_of_torchrun(folder, expected, tmp_path):
-    subprocess.run([sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0", "-m", "talo_mini",
-                    *options(folder, tmp_path)], cwd=tmp_path, env=ENVIRONMENT, check=True, capture_output=True, timeout=400)
-    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "outcomes.parquet")[COLUMNS], expected[COLUMNS])
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--nproc-per-node",
+            "2",
+            "--master-port",
+            "0",
+            "-m",
+            "talo_mini",
+            *options(folder, tmp_path),
+        ],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        check=True,
+        capture_output=True,
+        timeout=400,
+    )
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(tmp_path / "outcomes.parquet")[COLUMNS], expected[COLUMNS]
+    )
 
 
 @pytest.fixture(scope="module")
 def many(folder):
     """Options of a run of some seconds, and the table it must end with."""
-    benchmark = load_benchmark("mini-worlds", tasks=["object_colour", "more"], per_task=40, form="choice")
+    benchmark = load_benchmark(
+        "mini-worlds", tasks=["object_colour", "more"], per_task=40, form="choice"
+    )
     table = sweep(load_vlm(folder, device="cpu"), benchmark, parts=["self-attention", "mlp"])
 
     def told(where, out="outcomes.parquet"):
-        return ["sweep", folder, "mini-worlds", "--tasks", "object_colour", "more", "--per-task", "40", "--form", "choice", "--parts",
-                "self-attention", "mlp", "--batch", "1", "--cache", str(where / "cache"), "--out", str(where / out)]
+        return [
+            "sweep",
+            folder,
+            "mini-worlds",
+            "--tasks",
+            "object_colour",
+            "more",
+            "--per-task",
+            "40",
+            "--form",
+            "choice",
+            "--parts",
+            "self-attention",
+            "mlp",
+            "--batch",
+            "1",
+            "--cache",
+            str(where / "cache"),
+            "--out",
+            str(where / out),
+        ]
+
     return told, table
 
 
 def test_a_worker_killed_under_torchrun_is_started_again(many, tmp_path):
-    """SIGKILL to one of two processes midway: the launcher starts both again, and they end with the table of one process."""
+    """SIGKILL to one of two processes midway: the launcher starts both again, and they end with the
+    table of one process.
+    """
     told, table = many
-    launcher = subprocess.Popen([sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0", "--max-restarts",
-                                 "1", "-m", "talo_mini", *told(tmp_path)], cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE,
-                                stderr=subprocess.STDOUT, text=True)
+    launcher = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--nproc-per-node",
+            "2",
+            "--master-port",
+            "0",
+            "--max-restarts",
+            "1",
+            "-m",
+            "talo_mini",
+            *told(tmp_path),
+        ],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     while not any((tmp_path / "cache").rglob("*.parquet")):
         assert launcher.poll() is None, launcher.stdout.read()[-2000:]
         time.sleep(0.02)
-    first = [process.pid for process in psutil.Process(launcher.pid).children(recursive=True) if "talo_mini" in process.cmdline()]
+    first = [
+        process.pid
+        for process in psutil.Process(launcher.pid).children(recursive=True)
+        if "talo_mini" in process.cmdline()
+    ]
     os.kill(first[-1], signal.SIGKILL)
     kept = sum(len(pd.read_parquet(path)) for path in (tmp_path / "cache").rglob("*.parquet"))
     printed = launcher.communicate(timeout=400)[0]
     assert launcher.returncode == 0 and "(exitcode: -9)" in printed, printed[-2000:]
     assert len(first) == 2 and 0 < kept < len(table)
-    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "outcomes.parquet")[COLUMNS], table[COLUMNS])
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(tmp_path / "outcomes.parquet")[COLUMNS], table[COLUMNS]
+    )
 
 
 def test_two_runs_of_the_same_questions_into_one_folder(many, tmp_path):
     told, table = many
-    runs = [subprocess.Popen([sys.executable, "-m", "talo_mini", *told(tmp_path, out)], cwd=tmp_path, env=ENVIRONMENT,
-                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for out in ("one.parquet", "other.parquet")]
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-m", "talo_mini", *told(tmp_path, out)],
+            cwd=tmp_path,
+            env=ENVIRONMENT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for out in ("one.parquet", "other.parquet")
+    ]
     for run in runs:
         printed = run.communicate(timeout=400)[0]
         assert run.returncode == 0 and "cannot be used" not in printed, printed[-2000:]
     for out in ("one.parquet", "other.parquet"):
         pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / out)[COLUMNS], table[COLUMNS])
-    assert not list((tmp_path / "cache").rglob("*.corrupt")) and not list((tmp_path / "cache").rglob("*.part"))
+    assert not list((tmp_path / "cache").rglob("*.corrupt")) and not list(
+        (tmp_path / "cache").rglob("*.part")
+    )
 
 
 def test_thirty_kills_lose_and_repeat_nothing(folder, tmp_path):
-    """Killed with SIGKILL at random moments, the run ends with the same table, every finished answer asked once."""
+    """Killed with SIGKILL at random moments, the run ends with the same table, every finished
+    answer asked once.
+    """
     script = ROOT / "tests" / "killed_sweeps.py"
-    result = subprocess.run([sys.executable, str(script), folder, str(tmp_path), "40"], env=ENVIRONMENT, capture_output=True,
-                            text=True, timeout=500)
+    result = subprocess.run(
+        [sys.executable, str(script), folder, str(tmp_path), "40"],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
     assert result.returncode == 0, result.stderr[-2000:]
     found = json.loads(result.stdout.splitlines()[-1])
     assert found["killed"] >= 30 and found["same"] and found["corrupt"] == 0
@@ -150,7 +261,11 @@ def test_more_processes_than_questions(folder):
 
 def test_a_missing_folder_is_named_before_the_sweep(folder, tmp_path):
     with pytest.raises(BadInput, match="there is no folder .*results; make it"):
-        command.run(command.parser().parse_args([*options(folder, tmp_path)[:-1], str(tmp_path / "results" / "x.parquet")]))
+        command.run(
+            command.parser().parse_args(
+                [*options(folder, tmp_path)[:-1], str(tmp_path / "results" / "x.parquet")]
+            )
+        )
 
 
 def test_every_process_takes_a_gpu_that_it_sees(monkeypatch, tmp_path):

@@ -1,4 +1,6 @@
-"""What stands in a part's place: every effect on whole parts, heads and neurons equals its definition, in 22 families."""
+"""What stands in a part's place: every effect on whole parts, heads and neurons equals its
+definition, in 22 families.
+"""
 
 from contextlib import ExitStack
 from functools import cache
@@ -6,13 +8,25 @@ from functools import cache
 import pytest
 import torch
 import transformers
-from families import (FAMILIES, TEXT, VISION, attentions_and_mlps, built, by_weights, difference, generated, logits, reinit,
-                      uniform_attention, with_attention)
+from families import (
+    FAMILIES,
+    TEXT,
+    VISION,
+    attentions_and_mlps,
+    built,
+    by_weights,
+    difference,
+    generated,
+    logits,
+    reinit,
+    uniform_attention,
+    with_attention,
+)
 
 from talo_mini import BadInput, Knockout, knockout, load_benchmark
-from talo_mini.anatomy import find_anatomy
-from talo_mini.effects import inside
-from talo_mini.knockout import mean_outputs
+from talo_mini.interventions.effects import inside
+from talo_mini.interventions.knockout import mean_outputs
+from talo_mini.models.anatomy import find_anatomy
 
 EFFECTS = {"zero": {}, "scale": dict(amount=0.5), "mean": {}, "uniform": {}}
 
@@ -24,32 +38,61 @@ def inputs(tiny):
 
 
 def refused(name, target):
-    """T5 adds a position bias to its scores; in Kosmos-2's text a norm stands between the heads and the output projection."""
+    """T5 adds a position bias to its scores; in Kosmos-2's text a norm stands between the heads and
+    the output projection.
+    """
     if name == "instructblip_t5":
         return target.effect == "uniform" and target.stack in ("decoder", "text encoder")
-    return name == "kosmos2" and target.head is not None and target.effect != "uniform" and target.stack == "decoder"
+    return (
+        name == "kosmos2"
+        and target.head is not None
+        and target.effect != "uniform"
+        and target.stack == "decoder"
+    )
 
 
 @cache
 def means(name, stack, dtype=torch.float32):
-    return mean_outputs(built(name, dtype)[2], lambda: logits(name, dtype), ("self-attention", "cross-attention", "mlp"), stack)
+    return mean_outputs(
+        built(name, dtype)[2],
+        lambda: logits(name, dtype),
+        ("self-attention", "cross-attention", "mlp"),
+        stack,
+    )
 
 
 def targets(name, effect):
-    """Knockouts with an effect in every stack of a family: of whole parts, of a head and of the most active neuron."""
+    """Knockouts with an effect in every stack of a family: of whole parts, of a head and of the
+    most active neuron.
+    """
     for stack, layer, part in attentions_and_mlps(name):
-        if (effect == "uniform" and part == "mlp") or len(built(name)[2].part(part, layer, stack).modules) > 1:
+        if (effect == "uniform" and part == "mlp") or len(
+            built(name)[2].part(part, layer, stack).modules
+        ) > 1:
             continue  # DaViT's blocks hold two of each, which test_knockout.py zeroes together
-        (path, _), = built(name)[2].part(part, layer, stack).modules.items()
-        units = [{}, {"neuron": int(means(name, stack)[inside(path)].abs().argmax())} if part == "mlp" else {"head": 1}]
-        yield from (Knockout(part, layer, effect, stack, **unit, **EFFECTS[effect]) for unit in units)
+        ((path, _),) = built(name)[2].part(part, layer, stack).modules.items()
+        units = [
+            {},
+            {"neuron": int(means(name, stack)[inside(path)].abs().argmax())}
+            if part == "mlp"
+            else {"head": 1},
+        ]
+        yield from (
+            Knockout(part, layer, effect, stack, **unit, **EFFECTS[effect]) for unit in units
+        )
 
 
 def compare(name, target, run, dtype=torch.float32):
     """(under hooks, by weights) or None where the effect is refused there."""
-    anatomy, given = built(name, dtype)[2], means(name, target.stack, dtype) if target.effect == "mean" else {}
+    anatomy, given = (
+        built(name, dtype)[2],
+        means(name, target.stack, dtype) if target.effect == "mean" else {},
+    )
     if refused(name, target):
-        with pytest.raises(BadInput, match="position bias|told apart"), knockout(anatomy, target, means=given):
+        with (
+            pytest.raises(BadInput, match="position bias|told apart"),
+            knockout(anatomy, target, means=given),
+        ):
             pass
         return None
     with knockout(anatomy, target, means=given):
@@ -80,14 +123,18 @@ def test_in_bfloat16(name, effect):
         if found and effect != "mean" and target.head is None and target.neuron is None:
             assert difference(*found) == 0, target
         elif found:
-            assert difference(*found) < 0.15 * base.abs().max() and not torch.equal(found[0], base), target
+            assert difference(*found) < 0.15 * base.abs().max() and not torch.equal(
+                found[0], base
+            ), target
 
 
 @pytest.mark.parametrize("effect", EFFECTS)
 @pytest.mark.parametrize("name", FAMILIES)
 def test_while_generating_for_a_left_padded_batch(name, effect):
     for target in targets(name, effect):
-        found = target.stack == "decoder" and compare(name, target, lambda: torch.stack(generated(name).logits))
+        found = target.stack == "decoder" and compare(
+            name, target, lambda: torch.stack(generated(name).logits)
+        )
         if found:
             assert difference(*found) < 1e-5 * max(1, found[0].abs().max()), target
 
@@ -100,16 +147,18 @@ def test_one_head_inside_the_attention(name, effect):
     for target in targets(name, effect):
         if target.head is None or refused(name, target):
             continue
-        (path, module), = anatomy.part(target.part, target.layer, target.stack).modules.items()
+        ((path, module),) = anatomy.part(target.part, target.layer, target.stack).modules.items()
         mixer = anatomy.part(target.part, target.layer, target.stack).mixers[path]
 
         def one_head(original, *args, **options):
             output, *rest = original(*args, **options)
             output, head = output.clone(), target.head
             output[:, :, head] = {
-                "zero": lambda: 0, "scale": lambda: output[:, :, head] / 2,
+                "zero": lambda: 0,
+                "scale": lambda: output[:, :, head] / 2,
                 "mean": lambda: output[:, :, head].mean((0, 1)),
-                "uniform": lambda: uniform_attention(*args, **options)[0][:, :, head]}[effect]()
+                "uniform": lambda: uniform_attention(*args, **options)[0][:, :, head],
+            }[effect]()
             return output, *rest
 
         expected = with_attention(built(name)[0], mixer, lambda: logits(name), one_head)
@@ -129,8 +178,11 @@ def test_uniform_equals_the_mean_over_allowed_positions(name):
     anatomy, compared = built(name)[2], 0
     for target in targets(name, "uniform"):
         part = anatomy.part(target.part, target.layer, target.stack)
-        expected = None if target.head is not None or refused(name, target) else with_attention(
-            built(name)[0], *part.mixers.values(), lambda: logits(name))
+        expected = (
+            None
+            if target.head is not None or refused(name, target)
+            else with_attention(built(name)[0], *part.mixers.values(), lambda: logits(name))
+        )
         if expected is None:
             continue
         with knockout(anatomy, target):
@@ -155,12 +207,24 @@ def test_heads_are_refused_where_a_norm_mixes_them():
 
 @pytest.mark.parametrize("name", [n for n in FAMILIES if n != "kosmos2"])
 def test_all_heads_zeroed_leave_only_the_output_bias(name):
-    """Where the output projection has no bias, zeroing every head equals zeroing the attention; one head differs."""
+    """Where the output projection has no bias, zeroing every head equals zeroing the attention; one
+    head differs.
+    """
     model, _, anatomy = built(name)
     part = anatomy.part("self-attention", 2)
-    (path, module), = part.modules.items()
-    out = next(m for m in module.modules() if isinstance(m, torch.nn.Linear) and m.in_features % part.heads == 0
-               and any(key in n for n, x in module.named_modules() for key in ("o_proj", "out_proj", "o") if x is m and n == key))
+    ((path, module),) = part.modules.items()
+    out = next(
+        m
+        for m in module.modules()
+        if isinstance(m, torch.nn.Linear)
+        and m.in_features % part.heads == 0
+        and any(
+            key in n
+            for n, x in module.named_modules()
+            for key in ("o_proj", "out_proj", "o")
+            if x is m and n == key
+        )
+    )
     heads = [Knockout("self-attention", 2, head=head) for head in range(part.heads)]
     bias = None if out.bias is None else out.bias.detach().clone()
     try:
@@ -183,15 +247,25 @@ def test_all_neurons_zeroed_leave_only_the_output_bias(name):
     for stack, layer, part in attentions_and_mlps(name):
         if part == "mlp" and len(anatomy.part("mlp", layer, stack).modules) == 1:
             ((path, projection),) = anatomy.part("mlp", layer, stack).projections.items()
-            with knockout(anatomy, Knockout("mlp", layer, "mean", stack), means={path: output_bias(projection)}):
+            with knockout(
+                anatomy,
+                Knockout("mlp", layer, "mean", stack),
+                means={path: output_bias(projection)},
+            ):
                 expected = logits(name)
             neurons = projection.in_features
-            with knockout(anatomy, *(Knockout("mlp", layer, stack=stack, neuron=i) for i in range(neurons))):
+            with knockout(
+                anatomy, *(Knockout("mlp", layer, stack=stack, neuron=i) for i in range(neurons))
+            ):
                 assert difference(logits(name), expected) < 1e-5, (stack, layer)
 
 
 def output_bias(projection):
-    return torch.zeros(projection.out_features) if projection.bias is None else projection.bias.detach()
+    return (
+        torch.zeros(projection.out_features)
+        if projection.bias is None
+        else projection.bias.detach()
+    )
 
 
 def test_scale(tiny, inputs):
@@ -208,7 +282,9 @@ def seen_output(tiny, inputs, target, **options):
     """What the model reads from a part under a knockout."""
     seen = []
     (module,) = tiny.anatomy.part(target.part, target.layer).modules.values()
-    handle = module.register_forward_hook(lambda module, args, output: seen.append(output[0] if isinstance(output, tuple) else output))
+    handle = module.register_forward_hook(
+        lambda module, args, output: seen.append(output[0] if isinstance(output, tuple) else output)
+    )
     try:
         with knockout(tiny.anatomy, target, **options):
             tiny.last_logits(inputs)
@@ -220,9 +296,16 @@ def seen_output(tiny, inputs, target, **options):
 def test_noise_has_the_outputs_own_size_and_a_seed(tiny, inputs):
     plain = seen_output(tiny, inputs, Knockout("mlp", 1, "scale", amount=1.0))
     noise = seen_output(tiny, inputs, Knockout("mlp", 1, "noise", amount=2.0, seeds=(3,)))
-    assert noise.std() == pytest.approx(2 * plain.std().item(), rel=0.05) and abs(noise.mean()) < 0.1 * noise.std()
-    assert torch.equal(noise, seen_output(tiny, inputs, Knockout("mlp", 1, "noise", amount=2.0, seeds=(3,))))
-    assert not torch.equal(noise, seen_output(tiny, inputs, Knockout("mlp", 1, "noise", amount=2.0, seeds=(4,))))
+    assert (
+        noise.std() == pytest.approx(2 * plain.std().item(), rel=0.05)
+        and abs(noise.mean()) < 0.1 * noise.std()
+    )
+    assert torch.equal(
+        noise, seen_output(tiny, inputs, Knockout("mlp", 1, "noise", amount=2.0, seeds=(3,)))
+    )
+    assert not torch.equal(
+        noise, seen_output(tiny, inputs, Knockout("mlp", 1, "noise", amount=2.0, seeds=(4,)))
+    )
 
 
 def test_mean_over_a_reference_set(tiny, inputs):
@@ -237,15 +320,18 @@ def test_mean_over_a_reference_set(tiny, inputs):
             pass
 
 
-@pytest.mark.parametrize("wrong,message", [
-    (dict(part="mlp", layer=0, effect="uniform"), "only an attention can be made uniform"),
-    (dict(part="layer", layer=0, effect="scale"), "can only be bypassed"),
-    (dict(part="mlp", layer=0, head=1), "a head belongs to an attention"),
-    (dict(part="self-attention", layer=0, head=4), "has no head 4; heads are 0 to 3")])
+@pytest.mark.parametrize(
+    "wrong,message",
+    [
+        (dict(part="mlp", layer=0, effect="uniform"), "only an attention can be made uniform"),
+        (dict(part="layer", layer=0, effect="scale"), "can only be bypassed"),
+        (dict(part="mlp", layer=0, head=1), "a head belongs to an attention"),
+        (dict(part="self-attention", layer=0, head=4), "has no head 4; heads are 0 to 3"),
+    ],
+)
 def test_what_an_effect_cannot_do_raises(tiny, wrong, message):
-    with pytest.raises(BadInput, match=message):
-        with knockout(tiny.anatomy, Knockout(**wrong)):
-            pass
+    with pytest.raises(BadInput, match=message), knockout(tiny.anatomy, Knockout(**wrong)):
+        pass
 
 
 def test_of_two_knockouts_of_one_part_the_outer_and_the_first_decide(tiny, inputs):
@@ -270,10 +356,15 @@ def test_of_two_knockouts_of_one_part_the_outer_and_the_first_decide(tiny, input
 
 
 def test_one_head_is_made_uniform_where_a_norm_of_the_queries_has_weights_for_each_head():
-    """Cohere's query norm holds one weight for each head and value; it is no norm over all heads at once."""
+    """Cohere's query norm holds one weight for each head and value; it is no norm over all heads at
+    once.
+    """
     config = transformers.AyaVisionConfig(
-        vision_config=transformers.SiglipVisionConfig(**VISION, vision_use_head=False), image_token_index=150,
-        text_config=transformers.CohereConfig(**TEXT, use_qk_norm=True), downsample_factor=1)
+        vision_config=transformers.SiglipVisionConfig(**VISION, vision_use_head=False),
+        image_token_index=150,
+        text_config=transformers.CohereConfig(**TEXT, use_qk_norm=True),
+        downsample_factor=1,
+    )
     model = transformers.AyaVisionForConditionalGeneration(config).eval()
     reinit(model)
     anatomy, ids = find_anatomy(model), torch.arange(3, 15)[None]
@@ -291,4 +382,8 @@ def test_one_head_is_made_uniform_where_a_norm_of_the_queries_has_weights_for_ea
     (module,) = anatomy.part("self-attention", 1).mixers.values()
     with knockout(anatomy, Knockout("self-attention", 1, "uniform", head=2)):
         hooked = run()
-    assert difference(hooked, with_attention(model, module, run, one_head)) < 1e-5 < difference(hooked, run())
+    assert (
+        difference(hooked, with_attention(model, module, run, one_head))
+        < 1e-5
+        < difference(hooked, run())
+    )

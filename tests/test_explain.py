@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from talo_mini import BadInput, Knockout, knockout, load_benchmark, load_vlm
-from talo_mini.explain import attention_shares, logit_lens, written_words
+from talo_mini.studies.explain import attention_shares, logit_lens, written_words
 
 
 @pytest.fixture(scope="module")
@@ -18,9 +18,15 @@ def test_the_lens_ends_with_the_model_itself(tiny, benchmark):
     logs = tiny.last_logits(tiny.inputs([q])).log_softmax(-1)[0]
     options = [torch.logsumexp(logs[list(tokens)], 0).item() for tokens in tiny.option_tokens(q)]
     wanted = options[q.answer] - max(v for i, v in enumerate(options) if i != q.answer)
-    assert lens[(lens.question == q.id) & (lens.layer == 4)].lead.item() == pytest.approx(wanted, abs=1e-4)
-    with knockout(tiny.anatomy, Knockout("layer", 2)):  # a bypassed layer changes nothing between its two sides
-        bypassed = logit_lens(tiny, benchmark).pivot(index="question", columns="layer", values="lead")
+    assert lens[(lens.question == q.id) & (lens.layer == 4)].lead.item() == pytest.approx(
+        wanted, abs=1e-4
+    )
+    with knockout(
+        tiny.anatomy, Knockout("layer", 2)
+    ):  # a bypassed layer changes nothing between its two sides
+        bypassed = logit_lens(tiny, benchmark).pivot(
+            index="question", columns="layer", values="lead"
+        )
     assert np.allclose(bypassed[2], bypassed[3], atol=1e-5)
 
 
@@ -28,7 +34,10 @@ def test_attention_shares_sum_to_one_and_the_model_is_as_before(tiny, benchmark)
     own = tiny.model.config._attn_implementation
     before = tiny.last_logits(tiny.inputs(benchmark.questions[:2]))
     found = attention_shares(tiny, benchmark, batch=4)
-    assert np.allclose(found[["picture", "first", "rest"]].sum(axis=1), 1, atol=1e-5) and (found.picture > 0).all()
+    assert (
+        np.allclose(found[["picture", "first", "rest"]].sum(axis=1), 1, atol=1e-5)
+        and (found.picture > 0).all()
+    )
     assert len(found) == 6 * 4 and tiny.model.config._attn_implementation == own
     assert torch.equal(before, tiny.last_logits(tiny.inputs(benchmark.questions[:2])))
 

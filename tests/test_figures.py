@@ -2,10 +2,10 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
-
 from conftest import made_up_outcomes
-from talo_mini import cluster_order, interaction_vectors, load_benchmark, matrix, similarity, talo_gains, task_accuracy
-from talo_mini import figures
+
+from talo_mini import figures, interaction_vectors, load_benchmark, talo_gains
+from talo_mini.analysis import cluster_order, matrix, similarity, task_accuracy
 
 matplotlib.use("Agg")
 
@@ -14,8 +14,10 @@ matplotlib.use("Agg")
 def outcomes():
     rng = np.random.default_rng(0)
     tasks = [f"{ability} {i}" for ability in ("see", "count") for i in range(3)]
-    return made_up_outcomes({t: rng.random(60) < 0.6 for t in tasks},
-                            {t: rng.random((60, 5)) < rng.random(5) for t in tasks})
+    return made_up_outcomes(
+        {t: rng.random(60) < 0.6 for t in tasks},
+        {t: rng.random((60, 5)) < rng.random(5) for t in tasks},
+    )
 
 
 def texts(figure):
@@ -31,8 +33,12 @@ def test_every_figure_names_its_axes_units_and_tasks(outcomes):
     drawn = {
         "accuracy (%)": figures.show_accuracy(accuracy, "a finding"),
         "layer knocked out": figures.show_heat_map(vectors, "a finding"),
-        "change of accuracy (points)": figures.show_gains(talo_gains(outcomes, draws=3), "a finding"),
-        "correlation of vectors": figures.show_similarity(similar, abilities, cluster_order(similar)[0], "a finding"),
+        "change of accuracy (points)": figures.show_gains(
+            talo_gains(outcomes, draws=3), "a finding"
+        ),
+        "correlation of vectors": figures.show_similarity(
+            similar, abilities, cluster_order(similar)[0], "a finding"
+        ),
     }
     for label, figure in drawn.items():
         found = texts(figure)
@@ -47,31 +53,64 @@ def test_dots_mark_what_survives_false_discovery_control(outcomes):
 
 
 def test_questions_are_shown_with_their_answer():
-    questions = load_benchmark("mini-worlds", tasks=["object_colour"], per_task=3, form="direct").questions
+    questions = load_benchmark(
+        "mini-worlds", tasks=["object_colour"], per_task=3, form="direct"
+    ).questions
     found = texts(figures.show_questions(questions, columns=2))
     assert all(f"→ {q.options[q.answer]}" in found for q in questions)
 
 
 def test_curves_and_spreads():
     curve = pd.DataFrame(dict(shots=[1, 10], delta=[0.0, 0.1], low=[-0.1, 0.0], high=[0.1, 0.2]))
-    found = texts(figures.show_curves({"one": curve}, "shots", "a finding", "probe questions", "gain (points)"))
-    assert all(word in found for word in ("a finding", "probe questions", "gain (points)", "one", "10"))
-    figure = figures.show_spread({"one": [0.1, 0.2, 0.2], "two": [0.3]}, "a finding", "gain (points)")
-    assert all(word in texts(figure) for word in ("a finding", "share (%)", "one", "two", "its mean, +16.7", "its mean, +30.0"))
+    found = texts(
+        figures.show_curves(
+            {"one": curve}, "shots", "a finding", "probe questions", "gain (points)"
+        )
+    )
+    assert all(
+        word in found for word in ("a finding", "probe questions", "gain (points)", "one", "10")
+    )
+    figure = figures.show_spread(
+        {"one": [0.1, 0.2, 0.2], "two": [0.3]}, "a finding", "gain (points)"
+    )
+    assert all(
+        word in texts(figure)
+        for word in ("a finding", "share (%)", "one", "two", "its mean, +16.7", "its mean, +30.0")
+    )
     heights = [patch.get_xy()[1:-1:2, 1].sum() for patch in figure.axes[0].patches]
     assert heights == pytest.approx([100, 100])
 
 
 def test_heads_depths_and_pairs():
-    heads = pd.DataFrame([dict(part=f"head {h}", layer=i, delta=0.01 * (h - i), clear=h == 1) for h in range(2) for i in range(3)])
-    figure = figures.show_grid(heads, "part", "layer", "delta", "a finding", "change of accuracy (points)", "layer")
-    assert all(word in texts(figure) for word in ("a finding", "head 1", "layer", "change of accuracy (points)"))
+    heads = pd.DataFrame(
+        [
+            dict(part=f"head {h}", layer=i, delta=0.01 * (h - i), clear=h == 1)
+            for h in range(2)
+            for i in range(3)
+        ]
+    )
+    figure = figures.show_grid(
+        heads, "part", "layer", "delta", "a finding", "change of accuracy (points)", "layer"
+    )
+    assert all(
+        word in texts(figure)
+        for word in ("a finding", "head 1", "layer", "change of accuracy (points)")
+    )
     assert len(figure.axes[0].lines[0].get_xdata()) == 3
     depth = pd.DataFrame(dict(delta=[-1.0, 2.0], low=[-1.5, 1.0], high=[-0.5, 3.0]))
-    assert all(word in texts(figures.show_depth({"one": depth}, "a finding", "layers", "lead (nats)")) for word in ("one", "lead (nats)"))
+    assert all(
+        word in texts(figures.show_depth({"one": depth}, "a finding", "layers", "lead (nats)"))
+        for word in ("one", "lead (nats)")
+    )
     table = pd.DataFrame(dict(a=[0.0, 1.0], b=[0.5, 0.9]))
-    assert "equal" in texts(figures.show_pairs({"one": table}, "a", "b", "a finding", "a (nats)", "b (nats)"))
-    assert "equal" not in texts(figures.show_pairs({"one": table}, "a", "b", "a finding", "a (nats)", "b (nats)", line=False))
+    assert "equal" in texts(
+        figures.show_pairs({"one": table}, "a", "b", "a finding", "a (nats)", "b (nats)")
+    )
+    assert "equal" not in texts(
+        figures.show_pairs(
+            {"one": table}, "a", "b", "a finding", "a (nats)", "b (nats)", line=False
+        )
+    )
 
 
 def test_changes_are_drawn_in_points_or_as_they_are():
@@ -82,7 +121,11 @@ def test_changes_are_drawn_in_points_or_as_they_are():
 
 
 def test_bars_of_planted_models_fill_the_width():
-    marks = pd.DataFrame([dict(layer=i, task="t", damage=0.3, found=0.2 * i, innocent=0.1) for i in range(3)])
+    marks = pd.DataFrame(
+        [dict(layer=i, task="t", damage=0.3, found=0.2 * i, innocent=0.1) for i in range(3)]
+    )
     figure = figures.show_planted(marks, "a finding")
     widths = np.array([[bar.get_width() for bar in bars] for bars in figure.axes[0].containers])
-    assert widths.sum(0) == pytest.approx([100, 100, 100]) and "layer 2, t (-30 points)" in texts(figure)
+    assert widths.sum(0) == pytest.approx([100, 100, 100]) and "layer 2, t (-30 points)" in texts(
+        figure
+    )

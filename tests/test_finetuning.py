@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from talo_mini import BadInput, load_benchmark, load_vlm, sweep
-from talo_mini.finetuning import RATES, answer_loss, fine_tune, merged
+from talo_mini.studies.finetuning import RATES, answer_loss, fine_tune, merged
 
 
 @pytest.fixture(scope="module")
@@ -15,10 +15,17 @@ def test_the_loss_falls_and_the_model_itself_is_untouched(tiny, benchmark, metho
     before = {name: tensor.clone() for name, tensor in tiny.model.state_dict().items()}
     inputs = tiny.inputs(benchmark.questions)
     tuned = fine_tune(tiny, benchmark, method, passes=8, batch=6)
-    losses = [answer_loss(vlm, benchmark.questions, vlm.last_logits(inputs)).item() for vlm in (tiny, tuned)]
+    losses = [
+        answer_loss(vlm, benchmark.questions, vlm.last_logits(inputs)).item()
+        for vlm in (tiny, tuned)
+    ]
     assert losses[1] < losses[0] - 0.02
-    assert all(torch.equal(before[name], tensor) for name, tensor in tiny.model.state_dict().items())
-    assert tuned.digest != tiny.digest and set(tuned.model.state_dict()) == set(before)  # adapters are merged
+    assert all(
+        torch.equal(before[name], tensor) for name, tensor in tiny.model.state_dict().items()
+    )
+    assert tuned.digest != tiny.digest and set(tuned.model.state_dict()) == set(
+        before
+    )  # adapters are merged
 
 
 def test_the_loss_is_the_answers_own(tiny, benchmark):
@@ -31,9 +38,14 @@ def test_the_loss_is_the_answers_own(tiny, benchmark):
 
 def test_few_shots_teach_a_mini_a_question_it_was_never_asked():
     vlm = load_vlm("llava-mini")
-    train = load_benchmark("mini-worlds-train", tasks=["chart_shortest"], per_task=20, form="direct")
+    train = load_benchmark(
+        "mini-worlds-train", tasks=["chart_shortest"], per_task=20, form="direct"
+    )
     test = load_benchmark("mini-worlds", tasks=["chart_shortest"], per_task=40, form="direct")
-    before, after = (sweep(model, test, layers=[]).correct.mean() for model in (vlm, fine_tune(vlm, train, "lora", passes=10)))
+    before, after = (
+        sweep(model, test, layers=[]).correct.mean()
+        for model in (vlm, fine_tune(vlm, train, "lora", passes=10))
+    )
     assert before < 0.2 and after > before + 0.2
 
 
@@ -41,9 +53,14 @@ def test_merging_goes_from_one_to_the_other(tiny, benchmark):
     tuned = fine_tune(tiny, benchmark, "full", steps=2)
     ends = [merged(tiny, tuned, amount).model.state_dict() for amount in (0.0, 1.0)]
     for found, wanted in zip(ends, (tiny, tuned)):
-        assert all(torch.allclose(found[name], tensor, atol=1e-6) for name, tensor in wanted.model.state_dict().items())
+        assert all(
+            torch.allclose(found[name], tensor, atol=1e-6)
+            for name, tensor in wanted.model.state_dict().items()
+        )
     half = merged(tiny, tuned, 0.5).model.lm_head.weight
-    assert torch.allclose(half, (tiny.model.lm_head.weight + tuned.model.lm_head.weight) / 2, atol=1e-6)
+    assert torch.allclose(
+        half, (tiny.model.lm_head.weight + tuned.model.lm_head.weight) / 2, atol=1e-6
+    )
 
 
 def test_an_unknown_method(tiny, benchmark):

@@ -1,4 +1,6 @@
-"""Each Hub benchmark from small parquet files with the Hub's columns, as the `datasets` library writes them."""
+"""Each Hub benchmark from small parquet files with the Hub's columns, as the `datasets` library
+writes them.
+"""
 
 import io
 
@@ -8,9 +10,9 @@ import pytest
 from datasets import Dataset, Features, Image, List, Value
 from PIL import Image as Pillow
 
-from talo_mini import BadInput, load_benchmark, write_prompt
+from talo_mini import BadInput, load_benchmark
 from talo_mini.benchmarks import ON_THE_HUB
-from talo_mini.prompts import find_prompt
+from talo_mini.benchmarks.prompts import find_prompt, write_prompt
 
 
 def jpeg(colour="red", size=(20, 12)):
@@ -28,31 +30,160 @@ def words(*names):
 
 
 FEATURES = {
-    "scienceqa": Features({"image": Image(), "choices": List(Value("string")), "answer": Value("int8"), **words(
-        "question", "hint", "task", "grade", "subject", "topic", "category", "skill", "lecture", "solution")}),
-    "mmstar": Features({"index": Value("int64"), "image": Image(), **words("question", "answer", "category", "l2_category")}),
-    "mmbench": Features({"image": Image(), **words("index", "question", "hint", "answer", "A", "B", "C", "D", "category",
-                                                   "source", "L2-category", "comment", "split")}),
-    "mmmu": Features({**{f"image_{i}": Image() for i in range(1, 8)}, **words(
-        "id", "question", "options", "explanation", "img_type", "answer", "topic_difficulty", "question_type", "subfield")}),
-    "seed": Features({"image": List(Image()), "question_type_id": Value("int16"), **words(
-        "answer", "choice_a", "choice_b", "choice_c", "choice_d", "data_id", "data_type", "question", "question_id")}),
+    "scienceqa": Features(
+        {
+            "image": Image(),
+            "choices": List(Value("string")),
+            "answer": Value("int8"),
+            **words(
+                "question",
+                "hint",
+                "task",
+                "grade",
+                "subject",
+                "topic",
+                "category",
+                "skill",
+                "lecture",
+                "solution",
+            ),
+        }
+    ),
+    "mmstar": Features(
+        {
+            "index": Value("int64"),
+            "image": Image(),
+            **words("question", "answer", "category", "l2_category"),
+        }
+    ),
+    "mmbench": Features(
+        {
+            "image": Image(),
+            **words(
+                "index",
+                "question",
+                "hint",
+                "answer",
+                "A",
+                "B",
+                "C",
+                "D",
+                "category",
+                "source",
+                "L2-category",
+                "comment",
+                "split",
+            ),
+        }
+    ),
+    "mmmu": Features(
+        {
+            **{f"image_{i}": Image() for i in range(1, 8)},
+            **words(
+                "id",
+                "question",
+                "options",
+                "explanation",
+                "img_type",
+                "answer",
+                "topic_difficulty",
+                "question_type",
+                "subfield",
+            ),
+        }
+    ),
+    "seed": Features(
+        {
+            "image": List(Image()),
+            "question_type_id": Value("int16"),
+            **words(
+                "answer",
+                "choice_a",
+                "choice_b",
+                "choice_c",
+                "choice_d",
+                "data_id",
+                "data_type",
+                "question",
+                "question_id",
+            ),
+        }
+    ),
     "realworldqa": Features({"image": Image(), **words("question", "answer", "image_path")}),
 }
-STATE = dict(image=picture(), question="Which of these states is farthest north?", choices=["Ohio", "Maine", "Iowa"],
-             answer=1, hint="", task="closed choice", grade="grade2", subject="social science", topic="geography",
-             category="Maps", skill="Read a map: cardinal directions", lecture="", solution="")
-CAT = dict(index=0, image=picture(), question="Which option is right?\nOptions: A: a cat, on a mat., B: a dog., C: 3, 4, and 5, "
-           "D: none", answer="C", category="coarse perception", l2_category="image topic")
-FRUIT = dict(index="7", image=picture(), question="What fruit?", hint="Look.", answer="B", A="apple", B="pear", C="nan", D="nan",
-             category="object_localization", source="", comment="", split="dev", **{"L2-category": "finegrained_perception"})
-SUM = {"id": "validation_Art_Theory_7", "question": "What is <image 1> of?", "options": "['Paris', 'Rome']", "answer": "B",
-       "question_type": "multiple-choice", "subfield": "x", "explanation": "", "img_type": "", "topic_difficulty": "Easy",
-       "image_1": picture(), **{f"image_{i}": None for i in range(2, 8)}}
-SCENE = dict(image=[picture()], question_type_id=1, answer="D", choice_a="a", choice_b="b", choice_c="c", choice_d="d",
-             data_id="1", data_type="image", question="Where?", question_id="101669")
-ROAD = dict(image=picture(), question="Which way?\n\nA. Left\nB. Right\nPlease answer directly with only the letter of the "
-            "correct option and nothing else.", answer="B", image_path="1.webp")
+STATE = dict(
+    image=picture(),
+    question="Which of these states is farthest north?",
+    choices=["Ohio", "Maine", "Iowa"],
+    answer=1,
+    hint="",
+    task="closed choice",
+    grade="grade2",
+    subject="social science",
+    topic="geography",
+    category="Maps",
+    skill="Read a map: cardinal directions",
+    lecture="",
+    solution="",
+)
+CAT = dict(
+    index=0,
+    image=picture(),
+    question="Which option is right?\nOptions: A: a cat, on a mat., B: a dog., C: 3, 4, and 5, "
+    "D: none",
+    answer="C",
+    category="coarse perception",
+    l2_category="image topic",
+)
+FRUIT = dict(
+    index="7",
+    image=picture(),
+    question="What fruit?",
+    hint="Look.",
+    answer="B",
+    A="apple",
+    B="pear",
+    C="nan",
+    D="nan",
+    category="object_localization",
+    source="",
+    comment="",
+    split="dev",
+    **{"L2-category": "finegrained_perception"},
+)
+SUM = {
+    "id": "validation_Art_Theory_7",
+    "question": "What is <image 1> of?",
+    "options": "['Paris', 'Rome']",
+    "answer": "B",
+    "question_type": "multiple-choice",
+    "subfield": "x",
+    "explanation": "",
+    "img_type": "",
+    "topic_difficulty": "Easy",
+    "image_1": picture(),
+    **{f"image_{i}": None for i in range(2, 8)},
+}
+SCENE = dict(
+    image=[picture()],
+    question_type_id=1,
+    answer="D",
+    choice_a="a",
+    choice_b="b",
+    choice_c="c",
+    choice_d="d",
+    data_id="1",
+    data_type="image",
+    question="Where?",
+    question_id="101669",
+)
+ROAD = dict(
+    image=picture(),
+    question="Which way?\n\nA. Left\nB. Right\nPlease answer directly with only the letter of the "
+    "correct option and nothing else.",
+    answer="B",
+    image_path="1.webp",
+)
 
 
 def write(folder, name, *rows):
@@ -68,21 +199,40 @@ def test_scienceqa(tmp_path):
     no_picture = {**STATE, "image": None}
     other = {**STATE, "category": "Geography", "hint": "Oceans are blue."}
     found = load(tmp_path, "scienceqa", no_picture, STATE, other)
-    assert [(t.name, t.ability) for t in found.tasks] == [("Maps", "social science"), ("Geography", "social science")]
+    assert [(t.name, t.ability) for t in found.tasks] == [
+        ("Maps", "social science"),
+        ("Geography", "social science"),
+    ]
     question = found.questions[0]
-    assert question.options == ("Ohio", "Maine", "Iowa") and question.answer == 1 and question.image.size == (20, 12)
+    assert (
+        question.options == ("Ohio", "Maine", "Iowa")
+        and question.answer == 1
+        and question.image.size == (20, 12)
+    )
     assert found.left_out == ("row 1: no picture",) and found.source == str(tmp_path)
-    assert write_prompt(found.questions[1], found.prompt).startswith("Hint: Oceans are blue.\nQuestion: Which of")
+    assert write_prompt(found.questions[1], found.prompt).startswith(
+        "Hint: Oceans are blue.\nQuestion: Which of"
+    )
 
 
 def test_mmstar(tmp_path):
-    bracketed = {**CAT, "index": 1, "question": "How many?\nChoices:\n(A) 10\n(B) 20\n(C) 30", "answer": "A"}
+    bracketed = {
+        **CAT,
+        "index": 1,
+        "question": "How many?\nChoices:\n(A) 10\n(B) 20\n(C) 30",
+        "answer": "A",
+    }
     found = load(tmp_path, "mmstar", CAT, bracketed)
     assert found.questions[0].options == ("a cat, on a mat.", "a dog.", "3, 4, and 5", "none")
     assert found.questions[0].text == "Which option is right?" and found.questions[0].answer == 2
-    assert found.questions[1].options == ("10", "20", "30") and found.tasks[0].ability == "coarse perception"
+    assert (
+        found.questions[1].options == ("10", "20", "30")
+        and found.tasks[0].ability == "coarse perception"
+    )
     assert write_prompt(found.questions[1], found.prompt) == (
-        "Question: How many?\nOptions:\nA. 10\nB. 20\nC. 30\nPlease select the correct answer from the options above.")
+        "Question: How many?\nOptions:\nA. 10\nB. 20\nC. 30\nPlease select the correct answer "
+        "from the options above."
+    )
     lmms_eval = find_prompt("lmms-eval", "mmstar")  # whose words are the set's own
     assert write_prompt(found.questions[0], lmms_eval).startswith(f"{CAT['question']}\nAnswer with")
 
@@ -96,35 +246,69 @@ def test_mmbench_keeps_one_question_of_a_circular_group(tmp_path):
 
 
 def test_mmmu(tmp_path):
-    found = load(tmp_path, "mmmu", SUM, {**SUM, "question_type": "open"}, {**SUM, "image_2": picture()},
-                 {**SUM, "options": "['<image 1>', 'Rome']"})
+    found = load(
+        tmp_path,
+        "mmmu",
+        SUM,
+        {**SUM, "question_type": "open"},
+        {**SUM, "image_2": picture()},
+        {**SUM, "options": "['<image 1>', 'Rome']"},
+    )
     assert found.tasks[0].name == "Art_Theory" and found.tasks[0].ability == "art and design"
-    assert found.questions[0].text == "What is <image 1> of?" and found.questions[0].options == ("Paris", "Rome")
-    assert found.left_out == ("row 2: an open question", "row 3: several pictures", "row 4: pictures among the options")
+    assert found.questions[0].text == "What is <image 1> of?" and found.questions[0].options == (
+        "Paris",
+        "Rome",
+    )
+    assert found.left_out == (
+        "row 2: an open question",
+        "row 3: several pictures",
+        "row 4: pictures among the options",
+    )
 
 
 def test_seed(tmp_path):
-    found = load(tmp_path, "seed", SCENE, {**SCENE, "data_type": "video"}, {**SCENE, "question_id": "v3", "question_type_id": 5})
+    found = load(
+        tmp_path,
+        "seed",
+        SCENE,
+        {**SCENE, "data_type": "video"},
+        {**SCENE, "question_id": "v3", "question_type_id": 5},
+    )
     assert [task.name for task in found.tasks] == ["Scene Understanding", "Instances Counting"]
     assert found.questions[0].answer == 3 and found.left_out == ("row 2: about a video",)
 
 
 def test_realworldqa(tmp_path):
-    yes = {**ROAD, "question": "Is it wet?\nPlease answer directly with a single word or number.", "answer": "Yes"}
+    yes = {
+        **ROAD,
+        "question": "Is it wet?\nPlease answer directly with a single word or number.",
+        "answer": "Yes",
+    }
     found = load(tmp_path, "realworldqa", ROAD, yes, {**yes, "answer": "3"})
-    assert found.questions[0].text == "Which way?" and found.questions[0].options == ("Left", "Right")
+    assert found.questions[0].text == "Which way?" and found.questions[0].options == (
+        "Left",
+        "Right",
+    )
     assert found.questions[1].form == "direct" and found.questions[1].text == "Is it wet?"
     assert found.left_out == ("row 3: an open question",)
     told = load_benchmark("realworldqa", source=str(tmp_path), prompt="lmms-eval")
-    assert [write_prompt(question, told.prompt) for question in told.questions] == [ROAD["question"], yes["question"]]
+    assert [write_prompt(question, told.prompt) for question in told.questions] == [
+        ROAD["question"],
+        yes["question"],
+    ]
     assert told.questions == found.questions
 
 
 def test_an_option_that_is_missing_never_gives_its_letter_to_the_next(tmp_path):
     """With A, C and D left, the answer C is not the third option."""
-    for name, row, gap in (("mmbench", FRUIT, dict(A="apple", B="", C="pear", answer="C")), ("seed", SCENE, dict(choice_b="", answer="C")),
-                           ("realworldqa", ROAD, dict(question="Which way?\nA. Left\nC. Right", answer="C"))):
-        with pytest.raises(BadInput, match="is empty, but a later option is not|its options are lettered A, C"):
+    for name, row, gap in (
+        ("mmbench", FRUIT, dict(A="apple", B="", C="pear", answer="C")),
+        ("seed", SCENE, dict(choice_b="", answer="C")),
+        ("realworldqa", ROAD, dict(question="Which way?\nA. Left\nC. Right", answer="C")),
+    ):
+        with pytest.raises(
+            BadInput, match="is empty, but a later option is not|its options are lettered A, C"
+        ):
             load(tmp_path / name, name, {**row, **gap})
 
 
@@ -133,7 +317,9 @@ def test_all_benchmarks_are_tested_here():
 
 
 def test_tasks_and_questions_are_limited(tmp_path):
-    rows = [{**STATE, "category": category} for category in ("Maps", "Birds", "Maps", "Maps", "Birds")]
+    rows = [
+        {**STATE, "category": category} for category in ("Maps", "Birds", "Maps", "Maps", "Birds")
+    ]
     found = load(tmp_path, "scienceqa", *rows, tasks=["Maps"], per_task=2)
     assert [q.task for q in found.questions] == ["Maps", "Maps"] and len(found.tasks) == 1
     with pytest.raises(BadInput, match="has no task 'Fish'; it has: Maps, Birds"):
@@ -147,21 +333,53 @@ def test_a_file_of_an_independent_writer(tmp_path):
     assert load_benchmark("scienceqa", source=str(tmp_path)).questions[0].image.size == (20, 12)
 
 
-BAD = [("scienceqa", {**STATE, "answer": 7}, "row 2, column 'answer': 7 names none of the 3 choices"),
-       ("scienceqa", {**STATE, "category": ""}, "row 2, column 'category': is empty"),
-       ("scienceqa", {**STATE, "choices": ["a", "a"]}, "row 2, question 'scienceqa/1': two options are the same"),
-       ("scienceqa", {**STATE, "image": {"bytes": jpeg()[:300], "path": None}}, "row 2, column 'image': cannot be decoded"),
-       ("mmstar", {**CAT, "question": "Why?"}, "row 2, column 'question': its options cannot be told from the text 'Why\\?'"),
-       ("mmstar", {**CAT, "answer": "F"}, "row 2, column 'answer': 'F' names none of the 4 options"),
-       ("mmbench", {**FRUIT, "index": "9", "answer": "C"}, "row 2, column 'answer': 'C' names none of the 2 options"),
-       ("mmmu", {**SUM, "options": "[oops"}, "row 2, column 'options': is not a list"),
-       ("mmmu", {**SUM, "id": "validation_Cooking_1"}, "row 2, column 'id': 'validation_Cooking_1' names no subject"),
-       ("seed", {**SCENE, "question_type_id": 44}, "row 2, column 'question_type_id': 44 is not one of"),
-       ("realworldqa", {**ROAD, "answer": "E"}, "row 2, column 'answer': 'E' names none of the 2 options")]
+BAD = [
+    ("scienceqa", {**STATE, "answer": 7}, "row 2, column 'answer': 7 names none of the 3 choices"),
+    ("scienceqa", {**STATE, "category": ""}, "row 2, column 'category': is empty"),
+    (
+        "scienceqa",
+        {**STATE, "choices": ["a", "a"]},
+        "row 2, question 'scienceqa/1': two options are the same",
+    ),
+    (
+        "scienceqa",
+        {**STATE, "image": {"bytes": jpeg()[:300], "path": None}},
+        "row 2, column 'image': cannot be decoded",
+    ),
+    (
+        "mmstar",
+        {**CAT, "question": "Why?"},
+        "row 2, column 'question': its options cannot be told from the text 'Why\\?'",
+    ),
+    ("mmstar", {**CAT, "answer": "F"}, "row 2, column 'answer': 'F' names none of the 4 options"),
+    (
+        "mmbench",
+        {**FRUIT, "index": "9", "answer": "C"},
+        "row 2, column 'answer': 'C' names none of the 2 options",
+    ),
+    ("mmmu", {**SUM, "options": "[oops"}, "row 2, column 'options': is not a list"),
+    (
+        "mmmu",
+        {**SUM, "id": "validation_Cooking_1"},
+        "row 2, column 'id': 'validation_Cooking_1' names no subject",
+    ),
+    (
+        "seed",
+        {**SCENE, "question_type_id": 44},
+        "row 2, column 'question_type_id': 44 is not one of",
+    ),
+    (
+        "realworldqa",
+        {**ROAD, "answer": "E"},
+        "row 2, column 'answer': 'E' names none of the 2 options",
+    ),
+]
 GOOD = dict(scienceqa=STATE, mmstar=CAT, mmbench=FRUIT, mmmu=SUM, seed=SCENE, realworldqa=ROAD)
 
 
-@pytest.mark.parametrize("name,row,message", BAD, ids=[f"{name} {message[:30]}" for name, _, message in BAD])
+@pytest.mark.parametrize(
+    "name,row,message", BAD, ids=[f"{name} {message[:30]}" for name, _, message in BAD]
+)
 def test_a_malformed_row_is_named_and_left_out_only_when_allowed(tmp_path, name, row, message):
     with pytest.raises(BadInput, match=message) as raised:
         load(tmp_path, name, GOOD[name], row)
@@ -187,5 +405,8 @@ def test_no_files(tmp_path):
 
 
 def test_without_a_network_the_sentence_names_what_was_tried():
-    with pytest.raises(BadInput, match="cannot read the benchmark from the Hub .lmms-lab-encoder/SEED-Bench.*lmms-lab/SEED-Bench"):
+    with pytest.raises(
+        BadInput,
+        match="cannot read the benchmark from the Hub .lmms-lab-encoder/SEED-Bench.*lmms-lab/SEED-Bench",
+    ):
         load_benchmark("seed")

@@ -1,4 +1,6 @@
-"""Checkpoints as the Hub's, loaded from disk by the code that loads a Hub id: pictures, padding, knockouts, a sweep."""
+"""Checkpoints as the Hub's, loaded from disk by the code that loads a Hub id: pictures, padding,
+knockouts, a sweep.
+"""
 
 import json
 import shutil
@@ -11,9 +13,10 @@ import torch
 from checkpoints import CHECKPOINTS, save_checkpoint
 from tokenizers.processors import TemplateProcessing
 
-import talo_mini.vlm
-from talo_mini import BadInput, Knockout, knockout, load_benchmark, load_vlm, sweep, zeroed_weights
-from talo_mini.outcomes import BASE
+from talo_mini import VLM, BadInput, Knockout, knockout, load_benchmark, load_vlm, sweep
+from talo_mini.interventions import zeroed_weights
+from talo_mini.models import loading, processors
+from talo_mini.outcomes.table import BASE
 
 
 @pytest.fixture(scope="module")
@@ -24,17 +27,22 @@ def folders(tmp_path_factory):
         if name not in made:
             made[name] = save_checkpoint(CHECKPOINTS[name], tmp_path_factory.mktemp(name))
         return made[name]
+
     return folder
 
 
 @pytest.fixture(scope="module")
 def benchmark():
-    return load_benchmark("mini-worlds", tasks=["digit_left", "map_name"], per_task=3, form="choice").with_prompt("vlmevalkit")
+    return load_benchmark(
+        "mini-worlds", tasks=["digit_left", "map_name"], per_task=3, form="choice"
+    ).with_prompt("vlmevalkit")
 
 
 @pytest.mark.parametrize("name", CHECKPOINTS)
 def test_checkpoint(name, folders, benchmark):
-    """Left padding changes no answer; the picture matters; hooks equal zeroed weights; a sweep has every layer."""
+    """Left padding changes no answer; the picture matters; hooks equal zeroed weights; a sweep has
+    every layer.
+    """
     vlm = load_vlm(folders(name), device="cpu")
     short, long = benchmark.questions[0], benchmark.questions[-1]
     together = vlm.last_logits(vlm.inputs([short, long]))
@@ -52,11 +60,14 @@ def test_checkpoint(name, folders, benchmark):
     layers = {BASE, *range(len(vlm.anatomy.stacks["decoder"]))}
     assert set(outcomes.layer) == layers and len(outcomes) == len(layers) * len(benchmark.questions)
     assert vlm.generate([short, long], benchmark.prompt, max_new_tokens=2) == [
-        vlm.generate([q], benchmark.prompt, max_new_tokens=2)[0] for q in (short, long)]
+        vlm.generate([q], benchmark.prompt, max_new_tokens=2)[0] for q in (short, long)
+    ]
 
 
 def test_the_reading_follows_template_and_limits(folders):
-    usual, capped = (load_vlm(folders("qwen2_vl"), device="cpu", max_pixels=limit) for limit in (None, 1024))
+    usual, capped = (
+        load_vlm(folders("qwen2_vl"), device="cpu", max_pixels=limit) for limit in (None, 1024)
+    )
     assert capped.picture_limits["size"]["longest_edge"] == 1024
     assert usual.digest == capped.digest and usual.reading != capped.reading
     with pytest.raises(BadInput, match="has no limit of pixels; its limits are .*shortest_edge"):
@@ -68,7 +79,9 @@ def test_a_template_that_writes_the_first_token_gets_no_second(folders, benchmar
     vlm = load_vlm(folders("llava_next"), device="cpu")
     words = vlm.processor.tokenizer
     words.add_special_tokens({"bos_token": "<s>"})
-    words.backend_tokenizer.post_processor = TemplateProcessing(single="<s> $A", special_tokens=[("<s>", words.bos_token_id)])
+    words.backend_tokenizer.post_processor = TemplateProcessing(
+        single="<s> $A", special_tokens=[("<s>", words.bos_token_id)]
+    )
     counted = []
     for template in (vlm.processor.chat_template, "<s>" + vlm.processor.chat_template):
         vlm.processor.chat_template = template
@@ -77,11 +90,14 @@ def test_a_template_that_writes_the_first_token_gets_no_second(folders, benchmar
     assert counted == [[1, 1], [1, 1]]
 
 
-@pytest.mark.parametrize("capability,dtype", [((7, 5), torch.float16), ((8, 0), torch.bfloat16), ((9, 0), torch.bfloat16)])
+@pytest.mark.parametrize(
+    "capability,dtype",
+    [((7, 5), torch.float16), ((8, 0), torch.bfloat16), ((9, 0), torch.bfloat16)],
+)
 def test_the_best_type_a_gpu_computes(capability, dtype, monkeypatch):
     """A T4, which computes no bfloat16, gets float16."""
     monkeypatch.setattr("torch.cuda.get_device_capability", lambda: capability)
-    assert talo_mini.vlm._dtype("cuda:0") == dtype and talo_mini.vlm._dtype("cpu") == torch.float32
+    assert loading._dtype("cuda:0") == dtype and loading._dtype("cpu") == torch.float32
 
 
 def test_attention_is_sdpa_where_a_model_can(folders):
@@ -89,8 +105,11 @@ def test_attention_is_sdpa_where_a_model_can(folders):
 
 
 def test_four_bit_says_what_is_missing(folders, monkeypatch):
-    monkeypatch.setattr(talo_mini.vlm, "find_spec", lambda name: None)
-    with pytest.raises(BadInput, match="4-bit weights need bitsandbytes, which is not installed: pip install bitsandbytes"):
+    monkeypatch.setattr(loading, "find_spec", lambda name: None)
+    with pytest.raises(
+        BadInput,
+        match="4-bit weights need bitsandbytes, which is not installed: pip install bitsandbytes",
+    ):
         load_vlm(folders("llava"), device="cpu", four_bit=True)
 
 
@@ -108,15 +127,26 @@ def test_four_bit(folders, benchmark):
 
 
 def test_a_device_map_with_offloaded_layers(folders, benchmark, tmp_path):
-    """Layers kept on disk and fetched for each pass are knocked out like any other; their weights cannot be zeroed."""
+    """Layers kept on disk and fetched for each pass are knocked out like any other; their weights
+    cannot be zeroed.
+    """
     pytest.importorskip("accelerate")
     plain = load_vlm(folders("llava"), device="cpu")
-    parts = {"model.vision_tower": "cpu", "model.multi_modal_projector": "cpu", "lm_head": "cpu",
-             "model.language_model.embed_tokens": "cpu", "model.language_model.norm": "cpu",
-             "model.language_model.rotary_emb": "cpu",
-             **{f"model.language_model.layers.{i}": "disk" if i in (1, 2) else "cpu" for i in range(12)}}
-    model = type(plain.model).from_pretrained(folders("llava"), device_map=parts, offload_folder=str(tmp_path)).eval()
-    vlm = talo_mini.VLM("spread", model, plain.processor)
+    parts = {
+        "model.vision_tower": "cpu",
+        "model.multi_modal_projector": "cpu",
+        "lm_head": "cpu",
+        "model.language_model.embed_tokens": "cpu",
+        "model.language_model.norm": "cpu",
+        "model.language_model.rotary_emb": "cpu",
+        **{f"model.language_model.layers.{i}": "disk" if i in (1, 2) else "cpu" for i in range(12)},
+    }
+    model = (
+        type(plain.model)
+        .from_pretrained(folders("llava"), device_map=parts, offload_folder=str(tmp_path))
+        .eval()
+    )
+    vlm = VLM("spread", model, plain.processor)
     inputs = plain.inputs(list(benchmark.questions[:2]))
     assert next(model.model.language_model.layers[1].parameters()).is_meta
     for part in ("self-attention", "mlp", "layer"):
@@ -128,7 +158,13 @@ def test_a_device_map_with_offloaded_layers(folders, benchmark, tmp_path):
         assert (found[1] - plain.last_logits(inputs)).abs().max() > 1e-4
     assert vlm.digest == plain.digest
     few = benchmark.only(benchmark.questions[:2])
-    assert np.allclose(*(np.concatenate(list(sweep(each, few, cache=tmp_path / "kept").scores)) for each in (plain, vlm)), atol=1e-4)
+    assert np.allclose(
+        *(
+            np.concatenate(list(sweep(each, few, cache=tmp_path / "kept").scores))
+            for each in (plain, vlm)
+        ),
+        atol=1e-4,
+    )
     with pytest.raises(BadInput, match="packed .4-bit. or offloaded"):
         with zeroed_weights(vlm.anatomy, Knockout("mlp", 1)):
             pass
@@ -144,7 +180,10 @@ def test_code_of_a_repository_is_not_run(tmp_path, folders):
     """A checkpoint that brings its own code is refused unless the caller says so."""
     folder = shutil.copytree(folders("llava"), tmp_path / "own")
     config = json.loads((folder / "config.json").read_text())
-    config.update(model_type="own", auto_map={"AutoConfig": "own.Own", "AutoModelForImageTextToText": "own.Own"})
+    config.update(
+        model_type="own",
+        auto_map={"AutoConfig": "own.Own", "AutoModelForImageTextToText": "own.Own"},
+    )
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "own.py").write_text("raise SystemExit('ran')\n")
     with pytest.raises(BadInput, match="trust_remote_code"):
@@ -162,5 +201,7 @@ def test_only_safetensors_are_read(tmp_path, folders):
 def test_a_processor_for_videos_is_saved_for_where_torchvision_is(folders):
     saved = json.loads((Path(folders("qwen2_vl")) / "processor_config.json").read_text())
     assert saved["video_processor"] == {"video_processor_type": "Qwen2VLVideoProcessor"}
-    assert "torchvision" in sys.modules or isinstance(load_vlm(folders("qwen2_vl"), device="cpu").processor.video_processor,
-                                                      talo_mini.processors.NoVideo)
+    assert "torchvision" in sys.modules or isinstance(
+        load_vlm(folders("qwen2_vl"), device="cpu").processor.video_processor,
+        processors.NoVideo,
+    )

@@ -1,17 +1,31 @@
 import numpy as np
 import pandas as pd
 import pytest
-
 from conftest import made_up_outcomes
-from talo_mini import ability_contrast, cluster_order, gain_kind, interaction_vectors, matrix, shared_structure, similarity, similarity_ceiling, task_accuracy, transfer
-from talo_mini.outcomes import UNSCORED
+
+from talo_mini import interaction_vectors
+from talo_mini.analysis import (
+    ability_contrast,
+    cluster_order,
+    gain_kind,
+    matrix,
+    shared_structure,
+    similarity,
+    similarity_ceiling,
+    task_accuracy,
+    transfer,
+)
+from talo_mini.outcomes.table import UNSCORED
 
 
 def outcomes_from(profiles: dict, questions=400, base=0.7, seed=0):
     """Outcomes whose layer l answers a share profile[l] of the questions right."""
     rng = np.random.default_rng(seed)
     right = {task: rng.random(questions) < base for task in profiles}
-    knocked = {task: rng.random((questions, len(profile))) < np.array(profile) for task, profile in profiles.items()}
+    knocked = {
+        task: rng.random((questions, len(profile))) < np.array(profile)
+        for task, profile in profiles.items()
+    }
     return made_up_outcomes(right, knocked)
 
 
@@ -33,7 +47,9 @@ def test_a_true_effect_survives_and_luck_does_not():
 
 def test_similarity_finds_the_planted_groups():
     one, other = [0.2, 0.7, 0.7, 0.5, 0.7, 0.7], [0.7, 0.7, 0.2, 0.7, 0.7, 0.5]
-    outcomes = outcomes_from({**{f"see {i}": one for i in range(4)}, **{f"count {i}": other for i in range(4)}})
+    outcomes = outcomes_from(
+        {**{f"see {i}": one for i in range(4)}, **{f"count {i}": other for i in range(4)}}
+    )
     vectors = interaction_vectors(outcomes)
     similar = similarity(matrix(vectors))
     abilities = vectors.drop_duplicates("task").set_index("task").ability
@@ -41,13 +57,20 @@ def test_similarity_finds_the_planted_groups():
     assert contrast["within"] > 0.9 > 0.5 > contrast["between"] and contrast["p"] < 0.05
     _, order = cluster_order(similar)
     assert len({task.split()[0] for task in order[:4]}) == 1
-    assert (similarity_ceiling(outcomes) > 0.9).all() and (similarity_ceiling(outcomes, centred=True) > 0.8).all()
+    assert (similarity_ceiling(outcomes) > 0.9).all() and (
+        similarity_ceiling(outcomes, centred=True) > 0.8
+    ).all()
 
 
 def test_permutation_p_is_uniform_without_structure():
     rng = np.random.default_rng(0)
     labels = pd.Series(["a"] * 6 + ["b"] * 6, index=range(12))
-    p = [ability_contrast(pd.DataFrame(np.corrcoef(rng.normal(size=(12, 8)))), labels, seed, 200)["p"] for seed in range(200)]
+    p = [
+        ability_contrast(pd.DataFrame(np.corrcoef(rng.normal(size=(12, 8)))), labels, seed, 200)[
+            "p"
+        ]
+        for seed in range(200)
+    ]
     assert 0.01 <= np.mean(np.array(p) < 0.05) <= 0.10 and 0.4 < np.mean(p) < 0.6
 
 
@@ -57,7 +80,9 @@ def test_a_flat_vector_has_no_similarity():
 
 
 def test_task_accuracy():
-    row = task_accuracy(made_up_outcomes({"see a": np.array([1, 1, 1, 0], bool)}, {"see a": np.ones((4, 1), bool)})).iloc[0]
+    row = task_accuracy(
+        made_up_outcomes({"see a": np.array([1, 1, 1, 0], bool)}, {"see a": np.ones((4, 1), bool)})
+    ).iloc[0]
     assert row.accuracy == 0.75 and row.low < 0.75 < row.high and row.questions == 4
     assert row.chance == pytest.approx(0.25)
 
@@ -68,9 +93,22 @@ def test_no_contrast_where_no_two_tasks_share_an_ability():
 
 
 def test_what_a_gain_is_worth():
-    table = pd.DataFrame(dict(base=[0.0, 0.1, 0.5, 0.5, 0.26], accuracy=[0.26, 0.4, 0.7, 0.3, 0.5], chance=0.25, pictures=100))
+    table = pd.DataFrame(
+        dict(
+            base=[0.0, 0.1, 0.5, 0.5, 0.26],
+            accuracy=[0.26, 0.4, 0.7, 0.3, 0.5],
+            chance=0.25,
+            pictures=100,
+        )
+    )
     kinds = gain_kind(table.assign(delta=table.accuracy - table.base))
-    assert list(kinds) == ["towards chance", "across chance", "above chance", "none", "across chance"]
+    assert list(kinds) == [
+        "towards chance",
+        "across chance",
+        "above chance",
+        "none",
+        "across chance",
+    ]
 
 
 def test_questions_about_one_picture_count_as_one():
@@ -80,9 +118,13 @@ def test_questions_about_one_picture_count_as_one():
     blind = interaction_vectors(often)
     often["picture"] = often.question.str.extract(r"/(\d+)")[0].astype(int) // 6
     seen = interaction_vectors(often)
-    assert ((seen.high - seen.low) > 2 * (blind.high - blind.low)).all() and (seen.p >= blind.p).all()
+    assert ((seen.high - seen.low) > 2 * (blind.high - blind.low)).all() and (
+        seen.p >= blind.p
+    ).all()
     once = interaction_vectors(made_up_outcomes({"see a": right}, {"see a": knocked}))
-    assert np.allclose(seen.high - seen.low, once.high - once.low, rtol=0.1) and np.allclose(seen.delta, once.delta)
+    assert np.allclose(seen.high - seen.low, once.high - once.low, rtol=0.1) and np.allclose(
+        seen.delta, once.delta
+    )
 
 
 def test_a_task_whose_vector_does_not_vary_is_left_out_of_the_contrast():
@@ -97,22 +139,46 @@ def test_a_task_whose_vector_does_not_vary_is_left_out_of_the_contrast():
 
 
 def vectors_from(deltas: dict, abilities: dict):
-    return pd.DataFrame([dict(task=task, ability=abilities[task], layer=layer, delta=delta, low=delta - 0.1, high=delta + 0.1)
-                         for task, values in deltas.items() for layer, delta in enumerate(values)])
+    return pd.DataFrame(
+        [
+            dict(
+                task=task,
+                ability=abilities[task],
+                layer=layer,
+                delta=delta,
+                low=delta - 0.1,
+                high=delta + 0.1,
+            )
+            for task, values in deltas.items()
+            for layer, delta in enumerate(values)
+        ]
+    )
 
 
 def test_transfer_takes_the_layer_of_one_task_to_another():
     kin = dict(a="see", b="see", c="count")
-    vectors = vectors_from(dict(a=[0, 0.2, -0.1, 0], b=[0, 0.1, 0, 0], c=[-0.1, -0.3, 0, -0.2]), kin)
+    vectors = vectors_from(
+        dict(a=[0, 0.2, -0.1, 0], b=[0, 0.1, 0, 0], c=[-0.1, -0.3, 0, -0.2]), kin
+    )
     table = transfer(vectors, vectors).set_index(["from", "to"])
     assert len(table) == 6
     assert table.loc[("a", "b"), "low"] == 0.0 and table.loc[("c", "a"), "high"] == 0
-    again = transfer(vectors, vectors.copy()).set_index(["from", "to"])  # another model: a task goes with itself, too
+    again = transfer(vectors, vectors.copy()).set_index(
+        ["from", "to"]
+    )  # another model: a task goes with itself, too
     assert len(again) == 9 and again.loc[("a", "a"), "delta"] == 0.2
-    assert table.loc[("a", "b"), "delta"] == 0.1 and table.loc[("a", "b"), "kin"] and table.loc[("a", "c"), "delta"] == -0.3
-    assert table.loc[("c", "a"), "layer"] == -1 and table.loc[("c", "a"), "delta"] == 0  # no layer helps c
+    assert (
+        table.loc[("a", "b"), "delta"] == 0.1
+        and table.loc[("a", "b"), "kin"]
+        and table.loc[("a", "c"), "delta"] == -0.3
+    )
+    assert (
+        table.loc[("c", "a"), "layer"] == -1 and table.loc[("c", "a"), "delta"] == 0
+    )  # no layer helps c
     wide = vectors_from(dict(d=[0.0] * 6 + [0.5, 0.0]), dict(d="see"))
-    assert transfer(wide, vectors_from(dict(a=[0, 0.2, -0.1, 0.7]), kin)).iloc[0].layer == 3  # three quarters up in both
+    assert (
+        transfer(wide, vectors_from(dict(a=[0, 0.2, -0.1, 0.7]), kin)).iloc[0].layer == 3
+    )  # three quarters up in both
 
 
 def test_models_share_their_structure_or_not():
@@ -121,10 +187,17 @@ def test_models_share_their_structure_or_not():
     basis = rng.normal(size=(20, 3))
 
     def seen_by_a_model(basis, layers):
-        return similarity(pd.DataFrame(basis @ rng.normal(size=(3, layers)) + 0.1 * rng.normal(size=(20, layers)), index=names))
+        return similarity(
+            pd.DataFrame(
+                basis @ rng.normal(size=(3, layers)) + 0.1 * rng.normal(size=(20, layers)),
+                index=names,
+            )
+        )
 
     same = shared_structure(seen_by_a_model(basis, 12), seen_by_a_model(basis, 8), permutations=500)
-    other = shared_structure(seen_by_a_model(basis, 12), seen_by_a_model(rng.normal(size=(20, 3)), 8), permutations=500)
+    other = shared_structure(
+        seen_by_a_model(basis, 12), seen_by_a_model(rng.normal(size=(20, 3)), 8), permutations=500
+    )
     assert same["r"] > 0.4 and same["p"] < 0.01 and abs(other["r"]) < 0.3 and other["p"] > 0.01
     flat = seen_by_a_model(basis, 12)
     flat.loc["t0"] = flat["t0"] = np.nan
@@ -138,16 +211,25 @@ def test_shared_structure_of_too_few_tasks_is_unknown():
 
 
 def test_what_could_not_be_scored_counts_neither_as_right_nor_as_wrong():
-    table = made_up_outcomes({"see a": np.array([1, 1, 1, 0], bool)}, {"see a": np.ones((4, 1), bool)})
-    row = task_accuracy(table.assign(answer=table.answer.mask(table.question == "see a/3", UNSCORED))).iloc[0]
+    table = made_up_outcomes(
+        {"see a": np.array([1, 1, 1, 0], bool)}, {"see a": np.ones((4, 1), bool)}
+    )
+    row = task_accuracy(
+        table.assign(answer=table.answer.mask(table.question == "see a/3", UNSCORED))
+    ).iloc[0]
     assert row.accuracy == 1 and row.questions == 3
 
 
 def test_the_ceiling_is_that_of_what_is_compared():
-    """Two layers that all tasks need, and nothing else: without them, or without what is shared, nothing is left to agree on."""
+    """Two layers that all tasks need, and nothing else: without them, or without what is shared,
+    nothing is left to agree on.
+    """
     outcomes = outcomes_from({f"see {i}": [0.2, 0.3, 0.7, 0.7, 0.7, 0.7] for i in range(8)})
     assert similarity_ceiling(outcomes).mean() > 0.9
-    assert similarity_ceiling(outcomes, centred=True).mean() < 0.6 and similarity_ceiling(outcomes, first=2).mean() < 0.6
+    assert (
+        similarity_ceiling(outcomes, centred=True).mean() < 0.6
+        and similarity_ceiling(outcomes, first=2).mean() < 0.6
+    )
 
 
 def test_questions_about_one_picture_count_once_in_accuracies():
@@ -155,5 +237,7 @@ def test_questions_about_one_picture_count_once_in_accuracies():
     outcomes = made_up_outcomes({"see a": right}, {"see a": right[:, None]})
     shared = outcomes.assign(picture=outcomes.question.str.removeprefix("see a/").astype(int) // 8)
     alone, together = task_accuracy(outcomes).iloc[0], task_accuracy(shared).iloc[0]
-    assert alone.accuracy == together.accuracy and together.high - together.low > 1.5 * (alone.high - alone.low)
+    assert alone.accuracy == together.accuracy and together.high - together.low > 1.5 * (
+        alone.high - alone.low
+    )
     assert interaction_vectors(shared).pictures.iloc[0] == 25

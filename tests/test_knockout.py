@@ -1,16 +1,23 @@
-"""Knockouts equal their definitions, leave nothing behind and raise where nothing would be knocked out: a tiny LLaVA, 22 families."""
+"""Knockouts equal their definitions, leave nothing behind and raise where nothing would be knocked
+out: a tiny LLaVA, 22 families.
+"""
 
 import pytest
 import torch
 from conftest import tiny_llava
 from families import FAMILIES, built, difference, family, generated, logits
 
-from talo_mini import BadInput, Knockout, knockout, load_benchmark, zeroed_weights
-from talo_mini.anatomy import find_anatomy
+from talo_mini import BadInput, Knockout, knockout, load_benchmark
+from talo_mini.interventions import zeroed_weights
+from talo_mini.models.anatomy import find_anatomy
 
 PARTS = ("self-attention", "mlp", "layer")
-POST_NORM = {"florence2": ("decoder", "text encoder", "vision"), "blip2_opt": ("q-former",),
-             "instructblip_vicuna": ("q-former",), "instructblip_t5": ("q-former",)}  # and DaViT's convolutions
+POST_NORM = {
+    "florence2": ("decoder", "text encoder", "vision"),
+    "blip2_opt": ("q-former",),
+    "instructblip_vicuna": ("q-former",),
+    "instructblip_t5": ("q-former",),
+}  # and DaViT's convolutions
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +58,8 @@ def test_nothing_is_left_after_the_block_or_an_exception(tiny, inputs, part):
     base, before = tiny.last_logits(inputs), hooks(tiny.model)
     with knockout(tiny.anatomy, Knockout(part, 1)):
         assert not torch.equal(tiny.last_logits(inputs), base)
-    with pytest.raises(RuntimeError, match="inside"):
-        with knockout(tiny.anatomy, Knockout(part, 1)):
-            raise RuntimeError("inside")
+    with pytest.raises(RuntimeError, match="inside"), knockout(tiny.anatomy, Knockout(part, 1)):
+        raise RuntimeError("inside")
     with pytest.raises(RuntimeError, match="inside"):
         if part != "layer":
             with zeroed_weights(tiny.anatomy, Knockout(part, 1)):
@@ -103,21 +109,27 @@ def test_generate_equals_zeroed_weights(tiny):
     assert tiny.generate(questions) == base != hooked
 
 
-@pytest.mark.parametrize("wrong,message", [
-    (dict(part="self-attention", layer=4), "no layer 4 in its decoder; layers are 0 to 3"),
-    (dict(part="self-attention", layer=-1), "no layer -1"),
-    (dict(part="mlp", layer=True), "no layer True"),
-    (dict(part="cross-attention", layer=0), "no part 'cross-attention'; it has: self-attention, mlp, layer"),
-    (dict(part="nose", layer=0), "unknown part 'nose'"),
-    (dict(part="mlp", layer=0, effect="shout"), "unknown effect 'shout'"),
-    (dict(part="mlp", layer=0, neuron=48), "has no neuron 48; neurons are 0 to 47"),
-    (dict(part="self-attention", layer=0, neuron=0), "a neuron belongs to an MLP"),
-    (dict(part="mlp", layer=0, stack="tail"), "no stack 'tail'; it has: decoder, vision")])
+@pytest.mark.parametrize(
+    "wrong,message",
+    [
+        (dict(part="self-attention", layer=4), "no layer 4 in its decoder; layers are 0 to 3"),
+        (dict(part="self-attention", layer=-1), "no layer -1"),
+        (dict(part="mlp", layer=True), "no layer True"),
+        (
+            dict(part="cross-attention", layer=0),
+            "no part 'cross-attention'; it has: self-attention, mlp, layer",
+        ),
+        (dict(part="nose", layer=0), "unknown part 'nose'"),
+        (dict(part="mlp", layer=0, effect="shout"), "unknown effect 'shout'"),
+        (dict(part="mlp", layer=0, neuron=48), "has no neuron 48; neurons are 0 to 47"),
+        (dict(part="self-attention", layer=0, neuron=0), "a neuron belongs to an MLP"),
+        (dict(part="mlp", layer=0, stack="tail"), "no stack 'tail'; it has: decoder, vision"),
+    ],
+)
 def test_what_does_not_exist_raises(tiny, wrong, message):
     before = hooks(tiny.model)
-    with pytest.raises(BadInput, match=message):
-        with knockout(tiny.anatomy, Knockout(**wrong)):
-            pass
+    with pytest.raises(BadInput, match=message), knockout(tiny.anatomy, Knockout(**wrong)):
+        pass
     assert hooks(tiny.model) == before
 
 
@@ -139,8 +151,12 @@ def test_weights_of_a_model_built_under_inference_mode_are_zeroed_and_restored(i
 def everywhere(name):
     """Every (stack, layer, part, dead) of a family."""
     anatomy = built(name)[2]
-    return [(stack, i, part, layer.dead) for stack, layers in anatomy.stacks.items() for i, layer in enumerate(layers)
-            for part in layer.parts]
+    return [
+        (stack, i, part, layer.dead)
+        for stack, layers in anatomy.stacks.items()
+        for i, layer in enumerate(layers)
+        for part in layer.parts
+    ]
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -151,7 +167,10 @@ def test_hooked_zero_equals_zeroed_weights_and_biases(name):
         if dead:
             with zeroed_weights(anatomy, target):
                 assert torch.equal(logits(name), base), target
-            with pytest.raises(BadInput, match="is dead: nothing reads its output"), knockout(anatomy, target):
+            with (
+                pytest.raises(BadInput, match="is dead: nothing reads its output"),
+                knockout(anatomy, target),
+            ):
                 pass
             continue
         with knockout(anatomy, target):
@@ -179,10 +198,14 @@ def test_bypass_equals_zeroing_all_parts_where_norms_come_first(name):
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_generation_in_a_left_padded_batch(name):
-    """Every step of greedy generation under hooks equals that under zeroed weights, question by question."""
+    """Every step of greedy generation under hooks equals that under zeroed weights, question by
+    question.
+    """
     anatomy, base = built(name)[2], generated(name)
     for part in ("self-attention", "mlp"):
-        layer = next(i for i, layer in enumerate(anatomy.stacks["decoder"]) if part in layer.parts and i > 0)
+        layer = next(
+            i for i, layer in enumerate(anatomy.stacks["decoder"]) if part in layer.parts and i > 0
+        )
         with knockout(anatomy, Knockout(part, layer)):
             hooked = generated(name)
         with zeroed_weights(anatomy, Knockout(part, layer)):
@@ -197,7 +220,10 @@ def test_generation_in_a_left_padded_batch(name):
 def test_generation_with_a_bypassed_layer(name):
     """Where norms come first it equals zeroing all parts of the layer, also while generating."""
     anatomy, found = built(name)[2], []
-    for knockouts in ([Knockout("layer", 2)], [Knockout(part, 2) for part in anatomy.stacks["decoder"][2].parts]):
+    for knockouts in (
+        [Knockout("layer", 2)],
+        [Knockout(part, 2) for part in anatomy.stacks["decoder"][2].parts],
+    ):
         with knockout(anatomy, *knockouts):
             found.append(generated(name))
     assert all(torch.equal(a, b) for a, b in zip(found[0].logits, found[1].logits, strict=True))
@@ -217,6 +243,11 @@ def test_eager_and_sdpa_agree_under_a_knockout():
 
 def test_a_part_that_never_ran_is_no_silent_success():
     model, inputs, anatomy = built("mllama")
-    with pytest.raises(BadInput, match="cross-attention of layer 1 of the decoder was not run inside the block"):
-        with torch.inference_mode(), knockout(anatomy, Knockout("cross-attention", 1)):
-            model(input_ids=inputs["input_ids"], use_cache=False)
+    with (
+        pytest.raises(
+            BadInput, match="cross-attention of layer 1 of the decoder was not run inside the block"
+        ),
+        torch.inference_mode(),
+        knockout(anatomy, Knockout("cross-attention", 1)),
+    ):
+        model(input_ids=inputs["input_ids"], use_cache=False)

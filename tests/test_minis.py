@@ -6,10 +6,10 @@ import torch
 from PIL import Image
 
 from talo_mini.benchmarks.mini_worlds import lessons
+from talo_mini.benchmarks.questions import LETTERS
 from talo_mini.minis.architectures import ARCHITECTURES
 from talo_mini.minis.lessons import Packer, drill
 from talo_mini.minis.train import WARMUP, learning_rate
-from talo_mini.questions import LETTERS
 
 
 @pytest.fixture(scope="module", params=ARCHITECTURES)
@@ -24,15 +24,26 @@ def packer(mini):
 
 @torch.inference_mode()
 def test_a_packed_question_is_seen_as_if_it_stood_alone(mini):
-    """Logits at each answer equal those of the plain model, given the same tokens without the other questions."""
+    """Logits at each answer equal those of the plain model, given the same tokens without the other
+    questions.
+    """
     model, lessons = mini[0], packer(mini)
     batch, prefix = lessons.batch(), len(lessons.prefix)
-    packed = model.lm_head(model.model(input_ids=batch.input_ids, attention_mask=batch.mask(torch.float32),
-                                       position_ids=batch.position_ids, use_cache=False, **batch.pictures)[0])
+    packed = model.lm_head(
+        model.model(
+            input_ids=batch.input_ids,
+            attention_mask=batch.mask(torch.float32),
+            position_ids=batch.position_ids,
+            use_cache=False,
+            **batch.pictures,
+        )[0]
+    )
     image_token = getattr(model.config, "image_token_id", None)
     checked = 0
     for row in range(4):
-        pictures = {name: value.view(4, -1, *value.shape[1:])[row] for name, value in batch.pictures.items()}
+        pictures = {
+            name: value.view(4, -1, *value.shape[1:])[row] for name, value in batch.pictures.items()
+        }
         for segment in range(1, batch.segments[row].max() + 1):
             where = (batch.segments[row] == segment).nonzero().flatten()
             ids = torch.cat([batch.input_ids[row, :prefix], batch.input_ids[row, where]])[None]
@@ -50,14 +61,25 @@ def test_packed_tokens_are_the_processors_own(mini):
     lessons, processor = packer(mini), mini[1]
     tokens, targets = lessons._segment("which is blue?", ("red", "blue"), "B")
     text = processor.apply_chat_template(
-        [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "which is blue?\nA. red\nB. blue"}]}],
-        add_generation_prompt=True)
+        [
+            {
+                "role": "user",
+                "content": [
+                    {"type": "image"},
+                    {"type": "text", "text": "which is blue?\nA. red\nB. blue"},
+                ],
+            }
+        ],
+        add_generation_prompt=True,
+    )
     picture = Image.new("RGB", (64, 64))
     expected = processor(text=[text], images=[[picture]], return_tensors="pt").input_ids[0].tolist()
     answer, end = processor.tokenizer("B").input_ids[0], processor.tokenizer.eos_token_id
     assert lessons.prefix + tokens == [*expected, answer]
-    expected = expected[len(lessons.prefix):]
-    assert [t for t in targets if t >= 0] == [answer, end] and targets.index(answer) == len(expected) - 1
+    expected = expected[len(lessons.prefix) :]
+    assert [t for t in targets if t >= 0] == [answer, end] and targets.index(answer) == len(
+        expected
+    ) - 1
 
 
 def test_a_drill_names_the_letter_beside_the_word():
@@ -68,23 +90,39 @@ def test_a_drill_names_the_letter_beside_the_word():
 
 
 def test_lessons_are_deterministic():
-    first, second = ([(image.tobytes(), tuple(itertools.islice(questions, 5)))
-                      for image, questions in itertools.islice(lessons(seed, "look"), 5)] for seed in (1, 1))
+    first, second = (
+        [
+            (image.tobytes(), tuple(itertools.islice(questions, 5)))
+            for image, questions in itertools.islice(lessons(seed, "look"), 5)
+        ]
+        for seed in (1, 1)
+    )
     assert first == second
 
 
 def test_mending_asks_a_task_often_and_every_answer_alike():
     """A fifth of all questions; of all scenes, "no" would be right in seven of ten."""
-    asked = [question for _, questions in itertools.islice(lessons(1, "practise", ("same_colour",)), 400)
-             for question in itertools.islice(questions, 7)]
-    answers = [options[LETTERS.index(answer)] if options else answer
-               for text, options, answer in asked if "same colour" in text]
+    asked = [
+        question
+        for _, questions in itertools.islice(lessons(1, "practise", ("same_colour",)), 400)
+        for question in itertools.islice(questions, 7)
+    ]
+    answers = [
+        options[LETTERS.index(answer)] if options else answer
+        for text, options, answer in asked
+        if "same colour" in text
+    ]
     assert len(answers) > len(asked) / 5 and 0.4 < answers.count("yes") / len(answers) < 0.6
 
 
 def test_the_learning_rate_warms_up_stays_and_falls():
     rates = [learning_rate(step, 1000, 0, 200) for step in range(1000)]
-    assert rates[200] == 1 / WARMUP and max(rates) == 1 and rates[250:700] == [1] * 450 and rates[850] == pytest.approx(0.5)
+    assert (
+        rates[200] == 1 / WARMUP
+        and max(rates) == 1
+        and rates[250:700] == [1] * 450
+        and rates[850] == pytest.approx(0.5)
+    )
     assert rates[700:] == sorted(rates[700:], reverse=True) and 0 < rates[-1] < 0.01
 
 

@@ -1,4 +1,6 @@
-"""Every notebook runs at the smallest scale through papermill and then nbval, and keeps the house rules."""
+"""Every notebook runs at the smallest scale through papermill and then nbval, and keeps the house
+rules.
+"""
 
 import json
 import os
@@ -28,17 +30,34 @@ def executed():
 def test_runs_through_papermill(name, executed):
     run.execute(ROOT / "notebooks" / f"{name}.ipynb", "test", executed)
     headline = json.loads((executed / f"{name}.json").read_text())
-    assert {"model_digest", "benchmark_digest", "questions", "chance", "seed", "versions"} <= set(headline)
+    assert {"model_digest", "benchmark_digest", "questions", "chance", "seed", "versions"} <= set(
+        headline
+    )
 
 
 @pytest.mark.parametrize("name", names)
 def test_runs_through_nbval(name, executed):
     run.execute(ROOT / "notebooks" / f"{name}.ipynb", "test", executed)
-    run.stand_ins.write(executed / run.STAND_INS.relative_to(ROOT))  # nbval runs a notebook from its own folder
+    run.stand_ins.write(
+        executed / run.STAND_INS.relative_to(ROOT)
+    )  # nbval runs a notebook from its own folder
     result = subprocess.run(
-        [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-q", str(executed / f"{name}.ipynb"),
-         "--nbval-sanitize-with", str(ROOT / "tests" / "nbval_sanitize.cfg")],
-        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "--nbval-lax",
+            "--nbval-current-env",
+            "-q",
+            str(executed / f"{name}.ipynb"),
+            "--nbval-sanitize-with",
+            str(ROOT / "tests" / "nbval_sanitize.cfg"),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
     assert result.returncode == 0, result.stdout[:3000]
 
 
@@ -56,9 +75,15 @@ def test_is_thin_and_has_no_outputs(name):
 def test_badge_and_install_cell_point_to_the_repository(name):
     notebook = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", 4)
     path = ADDRESS.removeprefix("https://github.com/")
-    assert f"https://colab.research.google.com/github/{path}/blob/main/notebooks/{name}.ipynb" in notebook.cells[0].source
+    assert (
+        f"https://colab.research.google.com/github/{path}/blob/main/notebooks/{name}.ipynb"
+        in notebook.cells[0].source
+    )
     install = notebook.cells[1].source
-    assert install.splitlines()[2] == 'if "google.colab" in sys.modules:' and f"git+{ADDRESS}" in install
+    assert (
+        install.splitlines()[2] == 'if "google.colab" in sys.modules:'
+        and f"git+{ADDRESS}" in install
+    )
 
 
 @pytest.mark.parametrize("scale", ["test", "laptop", "published"])
@@ -72,12 +97,18 @@ def test_scales_name_parameters_that_exist(name, scale):
 
 def test_every_common_parameter_is_known_to_some_notebook():
     scales = yaml.safe_load((ROOT / "notebooks" / "scales.yml").read_text())
-    known = {p for name in names for p in papermill.inspect_notebook(str(ROOT / "notebooks" / f"{name}.ipynb"))}
+    known = {
+        p
+        for name in names
+        for p in papermill.inspect_notebook(str(ROOT / "notebooks" / f"{name}.ipynb"))
+    }
     assert all(set(values["common"]) <= known for values in scales.values())
 
 
 def test_an_unknown_parameter_fails(monkeypatch):
-    monkeypatch.setattr(run.yaml, "safe_load", lambda text: {"test": {"common": {}, names[0]: {"SHOUTS": 3}}})
+    monkeypatch.setattr(
+        run.yaml, "safe_load", lambda text: {"test": {"common": {}, names[0]: {"SHOUTS": 3}}}
+    )
     with pytest.raises(KeyError, match="SHOUTS"):
         run.parameters(names[0], "test", "somewhere")
 
@@ -85,7 +116,9 @@ def test_an_unknown_parameter_fails(monkeypatch):
 def test_notebooks_that_share_sweeps_exist_and_keep_them_in_one_cache():
     shared = {run.FILLS_CACHE, *run.READS_CACHE}
     assert shared <= set(names)
-    assert len({str(run.parameters(name, "laptop", "somewhere")["QUESTIONS"]) for name in shared}) == 1
+    assert (
+        len({str(run.parameters(name, "laptop", "somewhere")["QUESTIONS"]) for name in shared}) == 1
+    )
 
 
 def test_notebooks_are_executed_all_at_once_readers_last(monkeypatch, tmp_path, capsys):

@@ -2,10 +2,12 @@ import random
 
 import numpy as np
 import pytest
-
 from conftest import made_up_outcomes
-from talo_mini import BadInput, check_outcomes
-from talo_mini.outcomes import Keeper, OutcomeStore, correctness, with_part
+
+from talo_mini import BadInput
+from talo_mini.outcomes import check_outcomes
+from talo_mini.outcomes.store import Keeper, OutcomeStore
+from talo_mini.outcomes.table import correctness, with_part
 
 
 @pytest.fixture
@@ -33,6 +35,7 @@ def test_empty(table):
 
 def test_doubled_outcome(table):
     import pandas as pd
+
     with pytest.raises(BadInput, match="'see a/0' has two outcomes"):
         check_outcomes(pd.concat([table, table.iloc[:1]]))
 
@@ -44,7 +47,9 @@ def test_missing_part(table):
 
 def test_unfinished_sweep(table):
     with pytest.raises(BadInput, match="'see a/3' was answered by the base model but not"):
-        correctness(table[~((table.question == "see a/3") & (table.layer == 1))], "see a", "self-attention")
+        correctness(
+            table[~((table.question == "see a/3") & (table.layer == 1))], "see a", "self-attention"
+        )
 
 
 def test_store_sets_a_corrupt_file_aside(table, tmp_path, capsys):
@@ -64,7 +69,10 @@ def test_only_the_questions_asked_for_are_read(table, tmp_path):
     store, rows = OutcomeStore(tmp_path), table.assign(digest=table.question)
     store.add("key", rows)
     found = store.read("key", {"see a/3", "see a/5", "no such question"})
-    assert set(found.digest) == {"see a/3", "see a/5"} and len(found) == (rows.digest.isin({"see a/3", "see a/5"})).sum()
+    assert (
+        set(found.digest) == {"see a/3", "see a/5"}
+        and len(found) == (rows.digest.isin({"see a/3", "see a/5"})).sum()
+    )
     assert store.read("key", {"no such question"}).empty
 
 
@@ -75,8 +83,13 @@ def test_a_file_of_another_kind_is_set_aside(table, tmp_path, capsys):
     table[["model", "answer"]].to_parquet(tmp_path / "key" / "alien.parquet")
     assert len(store.read("key")) == len(table)
     told = capsys.readouterr().out
-    assert "alien.parquet cannot be used (its bytes are not those" in told and "cannot be used (it has no column" in told
-    assert (tmp_path / "key" / "alien.corrupt").exists() and len(list((tmp_path / "key").glob("*.corrupt"))) == 2
+    assert (
+        "alien.parquet cannot be used (its bytes are not those" in told
+        and "cannot be used (it has no column" in told
+    )
+    assert (tmp_path / "key" / "alien.corrupt").exists() and len(
+        list((tmp_path / "key").glob("*.corrupt"))
+    ) == 2
 
 
 def test_no_changed_byte_is_ever_used(table, tmp_path):
@@ -86,7 +99,9 @@ def test_no_changed_byte_is_ever_used(table, tmp_path):
     content = path.read_bytes()
     for _ in range(100):
         place = rng.randrange(len(content))
-        path.write_bytes(content[:place] + bytes([content[place] ^ 1 << rng.randrange(8)]) + content[place + 1:])
+        path.write_bytes(
+            content[:place] + bytes([content[place] ^ 1 << rng.randrange(8)]) + content[place + 1 :]
+        )
         assert store.read("key").empty and not path.exists()
 
 
@@ -108,7 +123,9 @@ def test_two_readers_may_set_one_file_aside(table, tmp_path, monkeypatch):
     store.add("key", table.assign(digest=table.question))
     (path,) = (tmp_path / "key").glob("*.parquet")
     path.write_bytes(b"nothing")
-    monkeypatch.setattr("pathlib.Path.rename", lambda self, target: (_ for _ in ()).throw(FileNotFoundError()))
+    monkeypatch.setattr(
+        "pathlib.Path.rename", lambda self, target: (_ for _ in ()).throw(FileNotFoundError())
+    )
     assert store.read("key").empty
 
 
@@ -121,15 +138,22 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(table, tmp_path, monkeypa
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(BadInput, match="cannot be kept in .*No space left on device.*what was kept before is safe"):
+    with pytest.raises(
+        BadInput, match="cannot be kept in .*No space left on device.*what was kept before is safe"
+    ):
         store.add("key", rows[30:])
     assert len(store.read("key")) == 30 and not list((tmp_path / "key").glob("*.part"))
 
 
 def test_a_file_that_vanishes_while_it_is_read_is_looked_for_again(table, tmp_path, monkeypatch):
-    """Another process makes one file of its many: what this one listed is gone, and its rows are in the new file."""
+    """Another process makes one file of its many: what this one listed is gone, and its rows are in
+    the new file.
+    """
     store, rows = OutcomeStore(tmp_path), table.assign(digest=table.question)
-    parts, real = [store.add("key", rows[:30]), store.add("key", rows[30:])], type(tmp_path).read_bytes
+    parts, real = (
+        [store.add("key", rows[:30]), store.add("key", rows[30:])],
+        type(tmp_path).read_bytes,
+    )
 
     def merging(path):
         if parts[0].exists():
@@ -150,7 +174,7 @@ def test_what_a_run_keeps_becomes_one_file(table, tmp_path, monkeypatch):
     store = OutcomeStore(tmp_path)
     with pytest.raises(KeyboardInterrupt), Keeper(store, "key") as keeper:
         for start in range(0, len(rows), 10):
-            keeper.add(rows[start:start + 10])
+            keeper.add(rows[start : start + 10])
         assert len(list(tmp_path.rglob("*.parquet"))) == len(range(0, len(rows), 10))
         raise KeyboardInterrupt
     assert len(list(tmp_path.rglob("*.parquet"))) == 1 and len(store.read("key")) == len(rows)
@@ -167,7 +191,15 @@ def test_a_killed_run_leaves_few_files(table, tmp_path, monkeypatch):
         counts.append(len(list(tmp_path.rglob("*.parquet"))))
         assert len(store.read("key")) == i
     assert counts[:9] == [1, 2, 1, 2, 3, 2, 3, 4, 1] and counts[26] == 1 and max(counts) <= 6
-    monkeypatch.setattr(store, "add", lambda key, rows: (_ for _ in ()).throw(BadInput("no room")) if len(rows) > 1 else OutcomeStore.add(store, key, rows))
+    monkeypatch.setattr(
+        store,
+        "add",
+        lambda key, rows: (
+            (_ for _ in ()).throw(BadInput("no room"))
+            if len(rows) > 1
+            else OutcomeStore.add(store, key, rows)
+        ),
+    )
     for row in rows[30:33]:
         keeper.add([row])
     assert len(store.read("key")) == 33

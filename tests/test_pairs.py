@@ -4,8 +4,8 @@ import pytest
 from conftest import made_up_outcomes
 
 from talo_mini import BadInput, talo_gains
-from talo_mini.outcomes import BASE, UNSCORED
-from talo_mini.pairs import WIDTH, interactions, singles_and_pairs
+from talo_mini.analysis.pairs import WIDTH, interactions, singles_and_pairs
+from talo_mini.outcomes.table import BASE, UNSCORED
 
 
 def made(rng, questions=400, together=None):
@@ -14,21 +14,33 @@ def made(rng, questions=400, together=None):
     broken = rng.random((questions, 3)) < 0.1
     table = made_up_outcomes({"a": right}, {"a": right[:, None] & ~broken})
     for first, second in ((0, 1), (0, 2), (1, 2)):
-        both = right & ~broken[:, first] & ~broken[:, second] if together is None else together(right)
-        pair = made_up_outcomes({"a": right}, {"a": np.repeat(both[:, None], 3, 1)}, part=f"self-attention and {first}")
+        both = (
+            right & ~broken[:, first] & ~broken[:, second] if together is None else together(right)
+        )
+        pair = made_up_outcomes(
+            {"a": right}, {"a": np.repeat(both[:, None], 3, 1)}, part=f"self-attention and {first}"
+        )
         table = pd.concat([table, pair[pair.layer == second]])
     return table
 
 
 def test_knockouts_that_add_up_show_no_interaction():
-    found = pd.concat([interactions(made(np.random.default_rng(seed)), "self-attention") for seed in range(60)])
+    found = pd.concat(
+        [interactions(made(np.random.default_rng(seed)), "self-attention") for seed in range(60)]
+    )
     overlap = 0.8 * 0.1 * 0.1  # questions that both break count once
     assert found.interaction.mean() == pytest.approx(overlap, abs=0.003)
     assert ((found.low < overlap) & (overlap < found.high)).mean() > 0.85
 
 
 def test_backup_is_found():
-    found = interactions(made(np.random.default_rng(0), together=lambda right: right & (np.arange(len(right)) % 2 == 0)), "self-attention")
+    found = interactions(
+        made(
+            np.random.default_rng(0),
+            together=lambda right: right & (np.arange(len(right)) % 2 == 0),
+        ),
+        "self-attention",
+    )
     assert (found.q < 0.001).all() and (found.interaction < -0.1).all()
     assert np.allclose(found.together - found.added, found.interaction)
 
@@ -36,11 +48,16 @@ def test_backup_is_found():
 def test_a_missing_pair_is_named():
     table = made(np.random.default_rng(0))
     with pytest.raises(BadInput, match="layers 0 and 2 were not knocked out together"):
-        interactions(table[~((table.part == "self-attention and 0") & (table.layer == 2))], "self-attention")
+        interactions(
+            table[~((table.part == "self-attention and 0") & (table.layer == 2))], "self-attention"
+        )
 
 
 def test_pairs_compete_with_single_layers():
-    table = singles_and_pairs(made(np.random.default_rng(0), together=lambda right: np.ones(len(right), bool)), "self-attention")
+    table = singles_and_pairs(
+        made(np.random.default_rng(0), together=lambda right: np.ones(len(right), bool)),
+        "self-attention",
+    )
     assert set(table.layer) == {BASE, 0, 1, 2, WIDTH + 1, WIDTH + 2, 2 * WIDTH + 2}
     gains = talo_gains(table, shots=20, draws=5).iloc[0]
     assert gains.layer == WIDTH + 1 and gains.delta == pytest.approx(1 - gains.base, abs=0.005)
@@ -50,16 +67,26 @@ def test_one_question_proves_nothing_and_what_could_not_be_scored_is_left_out():
     table = made(np.random.default_rng(0), questions=1, together=lambda right: ~right)
     assert (interactions(table, "self-attention").p == 1).all()
     table = made(np.random.default_rng(0), questions=50)
-    holes = table.assign(answer=table.answer.mask(table.question.isin(["a/3", "a/7"]) & (table.layer == 1), UNSCORED))
+    holes = table.assign(
+        answer=table.answer.mask(table.question.isin(["a/3", "a/7"]) & (table.layer == 1), UNSCORED)
+    )
     expected = interactions(table[~table.question.isin(["a/3", "a/7"])], "self-attention")
     pd.testing.assert_frame_equal(interactions(holes, "self-attention"), expected)
-    with pytest.raises(BadInput, match="no question of task 'a' could be scored under every knockout"):
+    with pytest.raises(
+        BadInput, match="no question of task 'a' could be scored under every knockout"
+    ):
         interactions(table.assign(answer=UNSCORED), "self-attention")
 
 
 def test_questions_about_one_picture_count_once():
-    table = made(np.random.default_rng(0), questions=60, together=lambda right: right & (np.arange(len(right)) % 20 != 0))
+    table = made(
+        np.random.default_rng(0),
+        questions=60,
+        together=lambda right: right & (np.arange(len(right)) % 20 != 0),
+    )
     shared = table.assign(picture=table.question.str.removeprefix("a/").astype(int) // 10)
     alone, together = (interactions(found, "self-attention") for found in (table, shared))
     assert np.allclose(alone.interaction, together.interaction)
-    assert ((together.high - together.low) > 1.2 * (alone.high - alone.low)).any() and (together.p >= alone.p).all()
+    assert ((together.high - together.low) > 1.2 * (alone.high - alone.low)).any() and (
+        together.p >= alone.p
+    ).all()

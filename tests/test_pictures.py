@@ -6,11 +6,18 @@ from conftest import tiny_llava
 from families import FAMILIES, family
 
 from talo_mini import load_benchmark, sweep
-from talo_mini.anatomy import find_anatomy
-from talo_mini.pictures import Pictures
+from talo_mini.engine.pictures import Pictures
+from talo_mini.models.anatomy import find_anatomy
 
 # what they hand on is not one piece a picture, or not by this way
-ENCODED_AGAIN = {"qwen3_vl", "mllama", "blip2_opt", "instructblip_vicuna", "instructblip_t5", "kosmos2"}
+ENCODED_AGAIN = {
+    "qwen3_vl",
+    "mllama",
+    "blip2_opt",
+    "instructblip_vicuna",
+    "instructblip_t5",
+    "kosmos2",
+}
 
 
 def runs_of_vision(model):
@@ -26,7 +33,10 @@ def runs_of_vision(model):
 def test_family(name):
     model, first = family(name)
     second = {**first, "pixel_values": first["pixel_values"].flip(-1)}
-    both = {key: torch.cat([first[key], second[key]]) if torch.is_tensor(first[key]) else first[key] for key in first}
+    both = {
+        key: torch.cat([first[key], second[key]]) if torch.is_tensor(first[key]) else first[key]
+        for key in first
+    }
     plain = [model(**inputs, use_cache=False).logits for inputs in (first, second, both)]
     assert (plain[0] - plain[1]).abs().max() > 1e-4
     ran, pictures = runs_of_vision(model), Pictures(model)
@@ -43,9 +53,13 @@ def test_family(name):
 
 
 def test_those_not_used_for_longest_go_first(monkeypatch):
-    monkeypatch.setattr("talo_mini.pictures.free_memory", lambda device: 8 * 2 * 16 * 32 * 4)  # an eighth: two pictures of 16 tokens, 32 wide
+    monkeypatch.setattr(
+        "talo_mini.engine.pictures.free_memory", lambda device: 8 * 2 * 16 * 32 * 4
+    )  # an eighth: two pictures of 16 tokens, 32 wide
     vlm = tiny_llava()
-    questions = load_benchmark("mini-worlds", tasks=["object_colour"], per_task=3, form="choice").questions
+    questions = load_benchmark(
+        "mini-worlds", tasks=["object_colour"], per_task=3, form="choice"
+    ).questions
     ran, pictures = runs_of_vision(vlm.model), Pictures(vlm.model)
     with pictures.shared():
         for i, runs in ((0, 1), (1, 2), (0, 2), (2, 3), (0, 3), (1, 4)):

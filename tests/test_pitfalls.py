@@ -1,4 +1,6 @@
-"""The ways in which an intervention on a Hugging Face VLM can go wrong without a word, each with its test."""
+"""The ways in which an intervention on a Hugging Face VLM can go wrong without a word, each with
+its test.
+"""
 
 import pytest
 import torch
@@ -8,10 +10,11 @@ from torch import nn
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 
-from talo_mini import BadInput, Knockout, knockout, load_benchmark, load_vlm, zeroed_weights
-from talo_mini.anatomy import find_anatomy
-from talo_mini.knockout import mean_outputs
-from talo_mini.replay import CannotReplay, Replay, one_pass
+from talo_mini import BadInput, Knockout, knockout, load_benchmark, load_vlm
+from talo_mini.engine.replay import CannotReplay, Replay, one_pass
+from talo_mini.interventions import zeroed_weights
+from talo_mini.interventions.knockout import mean_outputs
+from talo_mini.models.anatomy import find_anatomy
 
 
 @torch.inference_mode()
@@ -24,7 +27,9 @@ def difference(a, b):
 
 
 @pytest.mark.parametrize("name,layer", [("llava", 0), ("llava_onevision", 1), ("aya_vision", 1)])
-def test_a_hook_on_the_layer_whose_features_are_read_acts_after_the_library_has_hooked_it_too(name, layer):
+def test_a_hook_on_the_layer_whose_features_are_read_acts_after_the_library_has_hooked_it_too(
+    name, layer
+):
     """The library records hidden states with hooks of its own, installed at the first request."""
     model, inputs = family(name)
     base = run(model, inputs, output_hidden_states=True)
@@ -54,14 +59,27 @@ def test_no_cache_is_captured():
 
 @pytest.mark.parametrize("name", ["llava", "kosmos2", "mllama"])
 def test_generation_with_a_bypassed_first_layer_does_not_depend_on_the_cache(name):
-    """A layer that is really skipped leaves a hole in the cache; a bypassed one runs, and its output is replaced."""
+    """A layer that is really skipped leaves a hole in the cache; a bypassed one runs, and its
+    output is replaced.
+    """
     model, inputs = family(name)
     pair = left_padded_pair(inputs)
     found = []
     for use_cache in (True, False):
         with torch.inference_mode(), knockout(find_anatomy(model), Knockout("layer", 0)):
-            found.append(torch.stack(model.generate(**pair, do_sample=False, max_new_tokens=4, min_new_tokens=4, use_cache=use_cache,
-                                                    return_dict_in_generate=True, output_logits=True).logits))
+            found.append(
+                torch.stack(
+                    model.generate(
+                        **pair,
+                        do_sample=False,
+                        max_new_tokens=4,
+                        min_new_tokens=4,
+                        use_cache=use_cache,
+                        return_dict_in_generate=True,
+                        output_logits=True,
+                    ).logits
+                )
+            )
     assert difference(*found) < 1e-4
 
 
@@ -78,19 +96,28 @@ def test_biases_are_zeroed_too():
     assert difference(hooked, run(model, inputs)) > 1e-2
 
 
-@pytest.mark.parametrize("name,stack,part,ends", [
-    ("blip2_opt", "decoder", "mlp", "fc2"), ("florence2", "decoder", "mlp", "fc2"),
-    ("blip2_opt", "q-former", "self-attention", "attention.output.dense"),
-    ("blip2_opt", "q-former", "cross-attention", "crossattention.output.dense"),
-    ("instructblip_t5", "decoder", "self-attention", "layer.0.SelfAttention"), ("qwen2_vl", "vision", "self-attention", "attn"),
-    ("gemma3", "decoder", "self-attention", "self_attn"), ("florence2", "decoder", "cross-attention", "encoder_attn")])
+@pytest.mark.parametrize(
+    "name,stack,part,ends",
+    [
+        ("blip2_opt", "decoder", "mlp", "fc2"),
+        ("florence2", "decoder", "mlp", "fc2"),
+        ("blip2_opt", "q-former", "self-attention", "attention.output.dense"),
+        ("blip2_opt", "q-former", "cross-attention", "crossattention.output.dense"),
+        ("instructblip_t5", "decoder", "self-attention", "layer.0.SelfAttention"),
+        ("qwen2_vl", "vision", "self-attention", "attn"),
+        ("gemma3", "decoder", "self-attention", "self_attn"),
+        ("florence2", "decoder", "cross-attention", "encoder_attn"),
+    ],
+)
 def test_what_is_zeroed_is_what_is_added_to_the_residual_stream(name, stack, part, ends):
     paths = find_anatomy(family(name)[0]).part(part, 0, stack).modules
     assert any(path.endswith(ends) for path in paths)
 
 
 def test_no_attention_function_is_replaced():
-    """A new attention function without a mask function of its own would lose the mask; none is ever registered."""
+    """A new attention function without a mask function of its own would lose the mask; none is ever
+    registered.
+    """
     model, inputs = family("gemma3")
     before = dict(ALL_ATTENTION_FUNCTIONS.items())
     with knockout(find_anatomy(model), Knockout("self-attention", 1, "uniform")):
@@ -101,7 +128,10 @@ def test_no_attention_function_is_replaced():
 def test_recorded_attentions_are_not_lost():
     model, inputs = family("llava")
     model.set_attn_implementation("eager")
-    with torch.inference_mode(), knockout(find_anatomy(model), Knockout("self-attention", 1, "uniform")):
+    with (
+        torch.inference_mode(),
+        knockout(find_anatomy(model), Knockout("self-attention", 1, "uniform")),
+    ):
         attentions = model(**inputs, use_cache=False, output_attentions=True).attentions
     assert len(attentions) == 4
     row = attentions[1][0, 0, -1]
@@ -122,9 +152,15 @@ def test_zeroed_cross_attention_is_a_closed_gate_and_no_bypass():
 def test_cross_attention_has_its_mask_so_that_sdpa_and_eager_agree():
     """Without a mask of its own, Mllama's cross-attention is taken for a causal one by sdpa."""
     vlm = load_vlm("mllama-mini", device="cpu")
-    inputs = vlm.inputs(load_benchmark("mini-worlds", tasks=["object_colour"], per_task=2).questions)
+    inputs = vlm.inputs(
+        load_benchmark("mini-worlds", tasks=["object_colour"], per_task=2).questions
+    )
     assert inputs["cross_attention_mask"].any()
-    layer = next(i for i, layer in enumerate(vlm.anatomy.stacks["decoder"]) if "cross-attention" in layer.parts)
+    layer = next(
+        i
+        for i, layer in enumerate(vlm.anatomy.stacks["decoder"])
+        if "cross-attention" in layer.parts
+    )
     for effect in ("scale", "uniform"):
         found = []
         for implementation in ("sdpa", "eager"):
@@ -136,18 +172,28 @@ def test_cross_attention_has_its_mask_so_that_sdpa_and_eager_agree():
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_the_picture_reaches_the_logits_of_every_model_under_test(name):
-    """Fresh models often start with zeros where the picture enters; tests on them pass without testing anything."""
+    """Fresh models often start with zeros where the picture enters; tests on them pass without
+    testing anything.
+    """
     model, inputs = family(name)
-    other = {key: value.flip(-1 if value.ndim > 2 else 0) if key == "pixel_values" else value for key, value in inputs.items()}
+    other = {
+        key: value.flip(-1 if value.ndim > 2 else 0) if key == "pixel_values" else value
+        for key, value in inputs.items()
+    }
     assert difference(run(model, inputs), run(model, other)) > 1e-4
 
 
 def test_float64_where_a_model_can_and_one_that_cannot():
-    """Kosmos-2's causal mask overflows in float64: its logits are not finite, which a sweep refuses to score."""
+    """Kosmos-2's causal mask overflows in float64: its logits are not finite, which a sweep refuses
+    to score.
+    """
     for name, finite in (("llava", True), ("kosmos2", False)):
         model, inputs = family(name)
         model.to(torch.float64)
-        inputs = {key: value.double() if value.is_floating_point() else value for key, value in inputs.items()}
+        inputs = {
+            key: value.double() if value.is_floating_point() else value
+            for key, value in inputs.items()
+        }
         target = Knockout("self-attention", 1)
         try:
             with knockout(find_anatomy(model), target):
@@ -169,7 +215,9 @@ def test_recording_a_mean_changes_nothing():
 
 
 def test_where_keys_and_values_are_reused_only_what_the_layer_adds_is_removed():
-    """Gemma 4: the last layers attend with an earlier layer's keys and values, which zeroed weights spoil and a hook keeps."""
+    """Gemma 4: the last layers attend with an earlier layer's keys and values, which zeroed weights
+    spoil and a hook keeps.
+    """
     config = shrink(CONFIG_MAPPING["gemma4"]())
     config.text_config.num_kv_shared_layers = 2
     config.text_config.layer_types = ["sliding_attention", "full_attention"] * 2
@@ -194,7 +242,19 @@ def test_where_keys_and_values_are_reused_only_what_the_layer_adds_is_removed():
     silent = logits()
     with torch.no_grad():
         attention.o_proj.weight.copy_(kept)
-    assert torch.equal(hooked, silent) and not torch.equal(hooked, base) and not torch.equal(hooked, zeroed)
+    assert (
+        torch.equal(hooked, silent)
+        and not torch.equal(hooked, base)
+        and not torch.equal(hooked, zeroed)
+    )
     assert torch.equal(logits(), base)
-    with pytest.raises(CannotReplay, match="beside their hidden states"):  # each variant would overwrite them for the next
-        one_pass(model, anatomy, inputs, [(Knockout("self-attention", i),) for i in (0, 2, 3)], check=True)
+    with pytest.raises(
+        CannotReplay, match="beside their hidden states"
+    ):  # each variant would overwrite them for the next
+        one_pass(
+            model,
+            anatomy,
+            inputs,
+            [(Knockout("self-attention", i),) for i in (0, 2, 3)],
+            check=True,
+        )

@@ -4,7 +4,7 @@ import torch
 from conftest import made_up_outcomes
 
 from talo_mini import BadInput, Knockout, knockout, load_benchmark, load_vlm, sweep
-from talo_mini.planting import Plant, load_plants, make_plant, mark, planted, save_plants
+from talo_mini.studies.planting import Plant, load_plants, make_plant, mark, planted, save_plants
 
 
 @pytest.fixture(scope="module")
@@ -14,13 +14,25 @@ def vlm():
 
 def test_there_are_forty_plants_over_layers_and_tasks():
     plants = load_plants("llava-mini")
-    assert len(plants) >= 40 and len({plant.layer for plant in plants}) >= 10 and len({plant.task for plant in plants}) >= 20
-    assert all(set(plant.changes) == {f"model.language_model.layers.{plant.layer}.self_attn.{name}"
-                                      for name in ("q_proj", "k_proj", "v_proj", "o_proj")} for plant in plants)
+    assert (
+        len(plants) >= 40
+        and len({plant.layer for plant in plants}) >= 10
+        and len({plant.task for plant in plants}) >= 20
+    )
+    assert all(
+        set(plant.changes)
+        == {
+            f"model.language_model.layers.{plant.layer}.self_attn.{name}"
+            for name in ("q_proj", "k_proj", "v_proj", "o_proj")
+        }
+        for plant in plants
+    )
 
 
 def test_knocking_the_planted_layer_out_gives_the_clean_model_back(vlm):
-    """The planted change lies in the attention alone, so that without it nothing of the change is left."""
+    """The planted change lies in the attention alone, so that without it nothing of the change is
+    left.
+    """
     plant = load_plants("llava-mini")[5]
     questions = load_benchmark("mini-worlds", tasks=[plant.task], per_task=6).questions
     spoiled, inputs = planted(vlm, plant), vlm.inputs(questions)
@@ -35,24 +47,51 @@ def test_knocking_the_planted_layer_out_gives_the_clean_model_back(vlm):
 
 def test_a_plant_spoils_its_task_and_spares_the_others(vlm):
     plant = next(plant for plant in load_plants("llava-mini") if plant.task != "object_colour")
-    benchmark = load_benchmark("mini-worlds", tasks=[plant.task, "object_colour"], per_task=40, form="direct")
-    right = sweep(planted(vlm, plant), benchmark, layers=[plant.layer]).groupby(["layer", "task"]).correct.mean()
-    assert right[-1, plant.task] < right[plant.layer, plant.task] - 0.15 and right[-1, "object_colour"] > 0.8
+    benchmark = load_benchmark(
+        "mini-worlds", tasks=[plant.task, "object_colour"], per_task=40, form="direct"
+    )
+    right = (
+        sweep(planted(vlm, plant), benchmark, layers=[plant.layer])
+        .groupby(["layer", "task"])
+        .correct.mean()
+    )
+    assert (
+        right[-1, plant.task] < right[plant.layer, plant.task] - 0.15
+        and right[-1, "object_colour"] > 0.8
+    )
 
 
 def test_making_and_keeping_a_plant(tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr("talo_mini.planting.STEPS", 2)
+    monkeypatch.setattr("talo_mini.studies.planting.STEPS", 2)
     benchmark = load_benchmark("mini-worlds-train", tasks=["object_colour", "more"], per_task=20)
-    clean = {q.id: tiny.last_logits(tiny.inputs([q]))[0].log_softmax(-1) for q in benchmark.questions}
+    clean = {
+        q.id: tiny.last_logits(tiny.inputs([q]))[0].log_softmax(-1) for q in benchmark.questions
+    }
     plant = make_plant(tiny, "more", 2, benchmark, clean)
     assert plant.name == "more@2" and all(".layers.2.self_attn." in path for path in plant.changes)
     (tmp_path / "toy").mkdir()
-    save_plants(tmp_path / "toy" / "plants.safetensors", [plant, Plant("more@1", "more", 1, {path: (up.clone(), down.clone()) for path, (up, down) in plant.changes.items()})])
-    monkeypatch.setattr("talo_mini.planting.MINIS", tmp_path)
+    save_plants(
+        tmp_path / "toy" / "plants.safetensors",
+        [
+            plant,
+            Plant(
+                "more@1",
+                "more",
+                1,
+                {path: (up.clone(), down.clone()) for path, (up, down) in plant.changes.items()},
+            ),
+        ],
+    )
+    monkeypatch.setattr("talo_mini.studies.planting.MINIS", tmp_path)
     kept = load_plants("toy")
-    assert [(p.name, p.task, p.layer) for p in kept] == [("more@2", "more", 2), ("more@1", "more", 1)]
+    assert [(p.name, p.task, p.layer) for p in kept] == [
+        ("more@2", "more", 2),
+        ("more@1", "more", 1),
+    ]
     for path, (up, down) in plant.changes.items():
-        assert torch.equal(kept[0].changes[path][0], up) and torch.equal(kept[0].changes[path][1], down)
+        assert torch.equal(kept[0].changes[path][0], up) and torch.equal(
+            kept[0].changes[path][1], down
+        )
 
 
 def test_marks_of_a_known_case():
@@ -61,13 +100,29 @@ def test_marks_of_a_known_case():
     clean = made_up_outcomes({"a": good}, {"a": np.repeat(good[:, None], 5, 1)})
     knocked = np.repeat(bad[:, None], 5, 1)
     knocked[:, 3] = good
-    found = mark(made_up_outcomes({"a": bad}, {"a": knocked}), clean, Plant("a@3", "a", 3, {}), shots=20, draws=30)
+    found = mark(
+        made_up_outcomes({"a": bad}, {"a": knocked}),
+        clean,
+        Plant("a@3", "a", 3, {}),
+        shots=20,
+        draws=30,
+    )
     assert found["found"] == 1 and found["innocent"] == 0 and found["accused"] == 0
-    assert found["damage"] == pytest.approx(0.55, abs=0.05) and found["recovered"] == pytest.approx(1, abs=0.05)
-    wrong = mark(made_up_outcomes({"a": bad}, {"a": knocked}), clean, Plant("a@1", "a", 1, {}), shots=20, draws=30)
+    assert found["damage"] == pytest.approx(0.55, abs=0.05) and found["recovered"] == pytest.approx(
+        1, abs=0.05
+    )
+    wrong = mark(
+        made_up_outcomes({"a": bad}, {"a": knocked}),
+        clean,
+        Plant("a@1", "a", 1, {}),
+        shots=20,
+        draws=30,
+    )
     assert wrong["found"] == 0 and wrong["innocent"] == 1
 
 
 def test_a_mini_without_plants():
-    with pytest.raises(BadInput, match="planted into 'mllama-mini'; there are plants for llava-mini"):
+    with pytest.raises(
+        BadInput, match="planted into 'mllama-mini'; there are plants for llava-mini"
+    ):
         load_plants("mllama-mini")

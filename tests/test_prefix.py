@@ -5,8 +5,8 @@ import torch
 from families import FAMILIES, family
 
 from talo_mini import Knockout, knockout
-from talo_mini.anatomy import find_anatomy
-from talo_mini.prefix import VisionPrefix
+from talo_mini.engine.vision_prefix import VisionPrefix
+from talo_mini.models.anatomy import find_anatomy
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -16,7 +16,11 @@ def test_family(name):
     knockouts = [(), (Knockout("mlp", 0),)]
     for stack, layers in anatomy.stacks.items():
         if stack.startswith("vision"):
-            knockouts += [(Knockout("layer", i, stack=stack),) for i, layer in enumerate(layers) if not layer.dead]
+            knockouts += [
+                (Knockout("layer", i, stack=stack),)
+                for i, layer in enumerate(layers)
+                if not layer.dead
+            ]
     prefix = VisionPrefix(anatomy)
     with torch.inference_mode():
         for chosen in knockouts:
@@ -25,7 +29,9 @@ def test_family(name):
             with prefix.shared(chosen), knockout(anatomy, *chosen):
                 shared = model(**inputs, use_cache=False).logits
             assert torch.equal(plain, shared), chosen
-    assert not any("forward" in vars(layer.module) for layers in anatomy.stacks.values() for layer in layers)
+    assert not any(
+        "forward" in vars(layer.module) for layers in anatomy.stacks.values() for layer in layers
+    )
 
 
 def test_layers_below_the_knockout_are_not_computed_again():

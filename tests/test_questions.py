@@ -12,7 +12,9 @@ def png(colour="red"):
     return buffer.getvalue()
 
 
-def question(id="q", task="t", options=("red", "blue"), answer=0, form="choice", image=None, text="what?"):
+def question(
+    id="q", task="t", options=("red", "blue"), answer=0, form="choice", image=None, text="what?"
+):
     return Question(id, task, image or png(), text, options, answer, form)
 
 
@@ -38,8 +40,16 @@ def test_corrupt_image_names_the_question(image):
 
 
 def test_digest_changes_with_every_field():
-    changed = [question(), question(id="r"), question(task="u"), question(options=("red", "green")), question(answer=1),
-               question(form="direct"), question(image=png("blue")), question(text="who?")]
+    changed = [
+        question(),
+        question(id="r"),
+        question(task="u"),
+        question(options=("red", "green")),
+        question(answer=1),
+        question(form="direct"),
+        question(image=png("blue")),
+        question(text="who?"),
+    ]
     assert len({q.digest for q in changed}) == len(changed)
     assert question().digest == question().digest
 
@@ -60,8 +70,12 @@ def test_doubled_ids():
 
 
 def test_subset():
-    questions = tuple(question(f"{task}{i}{form}", task, form=form)
-                      for task in "tu" for i in range(3) for form in ("choice", "direct"))
+    questions = tuple(
+        question(f"{task}{i}{form}", task, form=form)
+        for task in "tu"
+        for i in range(3)
+        for form in ("choice", "direct")
+    )
     whole = Benchmark("b", (Task("t", "a"), Task("u", "a")), questions)
     part = whole.subset(tasks=["u"], per_task=2, form="direct")
     assert [q.id for q in part.questions] == ["u0direct", "u1direct"]

@@ -5,10 +5,10 @@ import torch
 from families import FAMILIES, built, family
 
 from talo_mini import Knockout, knockout, load_benchmark
-from talo_mini.cells import as_knockouts
-from talo_mini.anatomy import find_anatomy
-from talo_mini.knockout import mean_outputs
-from talo_mini.replay import CannotReplay, one_pass
+from talo_mini.engine.replay import CannotReplay, one_pass
+from talo_mini.interventions.cells import as_knockouts
+from talo_mini.interventions.knockout import mean_outputs
+from talo_mini.models.anatomy import find_anatomy
 
 REFUSED = {"instructblip_t5": "more than their hidden states"}
 
@@ -18,8 +18,13 @@ def test_family(name):
     model, inputs = family(name)
     anatomy = find_anatomy(model)
     stack = anatomy.stacks["decoder"]
-    groups = [(Knockout(part, i),) for i, layer in enumerate(stack) for part in (*layer.parts, "layer")]
-    groups += [(Knockout("layer", 0), Knockout("mlp", len(stack) - 1)), (Knockout("mlp", 0), Knockout("layer", 1))]
+    groups = [
+        (Knockout(part, i),) for i, layer in enumerate(stack) for part in (*layer.parts, "layer")
+    ]
+    groups += [
+        (Knockout("layer", 0), Knockout("mlp", len(stack) - 1)),
+        (Knockout("mlp", 0), Knockout("layer", 1)),
+    ]
     if name in REFUSED:
         with pytest.raises(CannotReplay, match=REFUSED[name]):
             one_pass(model, anatomy, inputs, groups, check=True)
@@ -49,7 +54,10 @@ def test_every_effect_on_parts_heads_and_neurons(name, effect):
     for i, layer in enumerate(anatomy.stacks["decoder"]):
         for part in layer.parts:
             for unit in ({}, {"neuron": 7} if part == "mlp" else {"head": 2}):
-                if not (undefined(part, effect, unit) or name == "kosmos2" and "head" in unit and effect != "uniform"):
+                if not (
+                    undefined(part, effect, unit)
+                    or (name == "kosmos2" and "head" in unit and effect != "uniform")
+                ):
                     groups.append((Knockout(part, i, effect, amount=0.7, seeds=(5,), **unit),))
     base, *replayed = one_pass(model, anatomy, inputs, groups, check=True, means=means)
     with torch.inference_mode():
@@ -63,20 +71,31 @@ def test_every_effect_on_parts_heads_and_neurons(name, effect):
 
 @pytest.mark.parametrize("name", [name for name in FAMILIES if name not in REFUSED])
 def test_three_questions_and_all_variants_at_once(name, monkeypatch):
-    monkeypatch.setattr("talo_mini.replay.CHUNK", 10**6)
+    monkeypatch.setattr("talo_mini.engine.replay.CHUNK", 10**6)
     model, inputs = family(name)
     anatomy = find_anatomy(model)
-    inputs = {key: torch.cat([value] * 3) if torch.is_tensor(value) else value for key, value in inputs.items()}
+    inputs = {
+        key: torch.cat([value] * 3) if torch.is_tensor(value) else value
+        for key, value in inputs.items()
+    }
     inputs["input_ids"] = inputs["input_ids"].clone()
     inputs["input_ids"][:, -1] = torch.tensor([5, 6, 7])
-    groups = [(Knockout(part, i, effect, seeds=(1, 2, 3)),) for i, layer in enumerate(anatomy.stacks["decoder"])
-              for part, effect in ((next(part for part in layer.parts if "attention" in part), "zero"), ("mlp", "noise"))]
+    groups = [
+        (Knockout(part, i, effect, seeds=(1, 2, 3)),)
+        for i, layer in enumerate(anatomy.stacks["decoder"])
+        for part, effect in (
+            (next(part for part in layer.parts if "attention" in part), "zero"),
+            ("mlp", "noise"),
+        )
+    ]
     base, *replayed = one_pass(model, anatomy, inputs, groups, check=True)
     assert (base[0] - base[1]).abs().max() > 1e-4
     with torch.inference_mode():
         for group, found in zip(groups, replayed, strict=True):
             with knockout(anatomy, *group):
-                assert (found - model(**inputs, use_cache=False).logits[:, -1]).abs().max() < 1e-4, group
+                assert (
+                    found - model(**inputs, use_cache=False).logits[:, -1]
+                ).abs().max() < 1e-4, group
 
 
 def test_a_batch_with_left_padding():
@@ -84,7 +103,9 @@ def test_a_batch_with_left_padding():
     ids = torch.cat([inputs["input_ids"], inputs["input_ids"].roll(1, 1)])
     ids[1, 0], mask = 0, torch.ones_like(ids)
     mask[1, 0] = 0
-    inputs = dict(input_ids=ids, attention_mask=mask, pixel_values=inputs["pixel_values"].repeat(2, 1, 1, 1))
+    inputs = dict(
+        input_ids=ids, attention_mask=mask, pixel_values=inputs["pixel_values"].repeat(2, 1, 1, 1)
+    )
     anatomy = find_anatomy(model)
     groups = [(Knockout("self-attention", i),) for i in (3, 0, 2)]
     _, *replayed = one_pass(model, anatomy, inputs, groups, check=True)
@@ -96,7 +117,9 @@ def test_a_batch_with_left_padding():
 
 def test_two_names_of_one_set_give_one_answer(tiny):
     """Sets are sorted, so that ("mlp and 1", 3) and ("mlp and 3", 1) are the same knockouts."""
-    inputs = tiny.inputs(load_benchmark("mini-worlds", tasks=["more"], per_task=2, form="choice").questions)
+    inputs = tiny.inputs(
+        load_benchmark("mini-worlds", tasks=["more"], per_task=2, form="choice").questions
+    )
     names = [("mlp and 0", 1), ("mlp and 1", 3), ("mlp and 3", 1), ("mlp and 2", 3)]
     groups = [as_knockouts(part, "zero", layer) for part, layer in names]
     _, *found = one_pass(tiny.model, tiny.anatomy, inputs, groups, check=False)
@@ -106,7 +129,9 @@ def test_two_names_of_one_set_give_one_answer(tiny):
 
 
 def test_an_overflow_is_no_reason_to_give_up(tiny):
-    inputs = tiny.inputs(load_benchmark("mini-worlds", tasks=["more"], per_task=4, form="choice").questions)
+    inputs = tiny.inputs(
+        load_benchmark("mini-worlds", tasks=["more"], per_task=4, form="choice").questions
+    )
     groups = [(Knockout("self-attention", i),) for i in range(4)]
     expected = one_pass(tiny.model, tiny.anatomy, inputs, groups, check=True)
 

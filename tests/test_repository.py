@@ -11,12 +11,18 @@ ADDRESS = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"
 
 
 def tracked():
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\n")
     return [ROOT / name for name in listed if name and (ROOT / name).is_file()]
 
 
 def text_files():
-    return [path for path in tracked() if path.suffix in (".py", ".md", ".yml", ".toml", ".cff", ".ipynb", ".txt", ".json", ".bib")]
+    return [
+        path
+        for path in tracked()
+        if path.suffix in (".py", ".md", ".yml", ".toml", ".cff", ".ipynb", ".txt", ".json", ".bib")
+    ]
 
 
 def test_the_address_of_the_repository_agrees_everywhere():
@@ -36,6 +42,7 @@ def test_no_file_names_a_folder_of_the_machine_that_made_it():
 
 def test_versions_agree():
     import talo_mini
+
     assert f'version = "{talo_mini.__version__}"' in (ROOT / "pyproject.toml").read_text()
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == talo_mini.__version__
     assert f"## {talo_mini.__version__}" in (ROOT / "CHANGELOG.md").read_text()
@@ -63,7 +70,10 @@ def test_readme_code_runs():
 def test_readme_code_runs_on_a_folder_of_a_family_that_no_file_of_the_package_names(tmp_path):
     from checkpoints import save_checkpoint, vipllava
 
-    assert not any("vipllava" in path.read_text().lower().replace("_", "") for path in (ROOT / "talo_mini").rglob("*.py"))
+    assert not any(
+        "vipllava" in path.read_text().lower().replace("_", "")
+        for path in (ROOT / "talo_mini").rglob("*.py")
+    )
     folder = save_checkpoint(vipllava, tmp_path)
     found = {}
     exec(readme_code().replace('"llava-mini"', repr(folder)), found)

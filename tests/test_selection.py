@@ -2,13 +2,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from talo_mini import BadInput, choose_layer, load_benchmark, load_vlm, sweep
-from talo_mini.cells import pair_parts
-from talo_mini.outcomes import BASE, correctness
-from talo_mini.questions import Benchmark, Question, Task
-from talo_mini.pairs import interactions
-from talo_mini.selection import bypass_gain, greedy_layers, select_layer
-from talo_mini.talo import NONE
+from talo_mini import BadInput, load_benchmark, load_vlm, sweep
+from talo_mini.analysis import choose_layer
+from talo_mini.analysis.pairs import interactions
+from talo_mini.analysis.talo import NONE
+from talo_mini.benchmarks.questions import Benchmark, Question, Task
+from talo_mini.interventions.cells import pair_parts
+from talo_mini.outcomes.table import BASE, correctness
+from talo_mini.studies.selection import bypass_gain, greedy_layers, select_layer
 
 
 @pytest.mark.parametrize("task", ["chart_shortest", "table_smallest", "digit_sum"])
@@ -30,14 +31,23 @@ def test_on_any_outcomes(tiny, monkeypatch):
     saved = []
     for trial in range(60):
         ease = rng.random(5)
-        table = pd.DataFrame(rng.random((18, 5)) < ease, index=[q.id for q in questions], columns=[BASE, 0, 1, 2, 3])
+        table = pd.DataFrame(
+            rng.random((18, 5)) < ease, index=[q.id for q in questions], columns=[BASE, 0, 1, 2, 3]
+        )
 
         def told(vlm, probe, parts, layers, cache=None, table=table):
-            return pd.DataFrame([dict(layer=layer, question=q.id, correct=table.loc[q.id, layer], answer=0)
-                                 for q in probe.questions for layer in (BASE, *layers)])
+            return pd.DataFrame(
+                [
+                    dict(layer=layer, question=q.id, correct=table.loc[q.id, layer], answer=0)
+                    for q in probe.questions
+                    for layer in (BASE, *layers)
+                ]
+            )
 
-        monkeypatch.setattr("talo_mini.selection.sweep", told)
-        found, share = select_layer(tiny, Benchmark("b", (Task("t", "a"),), questions), step=1 + trial % 5)
+        monkeypatch.setattr("talo_mini.studies.selection.sweep", told)
+        found, share = select_layer(
+            tiny, Benchmark("b", (Task("t", "a"),), questions), step=1 + trial % 5
+        )
         assert found == choose_layer(table[BASE].to_numpy(), table.drop(columns=BASE).to_numpy())
         saved.append(share)
         if table[BASE].all():
@@ -47,7 +57,11 @@ def test_on_any_outcomes(tiny, monkeypatch):
 
 def test_no_such_part(tiny):
     with pytest.raises(BadInput, match="has a part 'cross-attention'"):
-        select_layer(tiny, load_benchmark("mini-worlds", tasks=["more"], per_task=4, form="choice"), "cross-attention")
+        select_layer(
+            tiny,
+            load_benchmark("mini-worlds", tasks=["more"], per_task=4, form="choice"),
+            "cross-attention",
+        )
 
 
 def test_a_sweep_of_pairs_and_greedy_sets(tiny):
@@ -58,16 +72,24 @@ def test_a_sweep_of_pairs_and_greedy_sets(tiny):
     alone = outcomes[outcomes.part == "mlp"].groupby("layer").correct.mean()
     base = outcomes[outcomes.layer == BASE].correct.mean()
     assert bool(chosen) == (alone.max() > base)
-    ends = sweep(tiny, benchmark, parts=["mlp and 0, 3"], layers=[1, 2])  # a third layer may lie between the two
+    ends = sweep(
+        tiny, benchmark, parts=["mlp and 0, 3"], layers=[1, 2]
+    )  # a third layer may lie between the two
     assert set(ends.layer) == {BASE, 1, 2} and np.isfinite(np.concatenate(list(ends.scores))).all()
     change = bypass_gain(tiny, benchmark, [0, 2], "mlp")
     pair = outcomes[(outcomes.part == "mlp and 0") & (outcomes.layer == 2)].correct.mean()
-    assert change.mean() == pytest.approx(pair - base) and not bypass_gain(tiny, benchmark, []).any()
+    assert (
+        change.mean() == pytest.approx(pair - base) and not bypass_gain(tiny, benchmark, []).any()
+    )
 
 
 def test_the_change_of_each_question_keeps_their_order(tiny):
     benchmark = load_benchmark("mini-worlds", tasks=["more"], per_task=12, form="choice")
-    outcomes = sweep(tiny, benchmark, parts=["mlp"], layers=[1]).set_index(["layer", "question"]).correct.astype(int)
+    outcomes = (
+        sweep(tiny, benchmark, parts=["mlp"], layers=[1])
+        .set_index(["layer", "question"])
+        .correct.astype(int)
+    )
     wanted = [outcomes[1, q.id] - outcomes[BASE, q.id] for q in benchmark.questions]
     assert bypass_gain(tiny, benchmark, [1], "mlp").tolist() == wanted
 
@@ -77,11 +99,21 @@ def test_greedy_takes_the_best_and_stops(tiny, monkeypatch):
     known = {(): 0.4, (2,): 0.6, (0, 2): 0.8}
 
     def told(vlm, probe, parts, layers, cache=None):
-        others = tuple(map(int, parts[0].partition(" and ")[2].split(", "))) if " and " in parts[0] else ()
+        others = (
+            tuple(map(int, parts[0].partition(" and ")[2].split(", ")))
+            if " and " in parts[0]
+            else ()
+        )
         cells = [((), BASE), *((tuple(sorted((*others, i))), i) for i in layers)]
-        return pd.DataFrame([dict(layer=i, answer=0, correct=q < 10 * known.get(key, 0.3)) for key, i in cells for q in range(10)])
+        return pd.DataFrame(
+            [
+                dict(layer=i, answer=0, correct=q < 10 * known.get(key, 0.3))
+                for key, i in cells
+                for q in range(10)
+            ]
+        )
 
-    monkeypatch.setattr("talo_mini.selection.sweep", told)
+    monkeypatch.setattr("talo_mini.studies.selection.sweep", told)
     assert greedy_layers(tiny, None, most=3) == [0, 2] and greedy_layers(tiny, None, most=1) == [2]
 
 
@@ -90,7 +122,16 @@ def test_greedy_layers_end_where_layers_do(tiny, monkeypatch):
         greedy_layers(tiny, None, "cross-attention")
 
     def told(vlm, probe, parts, layers, cache=None):
-        return pd.DataFrame([dict(layer=BASE, answer=0, correct=False), *(dict(layer=i, answer=0, correct=q < 10 - len(layers)) for i in layers for q in range(10))])
+        return pd.DataFrame(
+            [
+                dict(layer=BASE, answer=0, correct=False),
+                *(
+                    dict(layer=i, answer=0, correct=q < 10 - len(layers))
+                    for i in layers
+                    for q in range(10)
+                ),
+            ]
+        )
 
-    monkeypatch.setattr("talo_mini.selection.sweep", told)
+    monkeypatch.setattr("talo_mini.studies.selection.sweep", told)
     assert greedy_layers(tiny, None, most=9) == [0, 1, 2, 3]

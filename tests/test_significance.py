@@ -2,20 +2,38 @@ import numpy as np
 import pytest
 from statsmodels.stats.contingency_tables import mcnemar
 
-from talo_mini.significance import (accuracy_interval, best_of_layers, clustered, false_discovery, gain_p, mean_interval, mean_p, paired_interval,
-                                    paired_p, ratio_interval, power, questions_needed)
+from talo_mini.analysis.significance import (
+    accuracy_interval,
+    best_of_layers,
+    clustered,
+    false_discovery,
+    gain_p,
+    mean_interval,
+    mean_p,
+    paired_interval,
+    paired_p,
+    power,
+    questions_needed,
+    ratio_interval,
+)
 
 
 @pytest.mark.parametrize("gained,lost", [(0, 0), (1, 0), (6, 0), (10, 3), (2, 14), (40, 41)])
 def test_paired_p_is_exact_mcnemar(gained, lost):
-    assert paired_p(gained, lost) == pytest.approx(mcnemar([[5, lost], [gained, 5]], exact=True).pvalue)
+    assert paired_p(gained, lost) == pytest.approx(
+        mcnemar([[5, lost], [gained, 5]], exact=True).pvalue
+    )
 
 
 def test_mean_p_is_called_too_often_in_one_of_twenty_only():
     rng = np.random.default_rng(0)
     assert 0.03 < np.mean([mean_p(rng.normal(size=6)) < 0.05 for _ in range(2000)]) < 0.07
-    assert mean_p(rng.normal(1, 0.1, 6)) < 1e-4 and mean_p([0, 0, 0]) == 1 and np.isnan(mean_p([0.5]))
-    assert mean_p([1.0, 2.0, 4.0]) == pytest.approx(clustered(np.array([[1.0], [2.0], [4.0]]), np.arange(3))[2][0])
+    assert (
+        mean_p(rng.normal(1, 0.1, 6)) < 1e-4 and mean_p([0, 0, 0]) == 1 and np.isnan(mean_p([0.5]))
+    )
+    assert mean_p([1.0, 2.0, 4.0]) == pytest.approx(
+        clustered(np.array([[1.0], [2.0], [4.0]]), np.arange(3))[2][0]
+    )
 
 
 @pytest.mark.parametrize("questions", [24, 100])
@@ -37,7 +55,9 @@ def test_mean_interval_covers_the_truth():
 
 
 def test_false_discovery_rate_is_controlled():
-    """900 true nulls and 100 strong effects: of those called at q < 0.05, about 5% at most are null."""
+    """900 true nulls and 100 strong effects: of those called at q < 0.05, about 5% at most are
+    null.
+    """
     rng = np.random.default_rng(0)
     shares = []
     for _ in range(50):
@@ -45,17 +65,25 @@ def test_false_discovery_rate_is_controlled():
         called = (false_discovery(p) < 0.05).ravel()
         shares.append(called[:900].sum() / max(1, called.sum()))
         assert called[900:].all()
-    assert false_discovery([0.01, np.nan])[0] == 0.01 and np.isnan(false_discovery([0.01, np.nan])[1])
+    assert false_discovery([0.01, np.nan])[0] == 0.01 and np.isnan(
+        false_discovery([0.01, np.nan])[1]
+    )
     assert 0.02 < np.mean(shares) < 0.06
 
 
 def test_accuracy_interval():
     low, high = accuracy_interval(8, 10)
-    assert low == pytest.approx(0.490, abs=0.001) and high == pytest.approx(0.943, abs=0.001)  # Wilson, by hand
+    assert low == pytest.approx(0.490, abs=0.001) and high == pytest.approx(
+        0.943, abs=0.001
+    )  # Wilson, by hand
 
 
 def test_gain_p_is_one_sided():
-    assert gain_p(5, 0) == pytest.approx(0.5**5) and gain_p(0, 5) == pytest.approx(1) and gain_p(0, 0) == 1
+    assert (
+        gain_p(5, 0) == pytest.approx(0.5**5)
+        and gain_p(0, 5) == pytest.approx(1)
+        and gain_p(0, 0) == 1
+    )
 
 
 def test_best_of_layers_holds_its_level_and_finds_a_gain():
@@ -63,7 +91,9 @@ def test_best_of_layers_holds_its_level_and_finds_a_gain():
     rng, found = np.random.default_rng(0), []
     for seed in range(300):
         shared = rng.choice([-1, 0, 0, 1], (60, 1))
-        change = np.where(rng.random((60, 12)) < 0.5, shared, rng.choice([-1, 0, 0, 0, 1], (60, 12)))
+        change = np.where(
+            rng.random((60, 12)) < 0.5, shared, rng.choice([-1, 0, 0, 0, 1], (60, 12))
+        )
         found.append(best_of_layers(change, np.arange(len(change)), 199, seed)[0] < 0.05)
     assert 0.02 <= np.mean(found) <= 0.08
     change[:, 3] = rng.random(60) < 0.3
@@ -71,7 +101,9 @@ def test_best_of_layers_holds_its_level_and_finds_a_gain():
     assert p < 0.02 and np.quantile(null, 0.95) < change[:, 3].mean() and len(null) == 999
 
 
-@pytest.mark.parametrize("gain,changed,questions", [(0.1, 0.2, 100), (0.05, 0.3, 400), (0.02, 0.02, 300)])
+@pytest.mark.parametrize(
+    "gain,changed,questions", [(0.1, 0.2, 100), (0.05, 0.3, 400), (0.02, 0.02, 300)]
+)
 def test_power_against_simulation(gain, changed, questions):
     up, down = (changed + gain) / 2, (changed - gain) / 2
     draws = np.random.default_rng(0).multinomial(questions, [up, down, 1 - up - down], size=6000)
@@ -95,7 +127,10 @@ def test_intervals_over_clusters_cover_the_truth_where_questions_go_together():
         blind += low < 0.1 < high
         false += clustered(change - 0.1, clusters)[2][0] < 0.05
     assert 0.91 < covered / 400 < 0.98 and blind / 400 < 0.85 and false / 400 < 0.09
-    assert clustered(np.zeros((5, 1)), np.arange(5))[2] == 1 and np.isnan(clustered(np.ones((5, 1)), np.zeros(5))[2]).all()
+    assert (
+        clustered(np.zeros((5, 1)), np.arange(5))[2] == 1
+        and np.isnan(clustered(np.ones((5, 1)), np.zeros(5))[2]).all()
+    )
 
 
 def test_no_number_of_questions_finds_nothing():
@@ -108,7 +143,9 @@ def test_a_ratio_of_sums_is_covered(things):
     rng, hits = np.random.default_rng(0), []
     for seed in range(200):
         bottom = rng.exponential(size=things) + 0.2
-        low, high = ratio_interval(0.3 * bottom + 0.2 * rng.normal(size=things), bottom, seed, resamples=300)
+        low, high = ratio_interval(
+            0.3 * bottom + 0.2 * rng.normal(size=things), bottom, seed, resamples=300
+        )
         hits.append(low < 0.3 < high)
     assert 0.88 < np.mean(hits) < 0.99
 

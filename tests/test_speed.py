@@ -1,4 +1,6 @@
-"""The speed comparison runs, its contenders agree, and its bound is a bound on operations. Times are not asserted."""
+"""The speed comparison runs, its contenders agree, and its bound is a bound on operations. Times
+are not asserted.
+"""
 
 import sys
 from functools import partial
@@ -9,7 +11,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "benchmarks"))
+sys.path.insert(0, str(ROOT / "performance"))
 import sweep as benchmark  # noqa: E402
 
 
@@ -18,9 +20,14 @@ def test_every_contender_gives_the_same_logits(tiny, monkeypatch):
 
     monkeypatch.setattr(benchmark, "LIBRARIES", {})
     questions = load_benchmark("mini-worlds", tasks=["more"], per_task=4, form="choice").questions
-    table = benchmark.compare("tiny", tiny.model, lambda size: dict(tiny.inputs(questions[:size])), (2, 4), 1)
+    table = benchmark.compare(
+        "tiny", tiny.model, lambda size: dict(tiny.inputs(questions[:size])), (2, 4), 1
+    )
     assert list(table.contender) == [*benchmark.CONTENDERS, "floating-point bound"]
-    assert table.set_index("contender").times_plain_hooks["plain hooks"] == 1 and (table.questions_per_second > 0).all()
+    assert (
+        table.set_index("contender").times_plain_hooks["plain hooks"] == 1
+        and (table.questions_per_second > 0).all()
+    )
 
 
 def test_libraries_compete_where_they_run_and_are_named_where_they_stop(tiny, monkeypatch):
@@ -30,13 +37,19 @@ def test_libraries_compete_where_they_run_and_are_named_where_they_stop(tiny, mo
         raise IndexError("no such hook")
 
     def working(model, inputs, chosen, last):
-        assert model is not tiny.model  # what a library does to a model must not reach the next contender
-        assert [type(model.get_submodule(path)).__name__ for path in chosen] == ["LlamaAttention"] * 4
+        assert (
+            model is not tiny.model
+        )  # what a library does to a model must not reach the next contender
+        assert [type(model.get_submodule(path)).__name__ for path in chosen] == [
+            "LlamaAttention"
+        ] * 4
         return benchmark.one_by_one(model, benchmark.find_anatomy(model), inputs)
 
     monkeypatch.setattr(benchmark, "LIBRARIES", {"good 1.0": working, "bad 2.0": stopping})
     questions = load_benchmark("mini-worlds", tasks=["more"], per_task=2, form="choice").questions
-    table = benchmark.compare("tiny", tiny.model, lambda size: dict(tiny.inputs(questions[:size])), (2,), 1).set_index("contender")
+    table = benchmark.compare(
+        "tiny", tiny.model, lambda size: dict(tiny.inputs(questions[:size])), (2,), 1
+    ).set_index("contender")
     assert table.questions_per_second["good 1.0"] > 0
     assert "bad 2.0, left out (IndexError: no such hook)" in table.index
 
@@ -44,16 +57,28 @@ def test_libraries_compete_where_they_run_and_are_named_where_they_stop(tiny, mo
 def test_who_gives_other_logits_is_left_out(tiny, monkeypatch):
     from talo_mini import load_benchmark
 
-    monkeypatch.setattr(benchmark, "LIBRARIES", {"wrong 3.0": lambda model, inputs, chosen, last: [last(model, inputs)] * 5})
+    monkeypatch.setattr(
+        benchmark,
+        "LIBRARIES",
+        {"wrong 3.0": lambda model, inputs, chosen, last: [last(model, inputs)] * 5},
+    )
     questions = load_benchmark("mini-worlds", tasks=["more"], per_task=2, form="choice").questions
-    table = benchmark.compare("tiny", tiny.model, lambda size: dict(tiny.inputs(questions[:size])), (2,), 1)
-    assert table.contender[len(benchmark.CONTENDERS)].startswith("wrong 3.0, left out (its logits differ by ")
+    table = benchmark.compare(
+        "tiny", tiny.model, lambda size: dict(tiny.inputs(questions[:size])), (2,), 1
+    )
+    assert table.contender[len(benchmark.CONTENDERS)].startswith(
+        "wrong 3.0, left out (its logits differ by "
+    )
 
 
 def test_the_bound_counts_less_than_any_way_does(tiny):
     from talo_mini import load_benchmark
 
-    inputs = dict(tiny.inputs(load_benchmark("mini-worlds", tasks=["more"], per_task=4, form="choice").questions))
+    inputs = dict(
+        tiny.inputs(
+            load_benchmark("mini-worlds", tasks=["more"], per_task=4, form="choice").questions
+        )
+    )
     base, least = benchmark.operations(tiny.model, tiny.anatomy, inputs)
     done = {}
     for name, run in benchmark.CONTENDERS.items():
@@ -67,8 +92,15 @@ def test_the_bound_counts_less_than_any_way_does(tiny):
 
 def test_the_share_that_a_choice_leaves_out_is_told(monkeypatch, tiny):
     monkeypatch.setattr(benchmark, "load_vlm", lambda name: tiny)
-    monkeypatch.setattr(benchmark, "load_benchmark", lambda name, per_task, form: benchmark_of(["more"], per_task, form))
-    assert "on the 1 tasks of the mini worlds in the direct form, with 4 shots" in benchmark.selection("tiny", 4)
+    monkeypatch.setattr(
+        benchmark,
+        "load_benchmark",
+        lambda name, per_task, form: benchmark_of(["more"], per_task, form),
+    )
+    assert (
+        "on the 1 tasks of the mini worlds in the direct form, with 4 shots"
+        in benchmark.selection("tiny", 4)
+    )
 
 
 def benchmark_of(tasks, per_task, form):
@@ -77,13 +109,37 @@ def benchmark_of(tasks, per_task, form):
     return load_benchmark("mini-worlds", tasks=tasks, per_task=per_task, form=form)
 
 
-@pytest.mark.parametrize("build", [partial(benchmark.qwen2vl_2b, 2, 1, 128, 256, 4), partial(benchmark.llava_next_8b, 2, 1, 512, 256)])
+@pytest.mark.parametrize(
+    "build",
+    [
+        partial(benchmark.qwen2vl_2b, 2, 1, 128, 256, 4),
+        partial(benchmark.llava_next_8b, 2, 1, 512, 256),
+    ],
+)
 def test_the_shapes_for_a_gpu_run_when_they_are_small(build, monkeypatch):
     monkeypatch.setattr(benchmark, "LIBRARIES", {})
-    monkeypatch.setattr(benchmark, "CONTENDERS", {name: benchmark.CONTENDERS[name] for name in ("this engine", "plain hooks")})
+    monkeypatch.setattr(
+        benchmark,
+        "CONTENDERS",
+        {name: benchmark.CONTENDERS[name] for name in ("this engine", "plain hooks")},
+    )
     table = benchmark.compare("small", *benchmark.on("cpu", *build()), (1,), 1)
-    assert list(table.contender) == ["this engine", "plain hooks", "floating-point bound"] and (table.memory[:2] > 0).all()
+    assert (
+        list(table.contender) == ["this engine", "plain hooks", "floating-point bound"]
+        and (table.memory[:2] > 0).all()
+    )
     assert "| this engine | " in benchmark.line(next(table.itertuples()))
-    written = benchmark.page([table, table.assign(model="another", turns=3)], "half of it", quick=True)
-    assert "## small" in written and "best of 1 turn." in written and "best of 3 turns." in written and "full sweep: half of it" in written
-    assert written.count("| plain hooks | ") == 2 and "sweep.py --quick --page" in written and "{" not in written
+    written = benchmark.page(
+        [table, table.assign(model="another", turns=3)], "half of it", quick=True
+    )
+    assert (
+        "## small" in written
+        and "best of 1 turn." in written
+        and "best of 3 turns." in written
+        and "full sweep: half of it" in written
+    )
+    assert (
+        written.count("| plain hooks | ") == 2
+        and "sweep.py --quick --page" in written
+        and "{" not in written
+    )

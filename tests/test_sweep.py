@@ -8,14 +8,18 @@ import pandas as pd
 import pytest
 import torch
 
-from talo_mini import BadInput, Knockout, check_outcomes, knockout, load_benchmark, sweep, zeroed_weights
-from talo_mini.outcomes import UNSCORED, correctness
-from talo_mini.prompts import PROMPTS, prompt_key
-from talo_mini.questions import Task
-from talo_mini.replay import CannotReplay
-from talo_mini.sweep import hooked_logits, replayed_logits, scores
+from talo_mini import BadInput, Knockout, knockout, load_benchmark, sweep
+from talo_mini.benchmarks.prompts import PROMPTS, prompt_key
+from talo_mini.benchmarks.questions import Task
+from talo_mini.engine.replay import CannotReplay
+from talo_mini.engine.sweep import hooked_logits, replayed_logits, scores
+from talo_mini.interventions import zeroed_weights
+from talo_mini.outcomes import check_outcomes
+from talo_mini.outcomes.table import UNSCORED, correctness
 
-module = importlib.import_module("talo_mini.sweep")  # the package's name `sweep` is the function
+module = importlib.import_module(
+    "talo_mini.engine.sweep"
+)  # the package's name `sweep` is the function
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +50,19 @@ def test_scores_are_those_of_the_hooked_model(tiny, benchmark, table):
 
 def test_scores_are_the_log_probabilities_of_the_options(tiny, benchmark, monkeypatch):
     """Questions of both forms in one batch, with options of one token and of two."""
-    questions = [*benchmark.subset(form="choice").questions[:3], *benchmark.subset(form="direct").questions[:3]]
+    questions = [
+        *benchmark.subset(form="choice").questions[:3],
+        *benchmark.subset(form="direct").questions[:3],
+    ]
     logits = torch.randn(6, len(tiny.processor.tokenizer), dtype=torch.float64) * 5
-    for own in (type(tiny).option_tokens, lambda vlm, q: [(3 * i, 3 * i + 2)[:1 + i % 2] for i in range(len(q.options))]):
+    for own in (
+        type(tiny).option_tokens,
+        lambda vlm, q: [(3 * i, 3 * i + 2)[: 1 + i % 2] for i in range(len(q.options))],
+    ):
         monkeypatch.setattr(type(tiny), "option_tokens", own)
-        for q, row, found in zip(questions, torch.log_softmax(logits, -1), scores(tiny, questions, logits), strict=True):
+        for q, row, found in zip(
+            questions, torch.log_softmax(logits, -1), scores(tiny, questions, logits), strict=True
+        ):
             assert np.allclose(found, tiny.option_logs(q, row), atol=1e-12)
 
 
@@ -58,13 +70,20 @@ def test_nothing_is_asked_twice(tiny, benchmark, table, tmp_path, monkeypatch):
     half = benchmark.subset(per_task=2)
     sweep(tiny, half, parts=("self-attention",), cache=tmp_path)
     asked = []
-    monkeypatch.setattr(module, "replayed_logits",
-                        lambda vlm, inputs, cells, check, *more: asked.extend(cells) or replayed_logits(vlm, inputs, cells, check))
+    monkeypatch.setattr(
+        module,
+        "replayed_logits",
+        lambda vlm, inputs, cells, check, *more: (
+            asked.extend(cells) or replayed_logits(vlm, inputs, cells, check)
+        ),
+    )
     whole = sweep(tiny, benchmark, parts=("self-attention", "layer"), cache=tmp_path)
     columns = ["question", "part", "layer", "answer", "correct"]
     pd.testing.assert_frame_equal(whole[columns], table[columns])
     assert len(asked) == 4 + 9  # of the half that was asked before, in one batch, the layers alone
-    assert np.allclose(np.concatenate(list(whole.scores)), np.concatenate(list(table.scores)), atol=1e-4)
+    assert np.allclose(
+        np.concatenate(list(whole.scores)), np.concatenate(list(table.scores)), atol=1e-4
+    )
     asked.clear()
     again = sweep(tiny, benchmark, parts=("self-attention", "layer"), cache=tmp_path)
     pd.testing.assert_frame_equal(again[columns], table[columns])
@@ -91,16 +110,24 @@ def test_an_interrupted_sweep_goes_on(tiny, benchmark, table, tmp_path, monkeypa
 
 def test_other_weights_never_meet_old_outcomes(benchmark, tmp_path):
     from conftest import tiny_llava
+
     one = sweep(tiny_llava(0), benchmark, cache=tmp_path)
     other = sweep(tiny_llava(1), benchmark, cache=tmp_path)
-    assert not np.allclose(np.concatenate(list(one.scores)), np.concatenate(list(other.scores)), atol=1e-3)
+    assert not np.allclose(
+        np.concatenate(list(one.scores)), np.concatenate(list(other.scores)), atol=1e-3
+    )
 
 
-@pytest.mark.parametrize("options,message", [(dict(parts=("nose",)), "unknown part 'nose'"),
-                                             (dict(layers=[7]), "no layer 7"),
-                                             (dict(effect="shout"), "unknown effect 'shout'"),
-                                             (dict(effect="scale"), "effect 'scale' needs an amount, for example 'scale 0.5'"),
-                                             (dict(effect="mean"), "effect 'mean' needs reference=")])
+@pytest.mark.parametrize(
+    "options,message",
+    [
+        (dict(parts=("nose",)), "unknown part 'nose'"),
+        (dict(layers=[7]), "no layer 7"),
+        (dict(effect="shout"), "unknown effect 'shout'"),
+        (dict(effect="scale"), "effect 'scale' needs an amount, for example 'scale 0.5'"),
+        (dict(effect="mean"), "effect 'mean' needs reference="),
+    ],
+)
 def test_bad_input_before_any_question(tiny, benchmark, options, message):
     with pytest.raises(BadInput, match=message):
         sweep(tiny, benchmark, **options)
@@ -108,6 +135,7 @@ def test_bad_input_before_any_question(tiny, benchmark, options, message):
 
 def test_scores_that_are_not_finite_are_counted_and_not_wrong(benchmark, tmp_path):
     from conftest import tiny_llava
+
     vlm = tiny_llava(2)
     knocked = Knockout("self-attention", 2)
     target = next(iter(vlm.anatomy.part("self-attention", 2).modules.values()))
@@ -120,15 +148,21 @@ def test_scores_that_are_not_finite_are_counted_and_not_wrong(benchmark, tmp_pat
     questions = sorted(benchmark.subset(form="choice").questions, key=lambda q: len(q.text))
     hook = target.register_forward_hook(spoil)
     try:
-        with pytest.warns(UserWarning, match="answers could not be scored, the first is question .* of layer"):
+        with pytest.warns(
+            UserWarning, match="answers could not be scored, the first is question .* of layer"
+        ):
             table = sweep(vlm, benchmark.subset(form="choice"), batch=8, cache=tmp_path)
     finally:
         hook.remove()
-    with pytest.warns(UserWarning, match=f"{(table.answer == UNSCORED).sum()} answers could not be scored"):  # told again of kept answers
+    with pytest.warns(
+        UserWarning, match=f"{(table.answer == UNSCORED).sum()} answers could not be scored"
+    ):  # told again of kept answers
         sweep(vlm, benchmark.subset(form="choice"), batch=8, cache=tmp_path)
     unscored = table[table.answer == UNSCORED]
     assert len(unscored) and not unscored.correct.any() and len(table) == len(questions) * 5
-    assert set(table[(table.layer == knocked.layer) & (table.part == "self-attention")].answer) != {UNSCORED}
+    assert set(table[(table.layer == knocked.layer) & (table.part == "self-attention")].answer) != {
+        UNSCORED
+    }
     for task in ("object_colour", "more"):
         lost = unscored[unscored.task == task].question.nunique()
         right, wide = correctness(table, task, "self-attention")
@@ -137,12 +171,17 @@ def test_scores_that_are_not_finite_are_counted_and_not_wrong(benchmark, tmp_pat
 
 def test_a_task_without_any_score_is_refused(table):
     spoiled = table.assign(answer=table.answer.where(table.layer != 1, UNSCORED))
-    with pytest.raises(BadInput, match="no question of task 'more' could be scored, for example with layer of layer 1"):
+    with pytest.raises(
+        BadInput,
+        match="no question of task 'more' could be scored, for example with layer of layer 1",
+    ):
         correctness(spoiled, "more", "layer")
 
 
 def test_with_little_memory_few_cells_are_asked_at_once(tiny, benchmark, table, monkeypatch):
-    """Eight neurons' logits of 20 questions; also where memory runs out only when the scores are computed."""
+    """Eight neurons' logits of 20 questions; also where memory runs out only when the scores are
+    computed.
+    """
     vocabulary, asked = len(tiny.processor.tokenizer), []
 
     def noted(vlm, inputs, cells, *more):
@@ -165,15 +204,22 @@ def test_with_little_memory_few_cells_are_asked_at_once(tiny, benchmark, table, 
     columns = ["question", "part", "layer", "answer", "correct"]
     for one in (found, again):
         pd.testing.assert_frame_equal(one[columns], table[columns])
-        assert np.allclose(np.concatenate(list(one.scores)), np.concatenate(list(table.scores)), atol=1e-4)
+        assert np.allclose(
+            np.concatenate(list(one.scores)), np.concatenate(list(table.scores)), atol=1e-4
+        )
 
 
 def test_questions_about_one_picture_stand_side_by_side(benchmark):
     questions = load_benchmark("easy-vqa", per_task=20).questions
     batches = module._batches(questions, benchmark.prompt, 7)
     order = [q.image_bytes for batch in batches for q in batch]
-    assert sorted(q.id for batch in batches for q in batch) == sorted(q.id for q in questions) and max(map(len, batches)) == 7
-    assert len([1 for a, b in zip(order, order[1:]) if a != b]) == len(set(order)) - 1 < len(order) - 1
+    assert (
+        sorted(q.id for batch in batches for q in batch) == sorted(q.id for q in questions)
+        and max(map(len, batches)) == 7
+    )
+    assert (
+        len([1 for a, b in zip(order, order[1:]) if a != b]) == len(set(order)) - 1 < len(order) - 1
+    )
 
 
 def test_a_model_in_training_mode_is_refused(tiny, benchmark):
@@ -188,13 +234,21 @@ def test_a_model_in_training_mode_is_refused(tiny, benchmark):
 def test_answers_of_another_meaning_are_asked_again(tiny, benchmark, tmp_path, monkeypatch):
     sweep(tiny, benchmark, layers=[0], cache=tmp_path)
     monkeypatch.setattr(module, "MEANING", module.MEANING + 1)
-    assert module.kept_outcomes(tiny, benchmark, layers=[0], cache=tmp_path)[1] == 2 * len(benchmark.questions)
+    assert module.kept_outcomes(tiny, benchmark, layers=[0], cache=tmp_path)[1] == 2 * len(
+        benchmark.questions
+    )
 
 
-def test_options_that_cannot_be_told_apart_are_told_before_any_question_is_asked(tiny, benchmark, monkeypatch):
-    bad = dataclasses.replace(benchmark.questions[-1], form="direct", options=("red thing", "red house"), answer=0)
+def test_options_that_cannot_be_told_apart_are_told_before_any_question_is_asked(
+    tiny, benchmark, monkeypatch
+):
+    bad = dataclasses.replace(
+        benchmark.questions[-1], form="direct", options=("red thing", "red house"), answer=0
+    )
     mixed = dataclasses.replace(benchmark, questions=(*benchmark.questions[:-1], bad))
-    monkeypatch.setattr(module, "replayed_logits", lambda *args: pytest.fail("a question was asked"))
+    monkeypatch.setattr(
+        module, "replayed_logits", lambda *args: pytest.fail("a question was asked")
+    )
     with pytest.raises(BadInput, match="cannot be told apart by their first token"):
         sweep(tiny, mixed)
 
@@ -214,26 +268,44 @@ def test_where_memory_runs_out_the_batch_is_halved(tiny, benchmark, table, monke
     columns = ["question", "part", "layer", "answer", "correct"]
     pd.testing.assert_frame_equal(found[columns], table[columns])
     assert sizes[:3] == [8, 4, 2] and max(sizes[3:]) == 2
-    monkeypatch.setattr(module, "replayed_logits", lambda *args, **options: (_ for _ in ()).throw(
-        torch.OutOfMemoryError("CUDA out of memory")))
-    with pytest.warns(UserWarning), pytest.raises(BadInput, match="memory does not suffice for one question"):
+    monkeypatch.setattr(
+        module,
+        "replayed_logits",
+        lambda *args, **options: (_ for _ in ()).throw(
+            torch.OutOfMemoryError("CUDA out of memory")
+        ),
+    )
+    with (
+        pytest.warns(UserWarning),
+        pytest.raises(BadInput, match="memory does not suffice for one question"),
+    ):
         sweep(tiny, benchmark)
 
 
 def test_one_pass_and_hooks_agree(tiny, benchmark, table, monkeypatch):
-    monkeypatch.setattr(module, "replayed_logits", lambda vlm, inputs, cells, *more: hooked_logits(vlm, inputs, cells))
+    monkeypatch.setattr(
+        module,
+        "replayed_logits",
+        lambda vlm, inputs, cells, *more: hooked_logits(vlm, inputs, cells),
+    )
     hooked = sweep(tiny, benchmark, parts=("self-attention", "layer"))
     columns = ["question", "part", "layer", "answer", "correct"]
     pd.testing.assert_frame_equal(hooked[columns], table[columns])
-    assert np.allclose(np.concatenate(list(hooked.scores)), np.concatenate(list(table.scores)), atol=1e-4)
+    assert np.allclose(
+        np.concatenate(list(hooked.scores)), np.concatenate(list(table.scores)), atol=1e-4
+    )
 
 
-def test_a_model_that_cannot_be_replayed_is_swept_with_hooks_and_says_so(tiny, benchmark, table, monkeypatch):
+def test_a_model_that_cannot_be_replayed_is_swept_with_hooks_and_says_so(
+    tiny, benchmark, table, monkeypatch
+):
     def refuse(*args, **options):
         raise CannotReplay("its layers are odd")
 
     monkeypatch.setattr(module, "one_pass", refuse)
-    with pytest.warns(UserWarning, match="swept with hooks, at about twice the price: its layers are odd"):
+    with pytest.warns(
+        UserWarning, match="swept with hooks, at about twice the price: its layers are odd"
+    ):
         hooked = sweep(tiny, benchmark, parts=("self-attention", "layer"))
     assert list(hooked.answer) == list(table.answer)
 
@@ -243,35 +315,78 @@ def test_every_effect_in_one_pass_and_by_hooks(tiny, benchmark, effect, monkeypa
     reference = load_benchmark("mini-worlds", tasks=["map_name"], per_task=2)
     options = dict(effect=effect, reference=reference if effect == "mean" else None)
     found = sweep(tiny, benchmark, **options)
-    monkeypatch.setattr(module, "replayed_logits",
-                        lambda vlm, inputs, cells, check, means, pictures, seeds: hooked_logits(vlm, inputs, cells, means=means, seeds=seeds))
+    monkeypatch.setattr(
+        module,
+        "replayed_logits",
+        lambda vlm, inputs, cells, check, means, pictures, seeds: hooked_logits(
+            vlm, inputs, cells, means=means, seeds=seeds
+        ),
+    )
     hooked = sweep(tiny, benchmark, **options)
-    assert np.allclose(np.concatenate(list(found.scores)), np.concatenate(list(hooked.scores)), atol=1e-4)
+    assert np.allclose(
+        np.concatenate(list(found.scores)), np.concatenate(list(hooked.scores)), atol=1e-4
+    )
     zeroed = sweep(tiny, benchmark)
-    assert not np.allclose(np.concatenate(list(found.scores)), np.concatenate(list(zeroed.scores)), atol=1e-3)
-    assert set(found.effect) == {"none", f"mean {reference.digest} {prompt_key('bare')}" if effect == "mean" else effect}
+    assert not np.allclose(
+        np.concatenate(list(found.scores)), np.concatenate(list(zeroed.scores)), atol=1e-3
+    )
+    assert set(found.effect) == {
+        "none",
+        f"mean {reference.digest} {prompt_key('bare')}" if effect == "mean" else effect,
+    }
 
 
 def test_heads_sets_and_vision_layers_by_both_ways(tiny, benchmark, monkeypatch):
     parts = ("head 1", "mlp and 0, 1", "layer and 2", "vision: mlp")
     found = sweep(tiny, benchmark, parts=parts)
-    monkeypatch.setattr(module, "replayed_logits",
-                        lambda vlm, inputs, cells, check, means, pictures, seeds: hooked_logits(vlm, inputs, cells, means=means, seeds=seeds))
+    monkeypatch.setattr(
+        module,
+        "replayed_logits",
+        lambda vlm, inputs, cells, check, means, pictures, seeds: hooked_logits(
+            vlm, inputs, cells, means=means, seeds=seeds
+        ),
+    )
     hooked = sweep(tiny, benchmark, parts=parts)
-    assert np.allclose(np.concatenate(list(found.scores)), np.concatenate(list(hooked.scores)), atol=1e-4)
-    assert found.groupby("part").layer.nunique().to_dict() == {"base": 1, "head 1": 4, "mlp and 0, 1": 2, "layer and 2": 1, "vision: mlp": 3}
-    means = {key: np.concatenate(list(group.scores)).mean() for key, group in found.groupby(["part", "layer"])}
+    assert np.allclose(
+        np.concatenate(list(found.scores)), np.concatenate(list(hooked.scores)), atol=1e-4
+    )
+    assert found.groupby("part").layer.nunique().to_dict() == {
+        "base": 1,
+        "head 1": 4,
+        "mlp and 0, 1": 2,
+        "layer and 2": 1,
+        "vision: mlp": 3,
+    }
+    means = {
+        key: np.concatenate(list(group.scores)).mean()
+        for key, group in found.groupby(["part", "layer"])
+    }
     assert len({round(value, 6) for value in means.values()}) == len(means)
 
 
-@pytest.mark.parametrize("parts,effect", [(["mlp", "self-attention"], "noise 1"), (["mlp and 0", "vision: mlp"], "mean")])
-def test_noise_in_the_last_layer_and_means_of_sets_and_stacks(tiny, benchmark, parts, effect, monkeypatch):
-    options = dict(parts=parts, effect=effect, reference=benchmark.subset(per_task=1) if effect == "mean" else None)
+@pytest.mark.parametrize(
+    "parts,effect", [(["mlp", "self-attention"], "noise 1"), (["mlp and 0", "vision: mlp"], "mean")]
+)
+def test_noise_in_the_last_layer_and_means_of_sets_and_stacks(
+    tiny, benchmark, parts, effect, monkeypatch
+):
+    options = dict(
+        parts=parts,
+        effect=effect,
+        reference=benchmark.subset(per_task=1) if effect == "mean" else None,
+    )
     found = sweep(tiny, benchmark, **options)
-    monkeypatch.setattr(module, "replayed_logits",
-                        lambda vlm, inputs, cells, check, means, pictures, seeds: hooked_logits(vlm, inputs, cells, means=means, seeds=seeds))
+    monkeypatch.setattr(
+        module,
+        "replayed_logits",
+        lambda vlm, inputs, cells, check, means, pictures, seeds: hooked_logits(
+            vlm, inputs, cells, means=means, seeds=seeds
+        ),
+    )
     hooked = sweep(tiny, benchmark, **options)
-    assert np.allclose(np.concatenate(list(found.scores)), np.concatenate(list(hooked.scores)), atol=1e-4)
+    assert np.allclose(
+        np.concatenate(list(found.scores)), np.concatenate(list(hooked.scores)), atol=1e-4
+    )
 
 
 def test_a_scale_of_one_is_the_base_model_and_of_zero_the_knockout(tiny, benchmark):
@@ -281,7 +396,9 @@ def test_a_scale_of_one_is_the_base_model_and_of_zero_the_knockout(tiny, benchma
         for layer in range(4):
             mine = scaled[scaled.layer == layer]
             theirs = zeroed[(zeroed.part == other) & ((zeroed.layer == layer) | (other == "base"))]
-            assert np.allclose(np.concatenate(list(mine.scores)), np.concatenate(list(theirs.scores)), atol=1e-4)
+            assert np.allclose(
+                np.concatenate(list(mine.scores)), np.concatenate(list(theirs.scores)), atol=1e-4
+            )
 
 
 def all_scores(table):
@@ -290,10 +407,16 @@ def all_scores(table):
 
 @pytest.mark.parametrize("parts", [("self-attention", "mlp"), ("vision: mlp",)])
 def test_noise_does_not_depend_on_what_else_is_in_a_batch(tiny, benchmark, parts):
-    """So that a resumed or shared sweep ends with the same table; every question and layer has noise of its own."""
+    """So that a resumed or shared sweep ends with the same table; every question and layer has
+    noise of its own.
+    """
     found = [sweep(tiny, benchmark, parts=parts, effect="noise 1", batch=batch) for batch in (8, 3)]
     assert np.allclose(*map(all_scores, found), atol=1e-4)
-    changes = found[0].groupby("layer").scores.apply(lambda scores: float(np.concatenate(list(scores)).sum()))
+    changes = (
+        found[0]
+        .groupby("layer")
+        .scores.apply(lambda scores: float(np.concatenate(list(scores)).sum()))
+    )
     assert changes.round(6).nunique() == len(changes)
 
 
@@ -310,17 +433,27 @@ def test_answers_under_a_knockout_are_never_kept_as_the_models_own(tiny, benchma
     assert np.allclose(all_scores(sweep(tiny, few, cache=tmp_path)), all_scores(clean), atol=1e-4)
 
 
-def test_another_wording_another_picture_size_or_another_ability_is_not_answered_from_the_cache(tiny, benchmark, tmp_path, monkeypatch):
+def test_another_wording_another_picture_size_or_another_ability_is_not_answered_from_the_cache(
+    tiny, benchmark, tmp_path, monkeypatch
+):
     few = benchmark.subset(per_task=2, form="choice").with_prompt("vlmevalkit")
     first = sweep(tiny, few, cache=tmp_path)
-    renamed = dataclasses.replace(few, tasks=tuple(Task(task.name, "another", task.trained) for task in few.tasks))
+    renamed = dataclasses.replace(
+        few, tasks=tuple(Task(task.name, "another", task.trained) for task in few.tasks)
+    )
     assert set(sweep(tiny, renamed, cache=tmp_path).ability) == {"another"} != set(first.ability)
     with monkeypatch.context() as patch:
-        patch.setitem(PROMPTS, "vlmevalkit", dataclasses.replace(PROMPTS["vlmevalkit"], ending="blue red"))
-        assert not np.allclose(all_scores(sweep(tiny, few, cache=tmp_path)), all_scores(first), atol=1e-3)
+        patch.setitem(
+            PROMPTS, "vlmevalkit", dataclasses.replace(PROMPTS["vlmevalkit"], ending="blue red")
+        )
+        assert not np.allclose(
+            all_scores(sweep(tiny, few, cache=tmp_path)), all_scores(first), atol=1e-3
+        )
     with monkeypatch.context() as patch:
         patch.setattr(tiny.processor.image_processor, "image_mean", [0.1, 0.2, 0.3])
-        assert not np.allclose(all_scores(sweep(tiny, few, cache=tmp_path)), all_scores(first), atol=1e-3)
+        assert not np.allclose(
+            all_scores(sweep(tiny, few, cache=tmp_path)), all_scores(first), atol=1e-3
+        )
     assert np.allclose(all_scores(sweep(tiny, few, cache=tmp_path)), all_scores(first), atol=1e-4)
 
 
@@ -330,4 +463,8 @@ def test_half_precision_is_swept_in_one_pass(tiny, benchmark):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = sweep(half, benchmark, parts=("self-attention", "layer"))
-    assert np.allclose(all_scores(found), all_scores(sweep(tiny, benchmark, parts=("self-attention", "layer"))), atol=0.3)
+    assert np.allclose(
+        all_scores(found),
+        all_scores(sweep(tiny, benchmark, parts=("self-attention", "layer"))),
+        atol=0.3,
+    )

@@ -2,11 +2,12 @@ from functools import partial
 
 import numpy as np
 import pytest
-
 from conftest import made_up_outcomes
-from talo_mini import BadInput, choose_layer, shots_curve, talo_draws, talo_gains
-from talo_mini.outcomes import UNSCORED
-from talo_mini.talo import NONE, draw_best, draw_cautious, draw_released
+
+from talo_mini import BadInput, talo_gains
+from talo_mini.analysis import choose_layer, shots_curve, talo_draws
+from talo_mini.analysis.talo import NONE, draw_best, draw_cautious, draw_released
+from talo_mini.outcomes.table import UNSCORED
 
 
 def test_the_best_layer_is_chosen_the_lowest_of_equals():
@@ -55,7 +56,11 @@ def test_no_picture_is_seen_by_probe_and_evaluation(draw):
     right, knocked = planted(questions=120)
     pictures = np.arange(120) // 6
     _, probe, evaluation = draw(np.random.default_rng(3), right, knocked, 10, pictures)
-    assert len(probe) == 10 and not set(pictures[probe]) & set(pictures[evaluation]) and len(evaluation) >= 60
+    assert (
+        len(probe) == 10
+        and not set(pictures[probe]) & set(pictures[evaluation])
+        and len(evaluation) >= 60
+    )
 
 
 def test_gains_count_pictures_and_say_where_they_are_too_few():
@@ -64,37 +69,68 @@ def test_gains_count_pictures_and_say_where_they_are_too_few():
     once = made_up_outcomes({"see a": right}, {"see a": knocked})
     often = made_up_outcomes({"see a": np.repeat(right, 5)}, {"see a": np.repeat(knocked, 5, 0)})
     often["picture"] = often.question.str.extract(r"/(\d+)")[0].astype(int) // 5
-    one, five, blind = (talo_gains(table, shots=shots, draws=30).iloc[0] for table, shots in
-                        ((once, 20), (often, 100), (often.drop(columns="picture"), 100)))
-    assert five.high - five.low > 1.5 * (blind.high - blind.low) and five.high - five.low == pytest.approx(one.high - one.low, rel=0.3)
+    one, five, blind = (
+        talo_gains(table, shots=shots, draws=30).iloc[0]
+        for table, shots in ((once, 20), (often, 100), (often.drop(columns="picture"), 100))
+    )
+    assert five.high - five.low > 1.5 * (
+        blind.high - blind.low
+    ) and five.high - five.low == pytest.approx(one.high - one.low, rel=0.3)
     assert five.p > blind.p and five.p < 0.05
-    with pytest.raises(BadInput, match="are about 1 pictures, too few to keep some unseen by 10 shots"):
-        talo_draws(often.assign(picture=often.question.str.extract(r"/(\d+)")[0].astype(int) % 1), "see a", shots=10, draws=1)
+    with pytest.raises(
+        BadInput, match="are about 1 pictures, too few to keep some unseen by 10 shots"
+    ):
+        talo_draws(
+            often.assign(picture=often.question.str.extract(r"/(\d+)")[0].astype(int) % 1),
+            "see a",
+            shots=10,
+            draws=1,
+        )
 
 
 def test_no_gain_from_luck_alone():
     """With every layer as good as the base model, choosing the luckiest gains nothing on the rest."""
     rng = np.random.default_rng(0)
     tasks = {f"see {i}": rng.random(200) < 0.5 for i in range(30)}
-    table = talo_gains(made_up_outcomes(tasks, {t: rng.random((200, 12)) < 0.5 for t in tasks}), draws=10)
+    table = talo_gains(
+        made_up_outcomes(tasks, {t: rng.random((200, 12)) < 0.5 for t in tasks}), draws=10
+    )
     assert abs(table.delta.mean()) < 0.03
     assert table.hindsight.mean() > 0.05  # and yet the best layer in hindsight looks good
 
 
 def test_released_rule():
     right, knocked = planted(guilty=0)
-    choices = [draw_released(np.random.default_rng(seed), right, knocked, 10, np.arange(300))[0] for seed in range(20)]
+    choices = [
+        draw_released(np.random.default_rng(seed), right, knocked, 10, np.arange(300))[0]
+        for seed in range(20)
+    ]
     assert 0 not in choices  # the first layer never competes
     _, _, evaluation = draw_released(np.random.default_rng(0), right, knocked, 10, np.arange(300))
     assert len(evaluation) == 300 - 40
-    sizes = {draw_released(np.random.default_rng(seed), np.arange(300) % 2 == 0, np.zeros((300, 3), bool), 10, np.arange(300))[1].size
-             for seed in range(20)}
+    sizes = {
+        draw_released(
+            np.random.default_rng(seed),
+            np.arange(300) % 2 == 0,
+            np.zeros((300, 3), bool),
+            10,
+            np.arange(300),
+        )[1].size
+        for seed in range(20)
+    }
     assert sizes == {12}  # 10, 11 and 12 of 40; eight are left, and no layer has helped
     perfect, knocked = np.ones(300, bool), np.ones((300, 4), bool)
-    _, probe, evaluation = draw_released(np.random.default_rng(0), perfect, knocked, 10, np.arange(300))
+    _, probe, evaluation = draw_released(
+        np.random.default_rng(0), perfect, knocked, 10, np.arange(300)
+    )
     assert len(probe) == 12 and not set(probe) & set(evaluation)  # 10, 10 and 12
     perfect = np.ones(60, bool)
-    assert draw_released(np.random.default_rng(0), perfect, np.ones((60, 4), bool), 10, np.arange(60))[0] == NONE
+    assert (
+        draw_released(np.random.default_rng(0), perfect, np.ones((60, 4), bool), 10, np.arange(60))[
+            0
+        ]
+        == NONE
+    )
 
 
 def test_draws_are_reproducible():
@@ -105,30 +141,47 @@ def test_draws_are_reproducible():
 
 def test_bad_input():
     table = made_up_outcomes(*({"see a": part} for part in planted(questions=15)))
-    with pytest.raises(BadInput, match="'see a' has 15 questions, too few for 10 shots; use at most 7"):
+    with pytest.raises(
+        BadInput, match="'see a' has 15 questions, too few for 10 shots; use at most 7"
+    ):
         talo_draws(table, "see a", shots=10)
     with pytest.raises(BadInput, match="unknown rule 'luck'"):
         talo_draws(table, "see a", rule="luck")
 
 
 def test_the_cautious_rule_abstains_at_its_level():
-    """Where no layer helps, it acts in at most 5% of draws; a strong layer is still found with enough shots."""
+    """Where no layer helps, it acts in at most 5% of draws; a strong layer is still found with
+    enough shots.
+    """
     rng = np.random.default_rng(0)
     acted = []
     for seed in range(400):
         right, knocked = rng.random(60) < 0.5, rng.random((60, 12)) < 0.5
-        acted.append(draw_cautious(np.random.default_rng(seed), right, knocked, 30, np.arange(len(right)), 0.05)[0] != NONE)
+        acted.append(
+            draw_cautious(
+                np.random.default_rng(seed), right, knocked, 30, np.arange(len(right)), 0.05
+            )[0]
+            != NONE
+        )
     assert np.mean(acted) <= 0.06
     right, knocked = planted()
-    choices = [draw_cautious(np.random.default_rng(seed), right, knocked, 60, np.arange(len(right)), 0.05)[0] for seed in range(50)]
+    choices = [
+        draw_cautious(np.random.default_rng(seed), right, knocked, 60, np.arange(len(right)), 0.05)[
+            0
+        ]
+        for seed in range(50)
+    ]
     assert set(choices) <= {3, NONE} and np.mean(np.array(choices) == 3) > 0.9
 
 
 def test_shots_curve():
     right, knocked = planted()
     few, many, too_many = (1, 40, 200)
-    table = shots_curve(made_up_outcomes({"see a": right, "see b": right}, {"see a": knocked, "see b": knocked}),
-                        [few, many], draws=40).set_index("shots")
+    table = shots_curve(
+        made_up_outcomes({"see a": right, "see b": right}, {"see a": knocked, "see b": knocked}),
+        [few, many],
+        draws=40,
+    ).set_index("shots")
     assert table.delta[few] < table.delta[many] and table.regret[many] < 0.02 < table.regret[few]
     assert table.alike[many] > 0.9 and table.acted[few] < table.acted[many]
     with pytest.raises(BadInput):
@@ -138,14 +191,22 @@ def test_shots_curve():
 def test_the_winners_curse_is_seen():
     """The luckiest of equal layers gains on the probe set and nothing on the rest."""
     rng = np.random.default_rng(0)
-    table = talo_draws(made_up_outcomes({"see a": rng.random(200) < 0.5}, {"see a": rng.random((200, 12)) < 0.5}),
-                          "see a", draws=100)
+    table = talo_draws(
+        made_up_outcomes({"see a": rng.random(200) < 0.5}, {"see a": rng.random((200, 12)) < 0.5}),
+        "see a",
+        draws=100,
+    )
     assert table.probe_delta.mean() > 0.15 and abs(table.delta.mean()) < 0.1
 
 
-@pytest.mark.parametrize("base,flips,gains", [(0.65, 0.1, [0.06, 0.05, *[-0.04] * 8]), (0.95, 0.05, [0.02, 0.015, *[-0.02] * 8])])
+@pytest.mark.parametrize(
+    "base,flips,gains",
+    [(0.65, 0.1, [0.06, 0.05, *[-0.04] * 8]), (0.95, 0.05, [0.02, 0.015, *[-0.02] * 8])],
+)
 def test_the_interval_of_a_gain_covers_what_other_questions_would_have_shown(base, flips, gains):
-    """Two layers help and eight hurt: which is chosen depends on the questions at hand, and the interval must know that."""
+    """Two layers help and eight hurt: which is chosen depends on the questions at hand, and the
+    interval must know that.
+    """
     rng, gains = np.random.default_rng(0), np.array(gains)
     up, down = (flips + gains) / 2 / (1 - base), (flips - gains) / 2 / base
 
@@ -155,8 +216,12 @@ def test_the_interval_of_a_gain_covers_what_other_questions_would_have_shown(bas
 
     chosen = [choose_layer(*sample(10)) for _ in range(4000)]
     truth = np.mean([0.0 if layer == NONE else gains[layer] for layer in chosen])
-    rows = [talo_gains(made_up_outcomes({"see a": right}, {"see a": knocked}), draws=10, seed=seed).iloc[0]
-            for seed, (right, knocked) in enumerate(sample(100) for _ in range(40))]
+    rows = [
+        talo_gains(
+            made_up_outcomes({"see a": right}, {"see a": knocked}), draws=10, seed=seed
+        ).iloc[0]
+        for seed, (right, knocked) in enumerate(sample(100) for _ in range(40))
+    ]
     assert np.mean([row.low <= truth <= row.high for row in rows]) >= 0.9
     assert np.mean([row.high - row.low for row in rows]) < 0.15
 
@@ -165,14 +230,21 @@ def test_few_questions_prove_little_and_a_rule_that_never_acts_gains_nothing():
     table = made_up_outcomes({"see a": np.zeros(4, bool)}, {"see a": np.ones((4, 3), bool)})
     row = talo_gains(table, shots=2, draws=5).iloc[0]
     assert row.delta == 1 and row.low < 0.9 and 0 < row.p < 1
-    row = talo_gains(made_up_outcomes(*({"see a": part} for part in planted())), shots=3, draws=5, rule="cautious").iloc[0]
+    row = talo_gains(
+        made_up_outcomes(*({"see a": part} for part in planted())),
+        shots=3,
+        draws=5,
+        rule="cautious",
+    ).iloc[0]
     assert row.acted == row.delta == row.low == row.high == 0 and row.p == 1
 
 
 def test_questions_that_could_not_be_scored_are_not_counted():
     right, knocked = planted(questions=40)
     table = made_up_outcomes({"see a": right}, {"see a": knocked})
-    table.loc[(table.layer == 2) & table.question.isin([f"see a/{i}" for i in range(10)]), "answer"] = UNSCORED
+    table.loc[
+        (table.layer == 2) & table.question.isin([f"see a/{i}" for i in range(10)]), "answer"
+    ] = UNSCORED
     assert talo_gains(table, draws=3).questions[0] == 30
 
 
@@ -181,4 +253,7 @@ def test_the_cautious_rule_counts_pictures():
     right, knocked = np.zeros(40, bool), np.zeros((40, 12), bool)
     knocked[:, 3] = True
     for pictures, expected in ((np.arange(40), 3), (np.arange(40) // 5, NONE)):
-        assert draw_cautious(np.random.default_rng(0), right, knocked, 10, pictures, 0.05)[0] == expected
+        assert (
+            draw_cautious(np.random.default_rng(0), right, knocked, 10, pictures, 0.05)[0]
+            == expected
+        )

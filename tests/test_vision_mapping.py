@@ -1,4 +1,6 @@
-"""Vision stacks of every family of `AutoModelForImageTextToText`: exact in the tower alone, or not runnable here and why."""
+"""Vision stacks of every family of `AutoModelForImageTextToText`: exact in the tower alone, or not
+runnable here and why.
+"""
 
 import inspect
 from dataclasses import replace
@@ -9,14 +11,32 @@ from families import FAMILIES, family
 from mapping import BY_HAND, NAMES, built
 from transformers import PreTrainedModel
 
-from talo_mini import Knockout, knockout, zeroed_weights
-from talo_mini.anatomy import Anatomy, find_anatomy
+from talo_mini import Knockout, knockout
+from talo_mini.interventions import zeroed_weights
+from talo_mini.models.anatomy import Anatomy, find_anatomy
 
 GRID = torch.tensor([[1, 4, 4]])
 SQUARE = torch.cartesian_prod(torch.arange(6), torch.arange(6))[None]
-NOT_RUNNABLE = {"llama4", "nemotron_h_omni", "fast_vlm", "gemma3n", "perception_lm"}  # shrunk sizes do not fit each other, or timm
-# pictures as tokens or bare patches, no pictures at all, or a tower that the default configuration leaves out
-NO_VISION = {"chameleon", "emu3", "evolla", "fuyu", "gemma4", "gemma4_unified", "inkling_mm_model", "mistral4", "udop"}
+NOT_RUNNABLE = {
+    "llama4",
+    "nemotron_h_omni",
+    "fast_vlm",
+    "gemma3n",
+    "perception_lm",
+}  # shrunk sizes do not fit each other, or timm
+# pictures as tokens or bare patches, no pictures at all, or a tower that the default configuration
+# leaves out
+NO_VISION = {
+    "chameleon",
+    "emu3",
+    "evolla",
+    "fuyu",
+    "gemma4",
+    "gemma4_unified",
+    "inkling_mm_model",
+    "mistral4",
+    "udop",
+}
 table = {}
 
 
@@ -26,26 +46,54 @@ def noise(*shape):
 
 def pictures(config):
     """What a vision tower may want to be given, from the plainest to the most particular."""
+
     def size(name, default):
         value = getattr(config, name, None) or default
         return value if isinstance(value, int) else value[0]
 
-    side, patch, colours, merge = size("image_size", 32), size("patch_size", 8), size("in_channels", size("num_channels", 3)), size("spatial_merge_size", 2)
+    side, patch, colours, merge = (
+        size("image_size", 32),
+        size("patch_size", 8),
+        size("in_channels", size("num_channels", 3)),
+        size("spatial_merge_size", 2),
+    )
     whole, cells = noise(1, 3, side, side), torch.tensor([[side // patch] * 2])
-    yield from (dict(pixel_values=whole, **more) for more in (
-        {}, dict(image_sizes=torch.tensor([[side, side]])), dict(aspect_ratio_ids=torch.tensor([[1]]), aspect_ratio_mask=torch.ones(1, 1, 1))))
+    yield from (
+        dict(pixel_values=whole, **more)
+        for more in (
+            {},
+            dict(image_sizes=torch.tensor([[side, side]])),
+            dict(aspect_ratio_ids=torch.tensor([[1]]), aspect_ratio_mask=torch.ones(1, 1, 1)),
+        )
+    )
     yield dict(pixel_values_videos=noise(1, 2, 3, side, side))
-    for width in (colours * patch**2 * size("temporal_patch_size", size("patch_temporal", 1)), colours * patch**2):
+    for width in (
+        colours * patch**2 * size("temporal_patch_size", size("patch_temporal", 1)),
+        colours * patch**2,
+    ):
         rows = noise(16, width)
-        yield from (dict(hidden_states=rows, grid_thw=GRID), dict(pixel_values=rows, grid_thw=GRID), dict(hidden_states=rows, image_grid_thw=GRID),
-                    dict(pixel_values=rows, grid_thw=GRID, merge_sizes=torch.tensor([2])), dict(pixel_values=rows, spatial_shapes=GRID[:, 1:]),
-                    dict(pixel_values=rows[None], pixel_attention_mask=torch.ones(1, 16, dtype=torch.long), spatial_shapes=GRID[:, 1:]),
-                    dict(pixel_values=rows[None]), dict(pixel_values=noise(1, 36, width), pixel_position_ids=SQUARE),
-                    dict(pixel_values=noise(1, size("num_position_embeddings", 16), width)))
+        yield from (
+            dict(hidden_states=rows, grid_thw=GRID),
+            dict(pixel_values=rows, grid_thw=GRID),
+            dict(hidden_states=rows, image_grid_thw=GRID),
+            dict(pixel_values=rows, grid_thw=GRID, merge_sizes=torch.tensor([2])),
+            dict(pixel_values=rows, spatial_shapes=GRID[:, 1:]),
+            dict(
+                pixel_values=rows[None],
+                pixel_attention_mask=torch.ones(1, 16, dtype=torch.long),
+                spatial_shapes=GRID[:, 1:],
+            ),
+            dict(pixel_values=rows[None]),
+            dict(pixel_values=noise(1, 36, width), pixel_position_ids=SQUARE),
+            dict(pixel_values=noise(1, size("num_position_embeddings", 16), width)),
+        )
     yield dict(pixel_values=noise(16, 3, patch, patch), grid_thw=GRID)
     yield dict(pixel_values=noise(1, 16, 3, patch, patch), grid_thw=GRID)
     yield dict(pixel_values=noise(1, 3, patch, 16 * patch), target_sizes=cells.clamp(4, 4))
-    yield dict(pixel_values=noise(4, patch * merge, patch * merge, colours), image_grid_thw=torch.tensor([[1, 2, 2]]))
+    yield dict(
+        pixel_values=noise(4, patch * merge, patch * merge, colours),
+        image_grid_thw=torch.tensor([[1, 2, 2]]),
+    )
     yield dict(flattened_patches=torch.cat([torch.ones(1, 4, 2), noise(1, 4, 768)], -1))
     yield dict(inputs_embeds=noise(1, 16, 48), num_patches=16)
     yield dict(patch_embeds=noise(1, 48, 4, 4))
@@ -55,7 +103,13 @@ def tensors(output):
     """All floating-point tensors of a nested output."""
     if torch.is_tensor(output):
         return [output] if output.is_floating_point() else []
-    items = output.values() if hasattr(output, "values") else output if isinstance(output, (tuple, list)) else ()
+    items = (
+        output.values()
+        if hasattr(output, "values")
+        else output
+        if isinstance(output, (tuple, list))
+        else ()
+    )
     return [found for item in items for found in tensors(item)]
 
 
@@ -70,7 +124,9 @@ def runnable(model, path, inputs):
     modules, names = dict(model.named_modules()), path.split(".")
     towers = [modules[".".join(names[:length])] for length in range(len(names) - 1, 0, -1)]
     towers = [tower for tower in towers if isinstance(tower, PreTrainedModel)]
-    choices = [(tower, given) for tower in towers for given in pictures(tower.config)] + [(model, inputs)] * ("pixel_values" in inputs)
+    choices = [(tower, given) for tower in towers for given in pictures(tower.config)] + [
+        (model, inputs)
+    ] * ("pixel_values" in inputs)
     why = "no tower of its own"
     for tower, given in choices:
         if set(given) <= set(inspect.signature(tower.forward).parameters):
@@ -85,15 +141,22 @@ def runnable(model, path, inputs):
 
 
 def check(name):
-    """"exact", or why not."""
+    """ "exact", or why not."""
     by_hand = BY_HAND.get(name, name)
     try:
         model, inputs = family(by_hand) if by_hand in FAMILIES else built(name)
     except Exception as error:
         return f"not buildable here: {type(error).__name__}: {' '.join(str(error).split())[:60]}"
     anatomy, found = find_anatomy(model), 0
-    anatomy = Anatomy(anatomy.model, {stack: tuple(replace(layer, dead=False) for layer in layers)  # the tower alone: all is read
-                                      for stack, layers in anatomy.stacks.items()})
+    anatomy = Anatomy(
+        anatomy.model,
+        {
+            stack: tuple(
+                replace(layer, dead=False) for layer in layers
+            )  # the tower alone: all is read
+            for stack, layers in anatomy.stacks.items()
+        },
+    )
     for stack, layers in anatomy.stacks.items():
         if not stack.startswith(("vision", "video")):
             continue
@@ -102,7 +165,9 @@ def check(name):
         except LookupError as why:
             return f"not runnable here: {stack}: {why}"
         base = ran(tower, given)
-        for target in (Knockout(part, i, stack=stack) for i, layer in enumerate(layers) for part in layer.parts):
+        for target in (
+            Knockout(part, i, stack=stack) for i, layer in enumerate(layers) for part in layer.parts
+        ):
             with knockout(anatomy, target):
                 hooked = ran(tower, given)
             with zeroed_weights(anatomy, target):

@@ -1,10 +1,13 @@
 import pytest
 import torch
+from test_questions import png
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from talo_mini import BadInput, Knockout, Question, load_benchmark, load_vlm, parse_answer, sweep, write_prompt, zeroed_weights
-from talo_mini.vlm import MINIS
-from test_questions import png
+from talo_mini import BadInput, Knockout, Question, load_benchmark, load_vlm, sweep
+from talo_mini.benchmarks.answers import parse_answer
+from talo_mini.benchmarks.prompts import write_prompt
+from talo_mini.interventions import zeroed_weights
+from talo_mini.models.loading import MINIS
 
 
 def ask(text="what colour is the circle?", options=("red", "blue"), form="choice", id="q"):
@@ -25,20 +28,32 @@ def test_the_first_mini_loads_through_the_auto_classes():
 def test_a_shipped_mini_has_learned_its_tasks(name):
     """A small sample of what its card measures, well below the card's bars."""
     vlm = load_vlm(name, device="cpu")
-    assert sum(path.stat().st_size for path in (MINIS / name).iterdir()) < 12e6 and len(vlm.anatomy.stacks["decoder"]) >= 8
+    assert (
+        sum(path.stat().st_size for path in (MINIS / name).iterdir()) < 12e6
+        and len(vlm.anatomy.stacks["decoder"]) >= 8
+    )
     assert f"digest `{vlm.digest}`" in (MINIS / name / "README.md").read_text()
     for form in ("choice", "direct"):
-        outcomes = sweep(vlm, load_benchmark("mini-worlds", ["object_shape", "count_all", "above_or_below", "more"], 25, form), parts=())
+        outcomes = sweep(
+            vlm,
+            load_benchmark(
+                "mini-worlds", ["object_shape", "count_all", "above_or_below", "more"], 25, form
+            ),
+            parts=(),
+        )
         assert outcomes.correct.mean() > 0.8 > 0.4 > outcomes.chance.mean()
 
 
 def test_unknown_model_is_one_sentence():
-    with pytest.raises(BadInput, match="cannot load a vision-language model from 'nobody/nothing'.*llava-mini"):
+    with pytest.raises(
+        BadInput, match="cannot load a vision-language model from 'nobody/nothing'.*llava-mini"
+    ):
         load_vlm("nobody/nothing")
 
 
 def test_digest_follows_the_weights(tiny):
     from conftest import tiny_llava
+
     assert tiny_llava(0).digest == tiny.digest != tiny_llava(1).digest
 
 
@@ -62,8 +77,19 @@ def test_options_that_begin_alike_are_refused(tiny):
         tiny.option_tokens(ask(options=("red circle", "red square"), form="direct"))
 
 
-@pytest.mark.parametrize("text,found", [("A", 0), ("B.", 1), ("(B)", 1), ("C", None), ("blue", None), ("", None), ("A cat", 0),
-                                        ("AB", None)])
+@pytest.mark.parametrize(
+    "text,found",
+    [
+        ("A", 0),
+        ("B.", 1),
+        ("(B)", 1),
+        ("C", None),
+        ("blue", None),
+        ("", None),
+        ("A cat", 0),
+        ("AB", None),
+    ],
+)
 def test_parse_letters(text, found):
     assert parse_answer(ask(), text) == found
 
@@ -75,12 +101,17 @@ def test_parse_words(text, found):
 
 def test_generation_keeps_the_order_in_batches(tiny):
     questions = load_benchmark("mini-worlds", tasks=["more", "map_name"], per_task=4).questions
-    assert tiny.generate(questions, batch=3, max_new_tokens=2) == tiny.generate(questions, batch=16, max_new_tokens=2)
+    assert tiny.generate(questions, batch=3, max_new_tokens=2) == tiny.generate(
+        questions, batch=16, max_new_tokens=2
+    )
 
 
 def test_digest_follows_every_write():
-    """Also those that change no counter: through `.data`, to a configuration, to weights made under inference_mode."""
+    """Also those that change no counter: through `.data`, to a configuration, to weights made under
+    inference_mode.
+    """
     from conftest import tiny_llava
+
     with torch.inference_mode():
         vlm = tiny_llava()
     seen = [vlm.digest]

@@ -1,27 +1,42 @@
-"""MMStar (Chen et al. 2024): 1,500 questions that need the picture; a task is an l2_category, an ability its category."""
+"""MMStar (Chen et al. 2024): 1,500 questions that need the picture; a task is an l2_category, an
+ability its category.
+"""
 
 import re
 
-from ..questions import LETTERS, Question
 from .hub import HubPlace, hub_rows
+from .questions import LETTERS, Question
 from .rows import Malformed, answer_index, collect, picture, required
 
-PLACE = HubPlace(("Lin-Chen/MMStar",), "val", ("index", "question", "image", "answer", "category", "l2_category"))
+PLACE = HubPlace(
+    ("Lin-Chen/MMStar",), "val", ("index", "question", "image", "answer", "category", "l2_category")
+)
 
 
-def benchmark(tasks=None, per_task=None, source=None, revision=None, prompt="vlmevalkit", skip_malformed=False):
+def benchmark(
+    tasks=None, per_task=None, source=None, revision=None, prompt="vlmevalkit", skip_malformed=False
+):
     """All questions; their options are taken out of the question's text."""
     where, rows = hub_rows(PLACE, source, revision)
     return collect("mmstar", where, rows, read, prompt, tasks, per_task, skip_malformed)
 
 
 def split_options(asked: str) -> tuple[str, list[str]]:
-    """The question and its options, of "... Options: A: this, B: that" or of "(A) this (B) that" after "Choices:"."""
-    stem, marker, listed = re.split(r"(Options:|Choices:)(?!.*(?:Options:|Choices:))", asked, maxsplit=1, flags=re.DOTALL) \
-        if re.search(r"Options:|Choices:", asked) else (asked, "", "")
+    """The question and its options, of "... Options: A: this, B: that" or of "(A) this (B) that"
+    after "Choices:".
+    """
+    stem, marker, listed = (
+        re.split(
+            r"(Options:|Choices:)(?!.*(?:Options:|Choices:))", asked, maxsplit=1, flags=re.DOTALL
+        )
+        if re.search(r"Options:|Choices:", asked)
+        else (asked, "", "")
+    )
     starts, position = [], 0
     for letter in LETTERS:
-        found = re.compile(rf"(?:^|[\s,.;])(?:\({letter}\)|{letter}[:.)])\s").search(listed + " ", position)
+        found = re.compile(rf"(?:^|[\s,.;])(?:\({letter}\)|{letter}[:.)])\s").search(
+            listed + " ", position
+        )
         if not found:
             break
         starts.append(found.span())
@@ -29,12 +44,20 @@ def split_options(asked: str) -> tuple[str, list[str]]:
     if not marker or len(starts) < 2:
         raise Malformed("question", f"its options cannot be told from the text {asked[-60:]!r}")
     ends = [start for start, _ in starts[1:]] + [len(listed)]
-    return stem.strip(), [listed[after:end].strip().rstrip(",").strip() for (_, after), end in zip(starts, ends)]
+    return stem.strip(), [
+        listed[after:end].strip().rstrip(",").strip() for (_, after), end in zip(starts, ends)
+    ]
 
 
 def read(row):
     """(question, ability) of a row."""
     stem, options = split_options(required(row, "question"))
-    question = Question(f"mmstar/{row['index']}", required(row, "l2_category"), picture(row["image"], "image"), stem,
-                        tuple(options), answer_index(required(row, "answer"), options))
+    question = Question(
+        f"mmstar/{row['index']}",
+        required(row, "l2_category"),
+        picture(row["image"], "image"),
+        stem,
+        tuple(options),
+        answer_index(required(row, "answer"), options),
+    )
     return question, required(row, "category")

@@ -1,19 +1,42 @@
 """SEED-Bench (Li et al. 2023), its questions about pictures; a task is a question type."""
 
-from ..questions import Question
 from .hub import HubPlace, hub_rows
+from .questions import Question
 from .rows import Malformed, Unusable, answer_index, collect, lettered, picture, required
 
-PLACE = HubPlace(("lmms-lab-encoder/SEED-Bench", "lmms-lab/SEED-Bench"), "test",
-                 ("question_id", "question", "choice_a", "choice_b", "choice_c", "choice_d", "answer", "image", "data_type",
-                  "question_type_id"))
+PLACE = HubPlace(
+    ("lmms-lab-encoder/SEED-Bench", "lmms-lab/SEED-Bench"),
+    "test",
+    (
+        "question_id",
+        "question",
+        "choice_a",
+        "choice_b",
+        "choice_c",
+        "choice_d",
+        "answer",
+        "image",
+        "data_type",
+        "question_type_id",
+    ),
+)
 # Names as in the benchmark's own question file; ids 10 to 12 are about videos.
-TYPES = {1: ("Scene Understanding", "scene"), 2: ("Instance Identity", "instance"), 3: ("Instance Location", "instance"),
-         4: ("Instance Attributes", "instance"), 5: ("Instances Counting", "instance"), 6: ("Spatial Relation", "relation"),
-         7: ("Instance Interaction", "relation"), 8: ("Visual Reasoning", "reasoning"), 9: ("Text Understanding", "text")}
+TYPES = {
+    1: ("Scene Understanding", "scene"),
+    2: ("Instance Identity", "instance"),
+    3: ("Instance Location", "instance"),
+    4: ("Instance Attributes", "instance"),
+    5: ("Instances Counting", "instance"),
+    6: ("Spatial Relation", "relation"),
+    7: ("Instance Interaction", "relation"),
+    8: ("Visual Reasoning", "reasoning"),
+    9: ("Text Understanding", "text"),
+}
 
 
-def benchmark(tasks=None, per_task=None, source=None, revision=None, prompt="vlmevalkit", skip_malformed=False):
+def benchmark(
+    tasks=None, per_task=None, source=None, revision=None, prompt="vlmevalkit", skip_malformed=False
+):
     """Questions about one picture; those about videos are counted in `left_out`."""
     where, rows = hub_rows(PLACE, source, revision)
     return collect("seed", where, rows, read, prompt, tasks, per_task, skip_malformed)
@@ -24,9 +47,17 @@ def read(row):
     if row["data_type"] != "image":
         raise Unusable("about a video")
     if row["question_type_id"] not in TYPES:
-        raise Malformed("question_type_id", f"{row['question_type_id']!r} is not one of {list(TYPES)}")
+        raise Malformed(
+            "question_type_id", f"{row['question_type_id']!r} is not one of {list(TYPES)}"
+        )
     task, ability = TYPES[row["question_type_id"]]
     options = lettered(row, [f"choice_{letter}" for letter in "abcd"])
-    question = Question(f"seed/{row['question_id']}", task, picture(row["image"], "image"), required(row, "question"),
-                        tuple(options), answer_index(required(row, "answer"), options))
+    question = Question(
+        f"seed/{row['question_id']}",
+        task,
+        picture(row["image"], "image"),
+        required(row, "question"),
+        tuple(options),
+        answer_index(required(row, "answer"), options),
+    )
     return question, ability

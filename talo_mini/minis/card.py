@@ -1,13 +1,15 @@
-"""Write a mini's model card from what it answers today: `python -m talo_mini.minis.card llava-mini`."""
+"""Write a mini's model card from what it answers today: `python -m talo_mini.minis.card
+llava-mini`.
+"""
 
 import argparse
 import json
 from pathlib import Path
 
+from ..analysis.vectors import task_accuracy
 from ..benchmarks import load_benchmark
-from ..interaction import task_accuracy
-from ..sweep import sweep
-from ..vlm import MINIS, load_vlm
+from ..engine.sweep import sweep
+from ..models.loading import MINIS, load_vlm
 
 CARD = """# {name}
 
@@ -51,30 +53,57 @@ def card(name: str, per_task: int, cache: str) -> str:
     by = accuracy.set_index(["task", "form"])
     rows = []
     for task in benchmark.tasks:
-        cells = [f"{r.accuracy:.3f} [{r.low:.3f}, {r.high:.3f}] | {r.chance:.3f}"
-                 for r in (by.loc[(task.name, form)] for form in ("direct", "choice"))]
-        rows.append(f"| {task.ability} | {task.name}{'' if task.trained else ' (held out)'} | {' | '.join(cells)} |")
-    trained = accuracy[accuracy.task.isin([t.name for t in benchmark.tasks if t.trained])].groupby("form").accuracy.mean()
+        cells = [
+            f"{r.accuracy:.3f} [{r.low:.3f}, {r.high:.3f}] | {r.chance:.3f}"
+            for r in (by.loc[(task.name, form)] for form in ("direct", "choice"))
+        ]
+        rows.append(
+            f"| {task.ability} | {task.name}{'' if task.trained else ' (held out)'} | "
+            f"{' | '.join(cells)} |"
+        )
+    trained = (
+        accuracy[accuracy.task.isin([t.name for t in benchmark.tasks if t.trained])]
+        .groupby("form")
+        .accuracy.mean()
+    )
     config, decoder = vlm.model.config, vlm.anatomy.stacks["decoder"]
     crossed = sum("cross-attention" in layer.parts for layer in decoder)
     training = training_record(name)
     runs = training.get("runs") or [f"--steps {training['drilled'] + training['pictures']}"]
     return CARD.format(
-        name=name, million=sum(p.numel() for p in vlm.model.parameters()) / 1e6,
+        name=name,
+        million=sum(p.numel() for p in vlm.model.parameters()) / 1e6,
         architecture=type(vlm.model).__name__,
-        vision=sum(len(layers) for name, layers in vlm.anatomy.stacks.items() if name.startswith("vision")),
-        layers=len(decoder), crossed=f" ({crossed} of them cross-attention)" if crossed else "", heads=config.text_config.num_attention_heads,
-        width=config.text_config.hidden_size, words=len(vlm.processor.tokenizer),
-        size=(MINIS / name / "model.safetensors").stat().st_size / 1e6, digest=vlm.digest, per_task=per_task,
-        direct=trained["direct"], choice=trained["choice"], easy=easy.correct.mean(), easy_questions=len(easy),
-        rows="\n".join(rows), commands=", then ".join(f"`python -m talo_mini.minis.train {name} {run}`" for run in runs), **training)
+        vision=sum(
+            len(layers) for name, layers in vlm.anatomy.stacks.items() if name.startswith("vision")
+        ),
+        layers=len(decoder),
+        crossed=f" ({crossed} of them cross-attention)" if crossed else "",
+        heads=config.text_config.num_attention_heads,
+        width=config.text_config.hidden_size,
+        words=len(vlm.processor.tokenizer),
+        size=(MINIS / name / "model.safetensors").stat().st_size / 1e6,
+        digest=vlm.digest,
+        per_task=per_task,
+        direct=trained["direct"],
+        choice=trained["choice"],
+        easy=easy.correct.mean(),
+        easy_questions=len(easy),
+        rows="\n".join(rows),
+        commands=", then ".join(f"`python -m talo_mini.minis.train {name} {run}`" for run in runs),
+        **training,
+    )
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name")
-    parser.add_argument("--per-task", type=int, default=400, help="questions a task and form (default %(default)s)")
-    parser.add_argument("--cache", default="runs/sweeps", help="folder of kept answers (default %(default)s)")
+    parser.add_argument(
+        "--per-task", type=int, default=400, help="questions a task and form (default %(default)s)"
+    )
+    parser.add_argument(
+        "--cache", default="runs/sweeps", help="folder of kept answers (default %(default)s)"
+    )
     arguments = parser.parse_args()
     path = MINIS / arguments.name / "README.md"
     path.write_text(card(arguments.name, arguments.per_task, arguments.cache))

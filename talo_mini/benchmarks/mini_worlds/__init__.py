@@ -1,4 +1,6 @@
-"""The mini worlds: 42 tasks over pictures drawn from a seed, and the lessons a mini VLM is trained on."""
+"""The mini worlds: 42 tasks over pictures drawn from a seed, and the lessons a mini VLM is trained
+on.
+"""
 
 import io
 import itertools
@@ -8,7 +10,7 @@ from collections.abc import Iterator
 from PIL import Image
 
 from ...progress import progress
-from ...questions import LETTERS, Benchmark, Question, Task, find_task
+from ..questions import LETTERS, Benchmark, Question, Task, find_task
 from . import charts, digits, maps, objects
 from .world import Asked, World, is_test_picture
 
@@ -16,22 +18,56 @@ NAME = "mini-worlds"
 WORLDS = (objects.WORLD, charts.WORLD, digits.PAIRS, digits.TABLES, maps.WORLD)
 TEST_QUESTIONS = 400  # a task and form
 CAPTION = "what is in the image?"  # the answer is a description of the whole scene
-SLOW = ("count_colour", "count_shape", "left_or_right", "above_or_below", "nearest_corner", "same_colour", "same_shape",
-        "exists", "table_read", "table_row", "table_largest", "map_name")  # to learn
-# Training stages: the share of pictures with a caption (as in the first stage of LLaVA's training), the power of a
+SLOW = (
+    "count_colour",
+    "count_shape",
+    "left_or_right",
+    "above_or_below",
+    "nearest_corner",
+    "same_colour",
+    "same_shape",
+    "exists",
+    "table_read",
+    "table_row",
+    "table_largest",
+    "map_name",
+)  # to learn
+# Training stages: the share of pictures with a caption (as in the first stage of LLaVA's training),
+# the power of a
 # world's weight by which it is drawn, and how often some tasks are asked for each time another is.
-STAGES = {"look": (1.0, 0.5, {}), "answer": (0.2, 1.0, {}), "practise": (0.1, 1.0, dict.fromkeys(SLOW, 4)),
-          "finish": (0.1, 1.0, {**dict.fromkeys(SLOW, 2), "count_colour": 4, "count_shape": 4, "same_colour": 16})}
-# In a run that mends tasks which were not learned: the share of pictures drawn so that one of them can be asked, each
-# possible answer as often as any other, and how often such a task is asked for each time another is.
+STAGES = {
+    "look": (1.0, 0.5, {}),
+    "answer": (0.2, 1.0, {}),
+    "practise": (0.1, 1.0, dict.fromkeys(SLOW, 4)),
+    "finish": (
+        0.1,
+        1.0,
+        {**dict.fromkeys(SLOW, 2), "count_colour": 4, "count_shape": 4, "same_colour": 16},
+    ),
+}
+# In a run that mends tasks which were not learned: the share of pictures drawn so that one of them
+# can be asked, each
+# possible answer as often as any other, and how often such a task is asked for each time another
+# is.
 MENDED, MENDING = 0.5, 24
-ASKERS = {asker.__name__: (world, asker) for world in WORLDS for askers in world.abilities.values() for asker in askers}
-TASKS = tuple(Task(asker.__name__, ability, asker not in world.held_out)
-              for world in WORLDS for ability, askers in world.abilities.items() for asker in askers)
+ASKERS = {
+    asker.__name__: (world, asker)
+    for world in WORLDS
+    for askers in world.abilities.values()
+    for asker in askers
+}
+TASKS = tuple(
+    Task(asker.__name__, ability, asker not in world.held_out)
+    for world in WORLDS
+    for ability, askers in world.abilities.items()
+    for asker in askers
+)
 
 
 def picture(world: World, rng: random.Random, split: str) -> tuple[object, Image.Image]:
-    """A scene of this world and its 64 x 64 picture, from the "train" or the "test" half of all pictures."""
+    """A scene of this world and its 64 x 64 picture, from the "train" or the "test" half of all
+    pictures.
+    """
     while True:
         scene = world.sample(rng, split)
         image = world.draw(scene)
@@ -41,7 +77,9 @@ def picture(world: World, rng: random.Random, split: str) -> tuple[object, Image
 
 def choices(asked: Asked, rng: random.Random, position: int) -> tuple[tuple[str, ...], int]:
     """Up to four options, the right one at `position` (taken modulo their number)."""
-    others = [candidate for candidate in asked.shown or asked.candidates if candidate != asked.answer]
+    others = [
+        candidate for candidate in asked.shown or asked.candidates if candidate != asked.answer
+    ]
     options = rng.sample(others, min(3, len(others)))
     position %= len(options) + 1
     options.insert(position, asked.answer)
@@ -49,9 +87,11 @@ def choices(asked: Asked, rng: random.Random, position: int) -> tuple[tuple[str,
 
 
 def drawn_questions(task: str, count: int = TEST_QUESTIONS, split: str = "test") -> list[Question]:
-    """The first `count` questions of a task about pictures of the "test" or the "train" half, each in both forms.
+    """The first `count` questions of a task about pictures of the "test" or the "train" half, each
+    in both forms.
 
-    Answers are balanced by asking for each possible answer in turn, answer positions by cycling through the letters.
+    Answers are balanced by asking for each possible answer in turn, answer positions by cycling
+    through the letters.
     """
     world, asker = ASKERS[task]
     questions = []
@@ -63,21 +103,34 @@ def drawn_questions(task: str, count: int = TEST_QUESTIONS, split: str = "test")
         options, position = choices(asked, rng, i)
         shared = dict(task=task, image_bytes=buffer.getvalue(), text=asked.text)
         name = f"{task}/{i}" if split == "test" else f"{split}/{task}/{i}"
-        questions.append(Question(f"{name}/choice", options=options, answer=position, form="choice", **shared))
-        questions.append(Question(f"{name}/direct", options=asked.candidates,
-                                  answer=asked.candidates.index(asked.answer), form="direct", **shared))
+        questions.append(
+            Question(f"{name}/choice", options=options, answer=position, form="choice", **shared)
+        )
+        questions.append(
+            Question(
+                f"{name}/direct",
+                options=asked.candidates,
+                answer=asked.candidates.index(asked.answer),
+                form="direct",
+                **shared,
+            )
+        )
     return questions
 
 
 def _wanted(world, asker, rng, i, split):
-    """A scene and question whose answer is the i-th candidate in turn (any answer after many tries)."""
+    """A scene and question whose answer is the i-th candidate in turn (any answer after many
+    tries).
+    """
     for attempt in range(1000):
         scene = world.sample(rng, split)
         asked = asker(scene, rng)
         if asked is None:
             continue
         wanted = sorted(asked.candidates)[i % len(asked.candidates)]
-        if (asked.answer == wanted or attempt > 300) and is_test_picture(world.draw(scene)) == (split == "test"):
+        if (asked.answer == wanted or attempt > 300) and is_test_picture(world.draw(scene)) == (
+            split == "test"
+        ):
             return scene, asked
     raise RuntimeError(f"no scene for {asker.__name__}")
 
@@ -87,31 +140,49 @@ def benchmark(tasks=None, per_task: int | None = None) -> Benchmark:
 
     Raises BadInput for an unknown task.
     """
-    return _drawn(NAME, tasks, TEST_QUESTIONS if per_task is None else min(per_task, TEST_QUESTIONS), "test")
+    return _drawn(
+        NAME, tasks, TEST_QUESTIONS if per_task is None else min(per_task, TEST_QUESTIONS), "test"
+    )
 
 
 def train_benchmark(tasks=None, per_task: int | None = None) -> Benchmark:
-    """The same tasks about pictures of the training half, as many questions as wanted: for probe sets and fine-tuning."""
+    """The same tasks about pictures of the training half, as many questions as wanted: for probe
+    sets and fine-tuning.
+    """
     return _drawn(f"{NAME}-train", tasks, TEST_QUESTIONS if per_task is None else per_task, "train")
 
 
 def _drawn(name, tasks, count, split):
     chosen = TASKS if tasks is None else tuple(find_task(TASKS, task, NAME) for task in tasks)
     drawn = progress(chosen, desc=f"drawing {name}", unit="task")
-    return Benchmark(name, chosen, tuple(question for task in drawn for question in drawn_questions(task.name, count, split)))
+    return Benchmark(
+        name,
+        chosen,
+        tuple(question for task in drawn for question in drawn_questions(task.name, count, split)),
+    )
 
 
-def lessons(seed: int, stage: str, mend: tuple[str, ...] = ()) -> Iterator[tuple[Image.Image, Iterator[tuple[str, tuple[str, ...], str]]]]:
-    """Endless training material: a picture and an endless supply of (question, options or (), answer) about it.
+def lessons(
+    seed: int, stage: str, mend: tuple[str, ...] = ()
+) -> Iterator[tuple[Image.Image, Iterator[tuple[str, tuple[str, ...], str]]]]:
+    """Endless training material: a picture and an endless supply of (question, options or (),
+    answer) about it.
 
-    Options are shown every other time, and the answer is then a letter. Held-out tasks are never asked. `stage` is one
-    of `STAGES`; every other picture is drawn for one of the tasks of `mend`, and they are asked more often than any.
+    Options are shown every other time, and the answer is then a letter. Held-out tasks are never
+    asked. `stage` is one of `STAGES`; every other picture is drawn for one of the tasks of `mend`,
+    and they are asked more often than any.
     """
     captions, evenness, practice = STAGES[stage]
     practice = {**practice, **dict.fromkeys(mend, MENDING)}
     rng = random.Random(f"train/{seed}")
-    taught = {world.name: {task.name: practice.get(task.name, 1) for task in TASKS
-                           if task.trained and ASKERS[task.name][0] is world} for world in WORLDS}
+    taught = {
+        world.name: {
+            task.name: practice.get(task.name, 1)
+            for task in TASKS
+            if task.trained and ASKERS[task.name][0] is world
+        }
+        for world in WORLDS
+    }
     while True:
         first = []
         if mend and rng.random() < MENDED:
@@ -119,7 +190,9 @@ def lessons(seed: int, stage: str, mend: tuple[str, ...] = ()) -> Iterator[tuple
             scene, asked = _wanted(world, asker, rng, rng.randrange(1000), "train")
             image, first = world.draw(scene), [_lesson(asked, rng)]
         else:
-            world = rng.choices(WORLDS, [sum(weights.values()) ** evenness for weights in taught.values()])[0]
+            world = rng.choices(
+                WORLDS, [sum(weights.values()) ** evenness for weights in taught.values()]
+            )[0]
             scene, image = picture(world, rng, "train")
         if rng.random() < captions:
             first = [(CAPTION, (), world.describe(scene)), *first]
@@ -143,6 +216,24 @@ def _lesson(asked, rng):
 
 def words() -> list[str]:
     """Every answer a mini-world question can have, sorted."""
-    found = {*objects.COLOURS, *objects.SHAPES, *objects.CORNERS, *objects.YES_NO, *digits.SUMS, *maps.names(), "small",
-             "large", "left", "right", "above", "below", "even", "odd", "north", "south", "east", "west"}
+    found = {
+        *objects.COLOURS,
+        *objects.SHAPES,
+        *objects.CORNERS,
+        *objects.YES_NO,
+        *digits.SUMS,
+        *maps.names(),
+        "small",
+        "large",
+        "left",
+        "right",
+        "above",
+        "below",
+        "even",
+        "odd",
+        "north",
+        "south",
+        "east",
+        "west",
+    }
     return sorted(found)

@@ -32,7 +32,9 @@ def draw(scene):
     for level in range(2, 9, 2):
         pen.line((0, 61 - level * UNIT, 63, 61 - level * UNIT), (tint - 40,) * 3)
     for i, bar in enumerate(bars):
-        pen.rectangle((16 * i + margin, 61 - bar.value * UNIT, 16 * i + margin + 9, 61), COLOURS[bar.colour])
+        pen.rectangle(
+            (16 * i + margin, 61 - bar.value * UNIT, 16 * i + margin + 9, 61), COLOURS[bar.colour]
+        )
     pen.line((0, 62, 63, 62), (0, 0, 0))
     return image
 
@@ -49,8 +51,11 @@ def chart_value(scene, rng):
 
 def _which(scene, word, side):
     bars = scene[2]
-    return Asked(f"which bar is {word}?", max(bars, key=lambda bar: side * bar.value).colour,
-                 tuple(bar.colour for bar in bars))
+    return Asked(
+        f"which bar is {word}?",
+        max(bars, key=lambda bar: side * bar.value).colour,
+        tuple(bar.colour for bar in bars),
+    )
 
 
 def chart_tallest(scene, rng):
@@ -77,9 +82,27 @@ def chart_is_shortest(scene, rng):
 
 def chart_compare(scene, rng):
     one, other = rng.sample(scene[2], 2)
-    return Asked(f"is the {one.colour} bar taller than the {other.colour} bar?", YES_NO[one.value < other.value], YES_NO)
+    return Asked(
+        f"is the {one.colour} bar taller than the {other.colour} bar?",
+        YES_NO[one.value < other.value],
+        YES_NO,
+    )
 
 
-WORLD = World("charts", sample, draw, describe, {
-    "charts and tables": (chart_value, chart_tallest, chart_shortest, chart_is_tallest, chart_is_shortest, chart_compare),
-}, held_out=(chart_shortest,))
+WORLD = World(
+    "charts",
+    sample,
+    draw,
+    describe,
+    {
+        "charts and tables": (
+            chart_value,
+            chart_tallest,
+            chart_shortest,
+            chart_is_tallest,
+            chart_is_shortest,
+            chart_compare,
+        ),
+    },
+    held_out=(chart_shortest,),
+)

@@ -15,7 +15,8 @@ SUMS = tuple(str(n) for n in range(19))
 
 @cache
 def handwriting(split: str):
-    """The 8 x 8 scans of one split as (pixels [n, 8, 8] uint8, labels [n]); every fourth scan is a test scan.
+    """The 8 x 8 scans of one split as (pixels [n, 8, 8] uint8, labels [n]); every fourth scan is a
+    test scan.
 
     Source: scikit-learn's `load_digits`, the test part of the UCI optical digits.
     """
@@ -38,7 +39,9 @@ class Digit:
 
 def _paste(image, scan, row, column, split):
     """Put a scan as black ink into a 16-pixel cell."""
-    ink = Image.fromarray(255 - handwriting(split)[0][scan]).resize((16, 16), Image.Resampling.NEAREST)
+    ink = Image.fromarray(255 - handwriting(split)[0][scan]).resize(
+        (16, 16), Image.Resampling.NEAREST
+    )
     image.paste(ink, (16 * column, 16 * row))
 
 
@@ -92,7 +95,9 @@ def digit_smallest(scene, rng):
 
 
 def _parity(digit, side):
-    return Asked(f"is the {side} digit even or odd?", ("even", "odd")[digit.value % 2], ("even", "odd"))
+    return Asked(
+        f"is the {side} digit even or odd?", ("even", "odd")[digit.value % 2], ("even", "odd")
+    )
 
 
 def left_parity(scene, rng):
@@ -103,10 +108,24 @@ def right_parity(scene, rng):
     return _parity(scene[1][1], "right")
 
 
-PAIRS = World("digits", sample_pair, draw_pair, describe_pair, {
-    "digits and arithmetic": (digit_left, digit_right, digit_sum, digit_largest, digit_smallest, left_parity,
-                              right_parity),
-}, held_out=(right_parity,))
+PAIRS = World(
+    "digits",
+    sample_pair,
+    draw_pair,
+    describe_pair,
+    {
+        "digits and arithmetic": (
+            digit_left,
+            digit_right,
+            digit_sum,
+            digit_largest,
+            digit_smallest,
+            left_parity,
+            right_parity,
+        ),
+    },
+    held_out=(right_parity,),
+)
 
 
 def sample_table(rng, split):
@@ -115,7 +134,9 @@ def sample_table(rng, split):
     values = rng.sample(range(10), count)
     column = rng.randint(1, 3)
     rows = zip(values, rng.sample(list(COLOURS), count), rng.sample(range(4), count))
-    return split, tuple(Digit(*_pick(rng, split, value), row, column, colour) for value, colour, row in rows)
+    return split, tuple(
+        Digit(*_pick(rng, split, value), row, column, colour) for value, colour, row in rows
+    )
 
 
 def draw_table(scene):
@@ -133,7 +154,9 @@ def draw_table(scene):
 
 def describe_table(scene):
     """The rows from top to bottom: "red 5 blue 3"."""
-    return " ".join(f"{digit.colour} {digit.value}" for digit in sorted(scene[1], key=lambda digit: digit.row))
+    return " ".join(
+        f"{digit.colour} {digit.value}" for digit in sorted(scene[1], key=lambda digit: digit.row)
+    )
 
 
 def table_read(scene, rng):
@@ -143,12 +166,17 @@ def table_read(scene, rng):
 
 def table_row(scene, rng):
     digit = rng.choice(scene[1])
-    return Asked(f"which row has the number {digit.value}?", digit.colour, tuple(d.colour for d in scene[1]))
+    return Asked(
+        f"which row has the number {digit.value}?", digit.colour, tuple(d.colour for d in scene[1])
+    )
 
 
 def _which(scene, word, side):
-    return Asked(f"which row has the {word} number?", max(scene[1], key=lambda d: side * d.value).colour,
-                 tuple(d.colour for d in scene[1]))
+    return Asked(
+        f"which row has the {word} number?",
+        max(scene[1], key=lambda d: side * d.value).colour,
+        tuple(d.colour for d in scene[1]),
+    )
 
 
 def table_largest(scene, rng):
@@ -159,6 +187,13 @@ def table_smallest(scene, rng):
     return _which(scene, "smallest", -1)
 
 
-TABLES = World("tables", sample_table, draw_table, describe_table, {
-    "charts and tables": (table_read, table_row, table_largest, table_smallest),
-}, held_out=(table_smallest,))
+TABLES = World(
+    "tables",
+    sample_table,
+    draw_table,
+    describe_table,
+    {
+        "charts and tables": (table_read, table_row, table_largest, table_smallest),
+    },
+    held_out=(table_smallest,),
+)

@@ -11,18 +11,43 @@ from PIL import Image, ImageDraw
 
 from .world import Asked, World
 
-HIGHLIGHTS = {"red": (220, 40, 40), "green": (40, 160, 60), "blue": (50, 90, 230), "yellow": (245, 215, 50)}
-TOO_SMALL = {"Rhode Island", "Delaware", "Connecticut", "New Jersey", "Maryland", "Massachusetts", "New Hampshire",
-             "Vermont", "District of Columbia"}  # under about six pixels on a 64-pixel map
-FAR = {"Alaska", "Hawaii", "Puerto Rico", "Guam", "American Samoa", "United States Virgin Islands",
-       "Commonwealth of the Northern Mariana Islands"}
-STRETCH = 1.35  # the map is drawn this much taller than it is, so that small states keep a few pixels
+HIGHLIGHTS = {
+    "red": (220, 40, 40),
+    "green": (40, 160, 60),
+    "blue": (50, 90, 230),
+    "yellow": (245, 215, 50),
+}
+TOO_SMALL = {
+    "Rhode Island",
+    "Delaware",
+    "Connecticut",
+    "New Jersey",
+    "Maryland",
+    "Massachusetts",
+    "New Hampshire",
+    "Vermont",
+    "District of Columbia",
+}  # under about six pixels on a 64-pixel map
+FAR = {
+    "Alaska",
+    "Hawaii",
+    "Puerto Rico",
+    "Guam",
+    "American Samoa",
+    "United States Virgin Islands",
+    "Commonwealth of the Northern Mariana Islands",
+}
+STRETCH = (
+    1.35  # the map is drawn this much taller than it is, so that small states keep a few pixels
+)
 MARGIN = 1.0  # degrees by which a state must be farther than the next to be asked about
 
 
 @dataclass(frozen=True)
 class State:
-    """A state's outline as rings of (x, y) in pixels of a 64-wide map (stretched), and its centre in degrees."""
+    """A state's outline as rings of (x, y) in pixels of a 64-wide map (stretched), and its centre
+    in degrees.
+    """
 
     rings: tuple
     longitude: float
@@ -30,7 +55,9 @@ class State:
 
 
 def _albers(longitude, latitude):
-    """Albers equal-area conic projection with the usual parallels for the contiguous states (29.5 and 45.5 N)."""
+    """Albers equal-area conic projection with the usual parallels for the contiguous states (29.5
+    and 45.5 N).
+    """
     n = (math.sin(math.radians(29.5)) + math.sin(math.radians(45.5))) / 2
     c = math.cos(math.radians(29.5)) ** 2 + 2 * n * math.sin(math.radians(29.5))
     rho = math.sqrt(c - 2 * n * math.sin(math.radians(latitude))) / n
@@ -40,7 +67,9 @@ def _albers(longitude, latitude):
 
 @cache
 def states() -> dict[str, State]:
-    """The contiguous states by name, from `states-10m.json` (TopoJSON of us-atlas 3.0.1, US Census Bureau 2017)."""
+    """The contiguous states by name, from `states-10m.json` (TopoJSON of us-atlas 3.0.1, US Census
+    Bureau 2017).
+    """
     topology = json.loads((Path(__file__).parent / "states-10m.json").read_text())
     (sx, sy), (tx, ty) = topology["transform"]["scale"], topology["transform"]["translate"]
     arcs = []
@@ -57,15 +86,25 @@ def states() -> dict[str, State]:
         if name in FAR:
             continue
         polygons = geometry["arcs"] if geometry["type"] == "MultiPolygon" else [geometry["arcs"]]
-        found[name] = [[p for a in polygon[0] for p in (arcs[a] if a >= 0 else arcs[~a][::-1])] for polygon in polygons]
+        found[name] = [
+            [p for a in polygon[0] for p in (arcs[a] if a >= 0 else arcs[~a][::-1])]
+            for polygon in polygons
+        ]
     flat = {name: [[_albers(*p) for p in ring] for ring in rings] for name, rings in found.items()}
     xs, ys = zip(*(p for rings in flat.values() for ring in rings for p in ring))
     scale = 63 / (max(xs) - min(xs))
     left, top = min(xs), min(ys)
-    pixels = {name: tuple(_simplified([((x - left) * scale, (y - top) * scale * STRETCH) for x, y in ring]) for ring in rings)
-              for name, rings in flat.items()}
-    return {name: State(tuple(ring for ring in pixels[name] if ring), *_centre(max(rings, key=len)))
-            for name, rings in found.items()}
+    pixels = {
+        name: tuple(
+            _simplified([((x - left) * scale, (y - top) * scale * STRETCH) for x, y in ring])
+            for ring in rings
+        )
+        for name, rings in flat.items()
+    }
+    return {
+        name: State(tuple(ring for ring in pixels[name] if ring), *_centre(max(rings, key=len)))
+        for name, rings in found.items()
+    }
 
 
 def _simplified(ring):
@@ -97,8 +136,13 @@ def sample(rng, split):
 
 @cache
 def _atlas():
-    """What each pixel of the map shows, [rows, 64]: 0 is sea, 1 + i the i-th state, 101 + i its border."""
-    rows = math.ceil(max(y for state in states().values() for ring in state.rings for _, y in ring)) + 1
+    """What each pixel of the map shows, [rows, 64]: 0 is sea, 1 + i the i-th state, 101 + i its
+    border.
+    """
+    rows = (
+        math.ceil(max(y for state in states().values() for ring in state.rings for _, y in ring))
+        + 1
+    )
     image = Image.new("L", (64, rows), 0)
     pen = ImageDraw.Draw(image)
     for i, state in enumerate(states().values()):
@@ -113,7 +157,10 @@ def draw(scene):
     fills = {name: HIGHLIGHTS[colour] for colour, name in highlighted}
     palette = np.full((256, 3), 255, dtype=np.uint8)
     for i, name in enumerate(states()):
-        palette[1 + i], palette[101 + i] = fills.get(name, (tint,) * 3), fills.get(name, (tint + 30,) * 3)
+        palette[1 + i], palette[101 + i] = (
+            fills.get(name, (tint,) * 3),
+            fills.get(name, (tint + 30,) * 3),
+        )
     image = Image.new("RGB", (64, 64), (255, 255, 255))
     image.paste(Image.fromarray(palette[_atlas()]), (0, top))
     return image
@@ -121,7 +168,10 @@ def draw(scene):
 
 def describe(scene):
     """The highlighted states in a fixed order of colours: "red Ohio green Texas"."""
-    return " ".join(f"{colour} {name}" for colour, name in sorted(scene[2], key=lambda pair: list(HIGHLIGHTS).index(pair[0])))
+    return " ".join(
+        f"{colour} {name}"
+        for colour, name in sorted(scene[2], key=lambda pair: list(HIGHLIGHTS).index(pair[0]))
+    )
 
 
 def map_name(scene, rng):
@@ -130,10 +180,17 @@ def map_name(scene, rng):
 
 
 def _farthest(scene, word, axis, side):
-    ranked = sorted((name for _, name in scene[2]), key=lambda name: -side * getattr(states()[name], axis))
+    ranked = sorted(
+        (name for _, name in scene[2]), key=lambda name: -side * getattr(states()[name], axis)
+    )
     if abs(getattr(states()[ranked[0]], axis) - getattr(states()[ranked[1]], axis)) < MARGIN:
         return None
-    return Asked(f"which of these states is farthest {word}?", ranked[0], names(), tuple(name for _, name in scene[2]))
+    return Asked(
+        f"which of these states is farthest {word}?",
+        ranked[0],
+        names(),
+        tuple(name for _, name in scene[2]),
+    )
 
 
 def map_north(scene, rng):
@@ -157,7 +214,9 @@ def _beside(scene, rng, words, axis):
     gap = getattr(states()[first], axis) - getattr(states()[second], axis)
     if abs(gap) < MARGIN:
         return None
-    return Asked(f"is the {one} state {words[0]} or {words[1]} of the {other} state?", words[gap < 0], words)
+    return Asked(
+        f"is the {one} state {words[0]} or {words[1]} of the {other} state?", words[gap < 0], words
+    )
 
 
 def map_east_or_west(scene, rng):
@@ -168,6 +227,21 @@ def map_north_or_south(scene, rng):
     return _beside(scene, rng, ("north", "south"), "latitude")
 
 
-WORLD = World("maps", sample, draw, describe, {
-    "maps": (map_name, map_north, map_south, map_east, map_west, map_east_or_west, map_north_or_south),
-}, held_out=(map_west,))
+WORLD = World(
+    "maps",
+    sample,
+    draw,
+    describe,
+    {
+        "maps": (
+            map_name,
+            map_north,
+            map_south,
+            map_east,
+            map_west,
+            map_east_or_west,
+            map_north_or_south,
+        ),
+    },
+    held_out=(map_west,),
+)

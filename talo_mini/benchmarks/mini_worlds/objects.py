@@ -6,8 +6,14 @@ from PIL import Image, ImageDraw
 
 from .world import Asked, World, unique
 
-COLOURS = {"red": (220, 40, 40), "green": (40, 160, 60), "blue": (50, 90, 230), "yellow": (245, 215, 50),
-           "purple": (150, 60, 190), "orange": (245, 140, 30)}
+COLOURS = {
+    "red": (220, 40, 40),
+    "green": (40, 160, 60),
+    "blue": (50, 90, 230),
+    "yellow": (245, 215, 50),
+    "purple": (150, 60, 190),
+    "orange": (245, 140, 30),
+}
 SHAPES = ("circle", "square", "triangle", "diamond", "cross")
 BACKGROUNDS = ((255, 255, 255), (225, 225, 225), (20, 20, 20))
 CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")
@@ -31,8 +37,16 @@ def sample(rng, split):
     colours = rng.sample(list(COLOURS), rng.randint(2, 6))
     shapes = rng.sample(SHAPES, rng.randint(2, 5))
     cells = rng.sample(range(16), rng.randint(2, 6))
-    things = [Thing(rng.choice(shapes), rng.choice(colours), rng.choice(("small", "large")), *divmod(cell, 4),
-                    (rng.randint(-1, 1), rng.randint(-1, 1))) for cell in cells]
+    things = [
+        Thing(
+            rng.choice(shapes),
+            rng.choice(colours),
+            rng.choice(("small", "large")),
+            *divmod(cell, 4),
+            (rng.randint(-1, 1), rng.randint(-1, 1)),
+        )
+        for cell in cells
+    ]
     return rng.choice(BACKGROUNDS), tuple(things)
 
 
@@ -79,7 +93,9 @@ def object_shape(scene, rng):
 
 def object_size(scene, rng):
     thing = unique(scene[1], "colour", rng)
-    return thing and Asked(f"is the {thing.colour} object small or large?", thing.size, ("small", "large"))
+    return thing and Asked(
+        f"is the {thing.colour} object small or large?", thing.size, ("small", "large")
+    )
 
 
 def count_all(scene, rng):
@@ -116,22 +132,31 @@ def left_or_right(scene, rng):
     one, other = _two(scene, rng, "colour")
     if one is None or one.column == other.column:
         return None
-    return Asked(f"is the {one.colour} object left or right of the {other.colour} object?",
-                 "left" if one.column < other.column else "right", ("left", "right"))
+    return Asked(
+        f"is the {one.colour} object left or right of the {other.colour} object?",
+        "left" if one.column < other.column else "right",
+        ("left", "right"),
+    )
 
 
 def above_or_below(scene, rng):
     one, other = _two(scene, rng, "colour")
     if one is None or one.row == other.row:
         return None
-    return Asked(f"is the {one.colour} object above or below the {other.colour} object?",
-                 "above" if one.row < other.row else "below", ("above", "below"))
+    return Asked(
+        f"is the {one.colour} object above or below the {other.colour} object?",
+        "above" if one.row < other.row else "below",
+        ("above", "below"),
+    )
 
 
 def nearest_corner(scene, rng):
     thing = unique(scene[1], "shape", rng)
-    return thing and Asked(f"which corner is nearest to the {thing.shape}?",
-                           CORNERS[2 * (thing.row > 1) + (thing.column > 1)], CORNERS)
+    return thing and Asked(
+        f"which corner is nearest to the {thing.shape}?",
+        CORNERS[2 * (thing.row > 1) + (thing.column > 1)],
+        CORNERS,
+    )
 
 
 def _extreme(scene, side):
@@ -162,14 +187,20 @@ def rightmost_shape(scene, rng):
 
 def same_colour(scene, rng):
     one, other = _two(scene, rng, "shape")
-    return one and Asked(f"are the {one.shape} and the {other.shape} the same colour?",
-                         YES_NO[one.colour != other.colour], YES_NO)
+    return one and Asked(
+        f"are the {one.shape} and the {other.shape} the same colour?",
+        YES_NO[one.colour != other.colour],
+        YES_NO,
+    )
 
 
 def same_shape(scene, rng):
     one, other = _two(scene, rng, "colour")
-    return one and Asked(f"are the {one.colour} object and the {other.colour} object the same shape?",
-                         YES_NO[one.shape != other.shape], YES_NO)
+    return one and Asked(
+        f"are the {one.colour} object and the {other.colour} object the same shape?",
+        YES_NO[one.shape != other.shape],
+        YES_NO,
+    )
 
 
 def more(scene, rng):
@@ -177,7 +208,11 @@ def more(scene, rng):
     counts = [sum(thing.colour == colour for thing in scene[1]) for colour in (one, other)]
     if counts[0] == counts[1]:
         return None
-    return Asked(f"are there more {one} or {other} objects?", one if counts[0] > counts[1] else other, (one, other))
+    return Asked(
+        f"are there more {one} or {other} objects?",
+        one if counts[0] > counts[1] else other,
+        (one, other),
+    )
 
 
 def exists(scene, rng):
@@ -186,10 +221,24 @@ def exists(scene, rng):
     return Asked(f"is there a {colour} {shape}?", YES_NO[not found], YES_NO)
 
 
-WORLD = World("objects", sample, draw, describe, {
-    "perception": (object_colour, object_shape, object_size),
-    "counting": (count_all, count_colour, count_shape, count_size),
-    "spatial": (left_or_right, above_or_below, nearest_corner, leftmost_colour, rightmost_colour, leftmost_shape,
-                rightmost_shape),
-    "logic": (same_colour, same_shape, more, exists),
-}, held_out=(count_size, rightmost_shape))
+WORLD = World(
+    "objects",
+    sample,
+    draw,
+    describe,
+    {
+        "perception": (object_colour, object_shape, object_size),
+        "counting": (count_all, count_colour, count_shape, count_size),
+        "spatial": (
+            left_or_right,
+            above_or_below,
+            nearest_corner,
+            leftmost_colour,
+            rightmost_colour,
+            leftmost_shape,
+            rightmost_shape,
+        ),
+        "logic": (same_colour, same_shape, more, exists),
+    },
+    held_out=(count_size, rightmost_shape),
+)

@@ -10,7 +10,8 @@ from typing import NamedTuple
 class Asked(NamedTuple):
     """A question about a scene: its text, its right answer, and the answers it could have had.
 
-    Where `shown` is given, the options of the choice form are taken from it instead of from all candidates.
+    Where `shown` is given, the options of the choice form are taken from it instead of from all
+    candidates.
     """
 
     text: str
@@ -45,7 +46,8 @@ def unique(things, field, rng):
 
 
 def is_test_picture(image) -> bool:
-    """Whether a picture belongs to the test half of all pictures: the parity of the digest of its pixels.
+    """Whether a picture belongs to the test half of all pictures: the parity of the digest of its
+    pixels.
 
     The rule looks at nothing but pixels, so no training picture can ever equal a test picture.
     """

@@ -1,0 +1,198 @@
+"""Does the one-pass engine answer as plain hooks do? Every mini, task, form, layer and part:
+`python performance/exact.py`.
+
+What has been compared is kept in runs/exact and not compared again, so that the whole benchmark
+(hours) can be done in several runs; a change of the engine, of the weights or of the questions
+begins anew. `--page FILE` writes the results as a page of the book.
+"""
+
+import argparse
+import ast
+import hashlib
+import inspect
+import json
+import random
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import transformers
+from sweep import machine
+from tqdm import tqdm
+
+import talo_mini
+from talo_mini import load_benchmark, load_vlm
+from talo_mini.engine.pictures import Pictures
+from talo_mini.engine.sweep import hooked_logits, replayed_logits, scores
+from talo_mini.interventions.cells import all_cells
+from talo_mini.models.loading import MINIS
+
+PARTS = ("self-attention", "mlp", "layer")
+BATCH = 8  # small, so that several knocked-out variants go through a layer at once
+PAGE = """# Exactness
+
+The engine computes what lies below a knocked-out layer once. Does it still answer as a model under plain hooks? Here both were asked
+the same questions of the mini worlds, of all {tasks} tasks in both forms, with one part of every layer knocked out in turn, in float32.
+The whole benchmark has {questions:,} questions for each model; they are compared in random order, for as long as there was time.
+
+{table}
+
+The last two columns are what matters: how many answers differ, and by how much the log-probability of any option differs at most.
+
+Made by `python performance/exact.py{parts_given} --page book/exactness.md` on {machine}.
+"""
+
+
+def compare(vlm, prompt, questions, cells, pictures) -> dict:
+    """How many answers one pass and hooks were asked for, how many differ, and the largest
+    difference of a log-probability.
+    """
+    inputs, found = (
+        vlm.inputs(questions, prompt),
+        dict(questions=len(questions), answers=0, different=0, largest=0.0),
+    )
+    for replayed, hooked in zip(
+        replayed_logits(vlm, inputs, cells, pictures=pictures),
+        hooked_logits(vlm, inputs, cells),
+        strict=True,
+    ):
+        for a, b in zip(scores(vlm, questions, replayed), scores(vlm, questions, hooked)):
+            found["answers"] += 1
+            finite = bool(np.isfinite([a, b]).all())
+            found["different"] += int(not finite or a.argmax() != b.argmax())
+            found["largest"] = max(
+                found["largest"], float(abs(a - b).max()) if finite else float("inf")
+            )
+    return found
+
+
+def source_of(module: str) -> Path:
+    """The file of a module of the package, `engine.sweep`, or of one of its rooms."""
+    path = Path(talo_mini.__file__).parent.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def imported(module: str) -> set[str]:
+    """The modules of the package that one imports, and those that they import, itself included."""
+    found, waiting = set(), {module}
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        path = source_of(name)
+        room = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                above = room[: len(room) - node.level + 1]
+                waiting.add(".".join([*above, *filter(None, [node.module])]))
+        waiting -= found
+    return found
+
+
+def engine() -> str:
+    """8 hex digits that change with what decides a comparison: a sweep's modules, the libraries."""
+    words = [source_of(name).read_text() for name in sorted(imported("engine.sweep"))]
+    words += [inspect.getsource(compare), str(BATCH), torch.__version__, transformers.__version__]
+    return hashlib.blake2b("".join(words).encode(), digest_size=4).hexdigest()
+
+
+def kept(path: Path) -> dict[int, dict]:
+    """What a file holds, by batch; a last line that was cut off is compared again."""
+    found = {}
+    for line in path.read_text().splitlines() if path.exists() else ():
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        found[row.pop("batch")] = row
+    return found
+
+
+def run(vlms, benchmark, parts, folder: Path, minutes: float | None = None) -> pd.DataFrame:
+    """Compare batch after batch, every mini and part in turn, for at most so many minutes; one row
+    each of all that was ever compared.
+    """
+    questions, ends = (
+        list(benchmark.questions),
+        float("inf") if minutes is None else time.monotonic() + 60 * minutes,
+    )
+    random.Random(0).shuffle(questions)
+    batches = [questions[i : i + BATCH] for i in range(0, len(questions), BATCH)]
+    files = {
+        (vlm, part): folder / f"{vlm.name}-{vlm.digest}-{benchmark.digest}-{engine()}-{part}.jsonl"
+        for vlm in vlms
+        for part in parts
+    }
+    done = {job: kept(path) for job, path in files.items()}
+    cells = {(vlm, part): all_cells(vlm.anatomy, [part], None, "zero") for vlm, part in files}
+    pictures = {vlm: Pictures(vlm.model) for vlm in vlms}  # as a sweep shares them
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, batch in enumerate(tqdm(batches, desc="comparing", unit="batch")):
+        for job in files:
+            if time.monotonic() < ends and number not in done[job]:
+                row = compare(job[0], benchmark.prompt, batch, cells[job], pictures[job[0]])
+                with files[job].open("a") as file:
+                    file.write("\n" + json.dumps(dict(batch=number, **row)))
+                done[job][number] = row
+    tables = {
+        job: pd.DataFrame(rows.values(), columns=["questions", "answers", "different", "largest"])
+        for job, rows in done.items()
+    }
+    return pd.DataFrame(
+        [
+            dict(
+                model=vlm.name,
+                part=part,
+                **table[["questions", "answers", "different"]].sum(),
+                largest=table.largest.max(),
+            )
+            for (vlm, part), table in tables.items()
+        ]
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--parts", nargs="+", default=PARTS, choices=PARTS, help="what is knocked out (default all)"
+    )
+    parser.add_argument(
+        "--per-task", type=int, help="questions of each task and form (default the whole benchmark)"
+    )
+    parser.add_argument("--minutes", type=float, help="stop after so long; another run goes on")
+    parser.add_argument("--page", help="write the book's page here")
+    chosen = parser.parse_args()
+    benchmark = load_benchmark("mini-worlds", per_task=chosen.per_task)
+    vlms = [load_vlm(path.name, device="cpu") for path in sorted(MINIS.glob("*-mini"))]
+    rows = run(vlms, benchmark, chosen.parts, Path("runs/exact"), chosen.minutes)
+    print(rows.to_string(index=False))
+    if chosen.page:
+        table = (
+            "| model | knocked out | questions | answers | that differ | largest difference "
+            "(nats) |\n| --- | --- | --- | --- | --- | --- |\n"
+            + "\n".join(
+                f"| {row.model} | {row.part} | {row.questions:,} | {row.answers:,} | "
+                f"{row.different} | {row.largest:.0e} |"
+                for row in rows.itertuples()
+            )
+        )
+        given = "".join(
+            [
+                f" --parts {' '.join(chosen.parts)}" if chosen.parts != PARTS else "",
+                f" --per-task {chosen.per_task}" if chosen.per_task else "",
+            ]
+        )
+        Path(chosen.page).write_text(
+            PAGE.format(
+                table=table,
+                questions=len(benchmark.questions),
+                tasks=len(benchmark.tasks),
+                parts_given=given,
+                machine=machine(),
+            )
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""Where numbers are read: vectors, similarity, TaLo and statistics over a table of outcomes; no
+torch.
+"""
+
+from .similarity import (
+    ability_contrast,
+    cluster_order,
+    shared_structure,
+    similarity,
+    similarity_ceiling,
+    transfer,
+)
+from .talo import choose_layer, shots_curve, talo_draws, talo_gains
+from .vectors import gain_kind, interaction_vectors, matrix, task_accuracy
+
+__all__ = [
+    "ability_contrast",
+    "choose_layer",
+    "cluster_order",
+    "gain_kind",
+    "interaction_vectors",
+    "matrix",
+    "shared_structure",
+    "shots_curve",
+    "similarity",
+    "similarity_ceiling",
+    "talo_draws",
+    "talo_gains",
+    "task_accuracy",
+    "transfer",
+]

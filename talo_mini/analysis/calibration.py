@@ -1,0 +1,81 @@
+"""What the answers give away: a liking for a letter, and whether confidence matches accuracy. From
+outcomes alone.
+"""
+
+import numpy as np
+import pandas as pd
+
+from ..benchmarks.questions import LETTERS, Benchmark
+from ..errors import BadInput
+from ..outcomes.table import UNSCORED
+
+BINS = 10  # of confidence, for the calibration error
+
+
+def letter_bias(
+    outcomes: pd.DataFrame, benchmark: Benchmark, seed: int = 0, draws: int = 200
+) -> pd.DataFrame:
+    """How far a model's letters are from those of one that errs without liking any letter, one row
+    a part and layer.
+
+    Such a model takes each wrong option equally often. Of multiple-choice questions with the most
+    options. Columns: part, layer, questions, A, B, ... (shares answered), bias (total variation
+    distance, the share of answers moved, 0 to 1), noise (what a model without liking shows by luck,
+    at the 95th percentile). Raises BadInput without questions of the choice form.
+    """
+    rng = np.random.default_rng(seed)
+    answers = {question.id: question.answer for question in benchmark.questions}
+    kept = outcomes[(outcomes.form == "choice") & (outcomes.answer != UNSCORED)]
+    if kept.empty:
+        raise BadInput("letter bias needs questions of the choice form; the outcomes have none")
+    sizes = kept.scores.map(len)
+    kept, options = kept[sizes == sizes.max()], int(sizes.max())
+    rows = []
+    for (part, layer), group in kept.groupby(["part", "layer"], sort=False):
+        true, wrong = group.question.map(answers).to_numpy(), ~group.correct.to_numpy()
+        counts, own = (
+            np.bincount(values, minlength=options) for values in (group.answer, true[~wrong])
+        )
+        wanted = own + (wrong.sum() - np.bincount(true[wrong], minlength=options)) / (options - 1)
+        drawn = (true[wrong] + rng.integers(1, options, (draws, wrong.sum()))) % options
+        lucky = own + np.array([np.bincount(row, minlength=options) for row in drawn])
+        rows.append(
+            dict(
+                part=part,
+                layer=layer,
+                questions=len(group),
+                **dict(zip(LETTERS, counts / len(group))),
+                bias=np.abs(counts - wanted).sum() / 2 / len(group),
+                noise=np.quantile(np.abs(lucky - wanted).sum(1) / 2 / len(group), 0.95),
+            )
+        )
+    return pd.DataFrame(rows)
+
+
+def calibration(outcomes: pd.DataFrame) -> pd.DataFrame:
+    """How well confidence matches accuracy, one row a part and layer.
+
+    Columns: part, layer, questions, accuracy, confidence (mean probability of the option answered),
+    error (expected calibration error over ten bins of confidence), all in fractions.
+    """
+    kept = outcomes[outcomes.answer != UNSCORED]
+    sure = kept.scores.map(
+        lambda scores: float(1 / np.exp(np.asarray(scores) - np.max(scores)).sum())
+    )
+    kept = kept.assign(sure=sure, bin=np.minimum((sure * BINS).astype(int), BINS - 1))
+    rows = []
+    for (part, layer), group in kept.groupby(["part", "layer"], sort=False):
+        bins = group.groupby("bin").agg(
+            size=("sure", "size"), sure=("sure", "mean"), right=("correct", "mean")
+        )
+        rows.append(
+            dict(
+                part=part,
+                layer=layer,
+                questions=len(group),
+                accuracy=group.correct.mean(),
+                confidence=group.sure.mean(),
+                error=(bins["size"] * (bins.sure - bins.right).abs()).sum() / len(group),
+            )
+        )
+    return pd.DataFrame(rows)

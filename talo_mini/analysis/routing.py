@@ -1,0 +1,104 @@
+"""One layer a question instead of one a task: how much an oracle, the model's own confidence, or a
+small router gains.
+"""
+
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from ..errors import BadInput
+from ..outcomes.table import BASE, UNSCORED
+
+KEEP = 0  # the column of the base model in the arrays below
+
+
+def answers_by_layer(
+    outcomes: pd.DataFrame, part: str = "self-attention"
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """The base model's rows, which variants answer each question right, and each variant's
+    probability of each option.
+
+    right [questions, 1 + layers] and probabilities [questions, 1 + layers, options], the base model
+    first; questions with fewer options than others are filled up with probability 0. Raises
+    BadInput where a question lacks a variant.
+    """
+    kept = outcomes[(outcomes.part == part) | (outcomes.part == "base")]
+    kept = kept[~kept.question.isin(kept.question[kept.answer == UNSCORED])].sort_values(
+        ["layer"], kind="stable"
+    )
+    base = kept[kept.layer == BASE].reset_index(drop=True)
+    groups = dict(list(kept.groupby("layer")))
+    if len(groups) < 2 or any(
+        set(group.question) != set(base.question) for group in groups.values()
+    ):
+        raise BadInput(f"the outcomes lack {part} knockouts of some questions; finish the sweep")
+    aligned = [group.set_index("question").loc[base.question] for group in groups.values()]
+    widest = max(map(len, base.scores))
+    logs = np.array(
+        [
+            [
+                np.pad(np.asarray(score, float), (0, widest - len(score)), constant_values=-np.inf)
+                for score in group.scores
+            ]
+            for group in aligned
+        ]
+    ).swapaxes(0, 1)
+    odds = np.exp(logs - logs.max(-1, keepdims=True))
+    return (
+        base,
+        np.array([group.correct for group in aligned]).T,
+        odds / odds.sum(-1, keepdims=True),
+    )
+
+
+def most_confident(probabilities: np.ndarray) -> np.ndarray:
+    """The variant that gives its own answer the highest probability, [questions]."""
+    return probabilities.max(-1).argmax(1)
+
+
+def features(base: pd.DataFrame, probabilities: np.ndarray) -> np.ndarray:
+    """What a router may see without running a knockout: the base model's sorted probabilities and
+    entropy, and the task.
+    """
+    own = np.sort(probabilities[:, KEEP], -1)[:, ::-1]
+    entropy = -(own * np.log(np.clip(own, 1e-12, None))).sum(-1, keepdims=True)
+    return np.hstack([own, entropy, pd.get_dummies(base.task).to_numpy(float)])
+
+
+def learned_route(seen: np.ndarray, right: np.ndarray, probe: np.ndarray) -> np.ndarray:
+    """For each question the variant most likely right, learned on the probe questions only
+    (logistic regression, each variant).
+
+    seen [questions, features], right [questions, 1 + layers], probe: indices. Equally likely
+    variants: the base model first.
+    """
+    likely = np.empty(right.shape)
+    for variant in range(right.shape[1]):
+        target = right[probe, variant]
+        if target.all() or not target.any():
+            likely[:, variant] = target.mean()
+        else:
+            model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500))
+            likely[:, variant] = model.fit(seen[probe], target).predict_proba(seen)[:, 1]
+    return likely.argmax(1)
+
+
+def oracle_by_luck(right: np.ndarray, tasks, seed: int = 0, permutations: int = 200) -> float:
+    """Accuracy of an oracle over variants that are right as often in every task as these, but each
+    on questions of its own.
+
+    An oracle over many variants is right wherever one is, so it profits from disagreement of any
+    kind.
+    """
+    rng = np.random.default_rng(seed)
+    groups = [right[np.asarray(tasks) == task] for task in dict.fromkeys(tasks)]
+    return float(
+        np.mean(
+            [
+                sum(rng.permuted(group, axis=0).any(1).sum() for group in groups) / len(right)
+                for _ in range(permutations)
+            ]
+        )
+    )

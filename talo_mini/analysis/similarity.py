@@ -1,0 +1,196 @@
+"""Which tasks have similar vectors, and does a layer chosen on one task help another?"""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from scipy.cluster import hierarchy
+from scipy.spatial.distance import squareform
+
+from ..outcomes.table import correctness, with_part
+from .significance import LEVEL
+from .vectors import matrix
+
+
+def similarity(deltas: pd.DataFrame) -> pd.DataFrame:
+    """Pearson correlation between the vectors of every two tasks, [tasks, tasks]; nan for a vector
+    without variation.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values = np.corrcoef(deltas.to_numpy())
+    return pd.DataFrame(values, index=deltas.index, columns=deltas.index)
+
+
+def similarity_ceiling(
+    outcomes: pd.DataFrame,
+    part: str = "self-attention",
+    seed: int = 0,
+    splits: int = 50,
+    centred: bool = False,
+    first: int = 0,
+) -> pd.Series:
+    """How well a task's vector would agree with one of as many new questions, by task: no two tasks
+    can agree better on average.
+
+    The mean correlation r between random halves of its questions, stepped up to the full number: 2
+    r / (1 + r) (Spearman-Brown). `centred`: after each layer's mean over tasks is removed; `first`:
+    without the layers below it, as where vectors are compared so. It is no bound for two vectors of
+    the same questions, which share their luck.
+    """
+    rng, tasks, values = np.random.default_rng(seed), with_part(outcomes, part)[0].task.unique(), []
+    tables = {task: correctness(outcomes, task, part) for task in tasks}
+    changes = {
+        task: knocked.loc[:, knocked.columns >= first].astype(int).sub(right.astype(int), axis=0)
+        for task, (right, knocked) in tables.items()
+    }
+    for _ in range(splits):
+        orders = {task: rng.permutation(len(change)) for task, change in changes.items()}
+        one, other = (
+            pd.DataFrame(
+                {task: changes[task].iloc[orders[task][half::2]].mean() for task in tasks}
+            ).T
+            for half in (0, 1)
+        )
+        if centred:
+            one, other = one - one.mean(), other - other.mean()
+        with np.errstate(invalid="ignore", divide="ignore"):
+            values.append(one.corrwith(other, axis=1))
+    r = pd.DataFrame(values).mean()
+    return (2 * r / (1 + r)).where(~(r < 0), 0.0)
+
+
+def cluster_order(similar: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
+    """Average linkage on 1 - correlation with optimal leaf order (scipy): the linkage, and the
+    tasks in leaf order.
+
+    Tasks whose vector does not vary are left out.
+    """
+    similar = _varying(similar)
+    distance = squareform(1 - similar.to_numpy(), checks=False)
+    linkage = hierarchy.linkage(distance, "average", optimal_ordering=True)
+    return linkage, [similar.index[i] for i in hierarchy.leaves_list(linkage)]
+
+
+def _varying(similar):
+    """Without the tasks that correlate with none, because their vector does not vary."""
+    kept = similar.index[similar.notna().any(axis=1)]
+    return similar.loc[kept, kept]
+
+
+def ability_contrast(
+    similar: pd.DataFrame, abilities: pd.Series, seed: int = 0, permutations: int = 5000
+) -> dict:
+    """Mean correlation of two tasks of one ability minus that of two abilities, and its permutation
+    p value.
+
+    Abilities are shuffled among tasks; p counts shuffles with at least the observed difference.
+    low, high: 95% interval of the difference, by the jackknife over tasks. Tasks whose vector does
+    not vary are left out. All are nan where no two tasks share an ability, or all do.
+    """
+    rng, similar = np.random.default_rng(seed), _varying(similar)
+    labels = abilities.reindex(similar.index).to_numpy()
+    values, everyone = similar.to_numpy(), np.arange(len(labels))
+    if len(set(labels)) in (1, len(labels)):
+        return dict.fromkeys(("within", "between", "difference", "low", "high", "p"), np.nan)
+    within, between = _within_and_between(values, labels)
+    observed = within - between
+    without = np.array(
+        [
+            np.subtract(*_within_and_between(values[np.ix_(kept, kept)], labels[kept]))
+            for kept in (np.delete(everyone, task) for task in everyone)
+        ]
+    )
+    half = stats.t.ppf(0.5 + LEVEL / 2, len(labels) - 1) * np.sqrt(
+        (len(labels) - 1) * without.var()
+    )
+    shuffled = np.array(
+        [
+            np.subtract(*_within_and_between(values, rng.permutation(labels)))
+            for _ in range(permutations)
+        ]
+    )
+    return dict(
+        within=float(within),
+        between=float(between),
+        difference=float(observed),
+        low=float(observed - half),
+        high=float(observed + half),
+        p=float((1 + (shuffled >= observed).sum()) / (1 + permutations)),
+    )
+
+
+def _within_and_between(values, labels):
+    """Mean of a symmetric table over pairs of one label, and over pairs of two; nan where there is
+    no such pair.
+    """
+    upper = np.triu_indices(len(labels), 1)
+    same = labels[upper[0]] == labels[upper[1]]
+    return (values[upper][kind].mean() if kind.any() else np.nan for kind in (same, ~same))
+
+
+def transfer(source: pd.DataFrame, target: pd.DataFrame) -> pd.DataFrame:
+    """What a layer chosen on one task gains on another, one row a pair of tasks: from, to, layer,
+    delta, low, high, kin.
+
+    `source` and `target` are tables of vectors, a task goes with itself only where they are
+    different tables. The layer is the best of the source task, NONE (-1) and delta 0 where none
+    helps; of models with other numbers of layers the one at the same relative depth is taken. low,
+    high: 95% interval over questions. kin: same ability.
+    """
+    ours, theirs, lows, highs = (
+        matrix(source),
+        *(matrix(target, column) for column in ("delta", "low", "high")),
+    )
+    abilities = pd.concat([source, target]).drop_duplicates("task").set_index("task").ability
+    depth = (theirs.columns.to_numpy() + 0.5) / (theirs.columns.max() + 1)
+    rows = []
+    for task, deltas in ours.iterrows():
+        helps, chosen = deltas.max() > 0, deltas.idxmax()
+        nearest = theirs.columns[np.abs(depth - (chosen + 0.5) / (ours.columns.max() + 1)).argmin()]
+        rows += [
+            {
+                "from": task,
+                "to": other,
+                "layer": int(nearest) if helps else -1,
+                **{
+                    name: table.loc[other, nearest] if helps else 0.0
+                    for name, table in (("delta", theirs), ("low", lows), ("high", highs))
+                },
+                "kin": abilities[task] == abilities[other],
+            }
+            for other in theirs.index
+            if other != task or source is not target
+        ]
+    return pd.DataFrame(rows)
+
+
+def shared_structure(
+    one: pd.DataFrame, other: pd.DataFrame, seed: int = 0, permutations: int = 5000
+) -> dict:
+    """Do two models agree on which tasks are alike? Correlation of two similarity tables over the
+    same tasks, and its p value.
+
+    Vectors of models with different layers cannot be compared entry by entry, but their
+    similarities can. Tasks are shuffled in one table (Mantel test); p counts shuffles with at least
+    the observed correlation. Tasks without variation in either are left out; with fewer than four
+    left, both are nan.
+    """
+    kept = [
+        task
+        for task in one.index
+        if task in other.index and one.loc[task].notna().any() and other.loc[task].notna().any()
+    ]
+    a, b = one.loc[kept, kept].to_numpy(), other.loc[kept, kept].to_numpy()
+    upper, rng = np.triu_indices(len(kept), 1), np.random.default_rng(seed)
+
+    def agreement(order):
+        return np.corrcoef(a[upper], b[np.ix_(order, order)][upper])[0, 1]
+
+    if len(kept) < 4 or not a[upper].std() * b[upper].std() > 0:
+        return dict(tasks=len(kept), r=np.nan, p=np.nan)
+    observed = agreement(np.arange(len(kept)))
+    shuffled = np.array([agreement(rng.permutation(len(kept))) for _ in range(permutations)])
+    return dict(
+        tasks=len(kept),
+        r=float(observed),
+        p=float((1 + (shuffled >= observed).sum()) / (1 + permutations)),
+    )

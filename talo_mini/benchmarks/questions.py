@@ -1,0 +1,217 @@
+"""Questions, tasks and benchmarks: plain frozen data that every other room reads."""
+
+import hashlib
+import io
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from PIL import Image, UnidentifiedImageError
+
+from ..errors import BadInput
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+FORMS = ("choice", "direct")
+
+
+@dataclass(frozen=True)
+class Question:
+    """One picture, one question, its options and the index of the right one.
+
+    `form` is "choice" (the options are shown as A, B, ...) or "direct" (they are not shown, the
+    answer is the option's own words). `image_bytes` holds an encoded picture (PNG, JPEG, ...).
+    `hint` is a text to read before the question, `written` the whole question as its benchmark
+    wrote it, options and all, where it is one text.
+    """
+
+    id: str
+    task: str
+    image_bytes: bytes
+    text: str
+    options: tuple[str, ...]
+    answer: int
+    form: str = "choice"
+    hint: str = ""
+    written: str = ""
+
+    def __post_init__(self):
+        if not 0 <= self.answer < len(self.options):
+            raise BadInput(
+                f"question {self.id!r}: its answer (option {self.answer}) is not among its "
+                f"{len(self.options)} options; correct the answer or the options"
+            )
+        if len(set(self.options)) < len(self.options):
+            raise BadInput(
+                f"question {self.id!r}: two options are the same ({list(self.options)}); make "
+                "them differ"
+            )
+        if self.form not in FORMS:
+            raise BadInput(f"question {self.id!r}: unknown form {self.form!r}; use one of {FORMS}")
+        if self.form == "choice" and len(self.options) > len(LETTERS):
+            raise BadInput(
+                f"question {self.id!r}: {len(self.options)} options, but there are {len(LETTERS)} "
+                "letters"
+            )
+
+    @property
+    def image(self) -> Image.Image:
+        """The picture, decoded to RGB and not kept: a benchmark of photographs would fill the
+        memory. Raises BadInput if it cannot be.
+        """
+        return self._read(lambda picture: picture.convert("RGB"))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the picture, in pixels. Raises BadInput if it cannot be decoded."""
+        return self._read(lambda picture: picture.size)
+
+    def _read(self, read):
+        try:
+            return read(Image.open(io.BytesIO(self.image_bytes)))
+        except (UnidentifiedImageError, OSError, SyntaxError) as error:
+            raise BadInput(
+                f"question {self.id!r}: its image cannot be decoded ({error}); "
+                "replace the image or leave the question out"
+            ) from error
+
+    @cached_property
+    def digest(self) -> str:
+        """16 hex digits that change when the text, an option, the answer, the form or a pixel
+        changes.
+        """
+        parts = (
+            self.id,
+            self.task,
+            self.text,
+            self.options,
+            self.answer,
+            self.form,
+            *(text for text in (self.hint, self.written) if text),
+        )
+        digest = hashlib.blake2b(repr(parts).encode(), digest_size=8)
+        digest.update(self.image_bytes)
+        return digest.hexdigest()
+
+    @property
+    def chance(self) -> float:
+        """Accuracy of a blind guess, in [0, 1]."""
+        return 1 / len(self.options)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A kind of question. `ability` is the skill it needs; `trained` is False for tasks held out of
+    training.
+    """
+
+    name: str
+    ability: str
+    trained: bool = True
+
+
+def find_task(tasks, name: str, benchmark: str) -> Task:
+    """The task of that name among `tasks`. Raises BadInput if there is none."""
+    for task in tasks:
+        if task.name == name:
+            return task
+    raise BadInput(
+        f"benchmark {benchmark!r} has no task {name!r}; it has: "
+        f"{', '.join(task.name for task in tasks)}"
+    )
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A named set of questions over tasks. `prompt` names the template that turns a question into
+    text.
+
+    `source` is where the questions were read. Rows that were not used and why: `left_out` those of
+    another kind, as questions without a picture, `malformed` those that are wrong.
+    """
+
+    name: str
+    tasks: tuple[Task, ...]
+    questions: tuple[Question, ...]
+    prompt: str = "bare"
+    source: str = ""
+    left_out: tuple[str, ...] = ()
+    malformed: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        doubled = [i for i, n in Counter(q.id for q in self.questions).items() if n > 1]
+        if doubled:
+            raise BadInput(
+                f"benchmark {self.name!r}: question id {doubled[0]!r} occurs more than once; make "
+                "ids unique"
+            )
+        asked, known = {q.task for q in self.questions}, {t.name for t in self.tasks}
+        if asked - known:
+            raise BadInput(
+                f"benchmark {self.name!r}: questions of task {min(asked - known)!r}, which it "
+                "does not list"
+            )
+        if known - asked:
+            raise BadInput(
+                f"benchmark {self.name!r}: task {min(known - asked)!r} has no questions; "
+                "add some or remove the task"
+            )
+
+    def task(self, name: str) -> Task:
+        """The task of that name. Raises BadInput if there is none."""
+        return find_task(self.tasks, name, self.name)
+
+    def subset(
+        self, tasks=None, per_task: int | None = None, form: str | None = None
+    ) -> "Benchmark":
+        """The same benchmark with only these tasks, one form, and at most `per_task` questions a
+        task and form.
+        """
+        names = (
+            [t.name for t in self.tasks]
+            if tasks is None
+            else [self.task(name).name for name in tasks]
+        )
+        kept, seen = [], Counter()
+        for question in self.questions:
+            key = (question.task, question.form)
+            if (
+                question.task in names
+                and form in (None, question.form)
+                and (per_task is None or seen[key] < per_task)
+            ):
+                seen[key] += 1
+                kept.append(question)
+        return replace(
+            self, tasks=tuple(t for t in self.tasks if t.name in names), questions=tuple(kept)
+        )
+
+    def only(self, questions) -> "Benchmark":
+        """The same benchmark with only these of its questions, and their tasks."""
+        asked = {question.task for question in questions}
+        return replace(
+            self,
+            tasks=tuple(task for task in self.tasks if task.name in asked),
+            questions=tuple(questions),
+        )
+
+    def share(self, number: int, of: int) -> "Benchmark":
+        """The questions of one of `of` processes, every one in exactly one share. Raises BadInput
+        for an empty share.
+        """
+        if number >= len(self.questions):
+            raise BadInput(
+                f"benchmark {self.name!r} has {len(self.questions)} questions, too few for {of} "
+                "processes"
+            )
+        return self.only(self.questions[number::of])
+
+    def with_prompt(self, prompt: str) -> "Benchmark":
+        """The same questions under another prompt template."""
+        return replace(self, prompt=prompt)
+
+    @cached_property
+    def digest(self) -> str:
+        """16 hex digits that change when any question changes."""
+        return hashlib.blake2b(
+            "".join(q.digest for q in self.questions).encode(), digest_size=8
+        ).hexdigest()

@@ -1,0 +1,142 @@
+"""`python -m talo_mini sweep MODEL BENCHMARK`: a sweep from the command line, in one process or in
+many.
+
+Under `torchrun`, `accelerate launch` or Slurm every process takes its share of the questions and
+its own GPU. They share nothing but the cache; whichever finds it complete writes the table. A
+stopped run goes on, on any number of processes.
+"""
+
+import argparse
+import os
+import sys
+import uuid
+from pathlib import Path
+
+import torch
+
+from .analysis.vectors import interaction_vectors, task_accuracy
+from .benchmarks import load_benchmark
+from .engine.sweep import kept_outcomes, sweep
+from .errors import BadInput
+from .models.loading import load_vlm
+
+# Under sbatch without srun Slurm tells the number of tasks it could start, but one process runs:
+# SLURM_STEP_NUM_TASKS is srun's
+LAUNCHERS = (
+    ("RANK", "WORLD_SIZE", "LOCAL_RANK"),
+    ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID"),
+)
+
+
+def process() -> tuple[int, int, int]:
+    """This process's number, how many there are, and its number on this machine, as the launcher
+    says.
+    """
+    for names in LAUNCHERS:
+        if all(name in os.environ for name in names[:2]):
+            return tuple(int(os.environ.get(name, 0)) for name in names)
+    return 0, 1, 0
+
+
+def parser() -> argparse.ArgumentParser:
+    found = argparse.ArgumentParser(prog="python -m talo_mini", description=__doc__.splitlines()[0])
+    command = found.add_subparsers(dest="command", required=True).add_parser(
+        "sweep", help="knock out every layer in turn"
+    )
+    command.add_argument("model", help="a shipped mini, a folder, or a Hub id")
+    command.add_argument(
+        "benchmark", help="a benchmark's name, a .tsv, .csv or .jsonl, or a folder with one"
+    )
+    command.add_argument("--tasks", nargs="+", help="only these tasks")
+    command.add_argument("--per-task", type=int, help="at most so many questions a task and form")
+    command.add_argument("--form", choices=("choice", "direct"), help="only questions of one form")
+    command.add_argument("--source", help="a folder of parquet files to read in place of the Hub")
+    command.add_argument("--revision", help="the benchmark's commit on the Hub")
+    command.add_argument(
+        "--prompt", help="the prompt template (default: vlmevalkit; bare for shipped benchmarks)"
+    )
+    command.add_argument(
+        "--skip-malformed", action="store_true", help="leave out rows that cannot be used"
+    )
+    command.add_argument(
+        "--parts",
+        nargs="+",
+        default=["self-attention"],
+        help="what is knocked out (default %(default)s)",
+    )
+    command.add_argument(
+        "--effect",
+        default="zero",
+        help="how: zero, uniform, 'scale 0.5', 'noise 1' (default %(default)s)",
+    )
+    command.add_argument(
+        "--batch", type=int, default=32, help="questions at once (default %(default)s)"
+    )
+    command.add_argument("--device-map", help='spread a large model over devices ("auto")')
+    command.add_argument("--four-bit", action="store_true", help="4-bit weights (bitsandbytes)")
+    command.add_argument("--max-pixels", type=int, help="shrink larger pictures to so many pixels")
+    command.add_argument(
+        "--cache", default="runs/sweeps", help="folder of kept answers (default %(default)s)"
+    )
+    command.add_argument(
+        "--out", default="outcomes.parquet", help="the finished table (default %(default)s)"
+    )
+    return found
+
+
+def main(arguments=None):
+    """Run the command; a BadInput is printed as its sentence, with exit status 2."""
+    chosen = parser().parse_args(arguments)
+    try:
+        run(chosen)
+    except BadInput as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from error
+
+
+def run(chosen):
+    """Sweep this process's share, then write the table if nothing is missing."""
+    number, of, local = process()
+    if of > 1 and chosen.device_map:
+        raise BadInput(
+            "--device-map spreads one model over all devices, so start one process; without it "
+            "every process has a GPU"
+        )
+    folder = Path(chosen.out).parent
+    if not folder.is_dir():
+        raise BadInput(
+            f"--out {chosen.out}: there is no folder {folder}; make it, or write elsewhere"
+        )
+    device = (
+        f"cuda:{local % torch.cuda.device_count()}" if torch.cuda.is_available() else "cpu"
+    )  # Slurm may show each task its own only
+    vlm = load_vlm(chosen.model, device, chosen.device_map, chosen.four_bit, chosen.max_pixels)
+    benchmark = load_benchmark(
+        chosen.benchmark,
+        chosen.tasks,
+        chosen.per_task,
+        chosen.form,
+        chosen.source,
+        chosen.revision,
+        chosen.prompt,
+        chosen.skip_malformed,
+    )
+    work = dict(parts=chosen.parts, effect=chosen.effect, cache=chosen.cache)
+    sweep(vlm, benchmark.share(number, of), batch=chosen.batch, **work)
+    table, missing = kept_outcomes(vlm, benchmark, **work)
+    if missing:
+        print(f"process {number} of {of} is done; {missing} answers of other processes are missing")
+        return
+    unfinished = Path(f"{chosen.out}.{uuid.uuid4().hex}")
+    table.to_parquet(unfinished, index=False)
+    os.replace(unfinished, chosen.out)
+    print(task_accuracy(table).round(3).to_string(index=False))
+    for part in chosen.parts:
+        vectors = interaction_vectors(table, part)
+        real = vectors[vectors.q < 0.05]
+        print(
+            f"{part}: of {len(vectors)} knockouts {(real.delta < 0).sum()} clearly hurt, "
+            f"{(real.delta > 0).sum()} clearly "
+            f"help; {len(benchmark.left_out)} rows left out, {len(benchmark.malformed)} "
+            f"malformed; {len(table)} outcomes in {chosen.out}"
+        )

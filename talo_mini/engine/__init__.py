@@ -1,0 +1,1 @@
+"""A sweep: every layer knocked out once, for what the shared work costs."""

@@ -1,0 +1,154 @@
+"""Questions about one picture share its encoding: what the vision side made of it is kept for the
+next question.
+"""
+
+import hashlib
+import inspect
+from contextlib import contextmanager
+
+import torch
+
+from .memory import free_memory
+
+ENCODED = {
+    "last_hidden_state",
+    "pooler_output",
+    "hidden_states",
+    "attentions",
+}  # of which models read pooler_output
+
+
+class Pictures:
+    """The features of pictures a model has seen, told apart by their pixels; an eighth of the free
+    memory holds them, those not used for longest go first.
+
+    A model whose features cannot be taken apart by picture (a Q-Former's, Qwen3-VL's deepstack)
+    encodes each every time.
+    """
+
+    def __init__(self, model):
+        self.core = getattr(model, "model", None)
+        self.able = hasattr(self.core, "get_image_features")
+        self.kept, self.bytes, self.limit = {}, 0, free_memory(next(model.parameters()).device) // 8
+
+    @contextmanager
+    def shared(self):
+        """Inside the block, which must not change what the vision side does, a picture seen before
+        is not encoded again.
+        """
+        if not self.able:
+            yield
+            return
+        own = self.core.get_image_features
+        with replaced(
+            self.core,
+            "get_image_features",
+            lambda *args, **options: self._features(own, args, options),
+        ):
+            yield
+
+    def _features(self, own, args, options):
+        options = {**dict(zip(inspect.signature(own).parameters, args)), **options}
+        pictures = _by_picture(options) if self.able else None
+        if pictures is None:
+            return own(**options)
+        keys = [_digest(tensors) for tensors in pictures]
+        new = {key: tensors for key, tensors in zip(keys, pictures) if key not in self.kept}
+        # several tiles a picture: how many of a batch's features are whose is known one by one only
+        groups = (
+            [[key] for key in new]
+            if options["pixel_values"].ndim == 5
+            else [list(new)]
+            if new
+            else []
+        )
+        found = {key: self.kept[key] for key in keys if key not in new}
+        for group in groups:
+            joined = {name: torch.cat([new[key][name] for key in group]) for name in pictures[0]}
+            shares = _shares(own(**{**options, **joined}), len(group))
+            if shares is None:
+                self.able = False
+                return own(**options)
+            found.update(zip(group, shares))
+        self._keep({key: found[key] for key in keys}, sum(_bytes(found[key][1]) for key in new))
+        kinds, shares = zip(*(found[key] for key in keys))
+        return _output(kinds[0], shares)
+
+    def _keep(self, used, more):
+        self.kept = {key: share for key, share in self.kept.items() if key not in used} | used
+        self.bytes += more
+        while self.bytes > self.limit:
+            _, features = self.kept.pop(next(iter(self.kept)))
+            self.bytes -= _bytes(features)
+
+
+@contextmanager
+def replaced(owner, name: str, function):
+    """An object's method replaced inside the block; what was there before is put back at the end."""
+    own = vars(owner).get(name)
+    setattr(owner, name, function)
+    try:
+        yield
+    finally:
+        if own is None:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, own)
+
+
+def _by_picture(options):
+    """Each picture's share of the tensors given, or None where they do not come picture by picture."""
+    tensors = {name: value for name, value in options.items() if torch.is_tensor(value)}
+    pixels, grid = tensors["pixel_values"], tensors.get("image_grid_thw")
+    if grid is None and pixels.ndim < 4:
+        return None
+    rows = pixels.split(1) if grid is None else pixels.split(grid.prod(-1).tolist())
+    if any(len(value) != len(rows) for name, value in tensors.items() if name != "pixel_values"):
+        return None
+    return [
+        {
+            name: row if name == "pixel_values" else value[i : i + 1]
+            for name, value in tensors.items()
+        }
+        for i, row in enumerate(rows)
+    ]
+
+
+def _digest(tensors):
+    found = hashlib.blake2b(digest_size=16)
+    for value in tensors.values():
+        found.update(str(value.shape).encode())
+        found.update(value.contiguous().cpu().view(torch.uint8).numpy())
+    return found.digest()
+
+
+def _shares(output, pictures):
+    """The kind of output and each picture's features, or None where they cannot be taken apart."""
+    features = getattr(output, "pooler_output", None)
+    if (
+        features is None
+        or not set(output) <= ENCODED
+        or (len(features) != pictures and pictures > 1)
+    ):
+        return None
+    whole = (
+        [features]
+        if pictures == 1
+        else features.split(1)
+        if torch.is_tensor(features)
+        else [type(features)([item]) for item in features]
+    )
+    return [(type(output), share) for share in whole]
+
+
+def _output(kind, shares):
+    joined = (
+        torch.cat(shares)
+        if torch.is_tensor(shares[0])
+        else type(shares[0])(item for share in shares for item in share)
+    )
+    return kind(pooler_output=joined)
+
+
+def _bytes(features):
+    return sum(item.nbytes for item in ([features] if torch.is_tensor(features) else features))

@@ -1,0 +1,1 @@
+"""The minis that ship with the package: their architectures, lessons, training and cards."""

@@ -1,0 +1,119 @@
+"""The table of outcomes: one row a question and knockout."""
+
+import numpy as np
+import pandas as pd
+
+from ..errors import BadInput
+
+BASE = -1  # the layer of a base model's row
+UNSCORED = -1  # the answer where scores were not finite; such a row is neither right nor wrong
+COLUMNS = (
+    "model",
+    "benchmark",
+    "task",
+    "ability",
+    "form",
+    "question",
+    "part",
+    "effect",
+    "layer",
+    "answer",
+    "correct",
+    "chance",
+    "scores",
+)  # and, of a sweep, picture: a name for the picture the question is about
+
+
+def check_outcomes(table: pd.DataFrame) -> pd.DataFrame:
+    """The table itself, if it is one of outcomes; raises BadInput naming the column or question
+    that is wrong.
+    """
+    missing = [column for column in COLUMNS if column not in table.columns]
+    if missing:
+        raise BadInput(
+            f"the outcomes have no column {missing[0]!r}; they need: {', '.join(COLUMNS)}"
+        )
+    if table.empty:
+        raise BadInput("the outcomes are empty; run a sweep first")
+    keys = ["model", "benchmark", "question", "part", "effect", "layer"]
+    doubled = table[table.duplicated(keys)]
+    if len(doubled):
+        row = doubled.iloc[0]
+        raise BadInput(
+            f"question {row.question!r} has two outcomes for {row.part} of layer {row.layer}; "
+            "keep one"
+        )
+    return table
+
+
+def with_part(table: pd.DataFrame, part: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The base model's rows and the rows of one knocked-out part. Raises BadInput where either is
+    missing.
+    """
+    base, knocked = table[table.layer == BASE], table[(table.part == part) & (table.layer != BASE)]
+    if base.empty or knocked.empty:
+        found = ", ".join(sorted(set(table.part)))
+        raise BadInput(
+            f"the outcomes need rows of the base model and of {part!r}; they hold: {found}"
+        )
+    return base, knocked
+
+
+def correctness(table: pd.DataFrame, task: str, part: str) -> tuple[pd.Series, pd.DataFrame]:
+    """Whether each question of a task is answered right: base [questions], knocked out [questions,
+    layers].
+
+    Rows are aligned by question. A question that could not be scored with some layer knocked out is
+    left out for all of them. Raises BadInput where a layer lacks a question the base model
+    answered, and where none could be scored.
+    """
+    base, knocked = with_part(table[table.task == task], part)
+    unscored = {
+        row.question: row.layer
+        for table in (base, knocked)
+        for row in table[table.answer == UNSCORED].itertuples()
+    }
+    base, knocked = base[~base.question.isin(unscored)], knocked[~knocked.question.isin(unscored)]
+    if base.empty:
+        raise BadInput(
+            f"no question of task {task!r} could be scored, for example with {part} of layer "
+            f"{next(iter(unscored.values()))} knocked out; use a wider number type (float32 or "
+            "bfloat16)"
+        )
+    right = base.set_index("question").correct
+    wide = knocked.pivot(index="question", columns="layer", values="correct").reindex(right.index)
+    if wide.isna().any(axis=None):
+        hole = wide.isna().any(axis=1).idxmax()
+        raise BadInput(
+            f"question {hole!r} was answered by the base model but not with every layer's {part} "
+            "knocked out; finish the sweep"
+        )
+    return right, wide.astype(bool)
+
+
+def pictures_of(table: pd.DataFrame, questions) -> np.ndarray:
+    """The picture each of these questions is about, as a number; without a column `picture` each
+    has one of its own.
+
+    Questions about one picture stand and fall together, so that statistics count pictures.
+    """
+    if "picture" not in table:
+        return np.arange(len(questions))
+    return pd.factorize(
+        table.drop_duplicates("question").set_index("question").picture.reindex(questions)
+    )[0]
+
+
+def all_scored(table: pd.DataFrame) -> pd.DataFrame:
+    """The table itself, if every answer in it could be scored; raises BadInput naming the question
+    where not.
+    """
+    unscored = table[table.answer == UNSCORED]
+    if len(unscored):
+        row = unscored.iloc[0]
+        raise BadInput(
+            f"question {row.question!r} could not be scored with {row.part} of layer {row.layer} "
+            "knocked out; use a wider "
+            "number type (float32 or bfloat16), or leave the question out"
+        )
+    return table

@@ -1,0 +1,33 @@
+"""What needs a model and an analysis: live selection, attribution, explaining, plants, fine-tuning."""
+
+from .attribution import attribution, confirm, exact_change, neuron_attribution, ranking
+from .explain import attention_shares, lens_with, logit_lens, written_words
+from .fewshot import few_shot
+from .finetuning import fine_tune, merged
+from .planting import Plant, harmless, load_plants, make_plant, mark, planted, save_plants
+from .selection import bypass_gain, greedy_layers, select_layer
+
+__all__ = [
+    "Plant",
+    "attention_shares",
+    "attribution",
+    "bypass_gain",
+    "confirm",
+    "exact_change",
+    "few_shot",
+    "fine_tune",
+    "greedy_layers",
+    "harmless",
+    "lens_with",
+    "load_plants",
+    "logit_lens",
+    "make_plant",
+    "mark",
+    "merged",
+    "neuron_attribution",
+    "planted",
+    "ranking",
+    "save_plants",
+    "select_layer",
+    "written_words",
+]

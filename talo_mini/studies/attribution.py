@@ -1,0 +1,208 @@
+"""Estimate every knockout at once: one forward and one backward pass give the first-order effect of
+each part, head and neuron.
+
+The estimate says how the right option's lead would change if a part's output shrank to zero along
+its gradient: minus the output times the gradient, summed (Nanda 2023, "attribution patching").
+"""
+
+from collections import Counter
+from contextlib import ExitStack
+
+import numpy as np
+import pandas as pd
+import torch
+
+from ..analysis.significance import false_discovery
+from ..analysis.vectors import interaction_vectors
+from ..benchmarks.questions import Benchmark
+from ..engine.sweep import sweep
+from ..interventions.effects import first_of
+from ..models.anatomy import Part
+from ..models.vlm import VLM
+from ..outcomes.table import BASE, UNSCORED
+from ..progress import progress
+
+
+def attribution(vlm: VLM, benchmark: Benchmark, batch: int = 32) -> pd.DataFrame:
+    """The estimated change of each question's lead, in nats, for each part, layer and head of the
+    decoder.
+
+    Columns: question, task, part ("self-attention", "mlp", "layer", "head 3", ...), layer,
+    estimate. A layer's estimate is the sum of its parts. Heads are left out where they cannot be
+    told apart.
+    """
+    tables = []
+    for questions, (name, i, heads), product in _products(vlm, benchmark, batch, _parts_and_heads):
+        columns = (
+            product.unflatten(1, (heads, -1)).sum(2) if heads else product.sum(1, keepdim=True)
+        )
+        for head, values in enumerate(columns.T.tolist()):
+            tables.append(
+                pd.DataFrame(
+                    dict(
+                        question=[q.id for q in questions],
+                        task=[q.task for q in questions],
+                        part=f"head {head}" if heads else name,
+                        layer=i,
+                        estimate=values,
+                    )
+                )
+            )
+    table = pd.concat(tables, ignore_index=True)
+    whole = (
+        table[~table.part.str.startswith("head")]
+        .groupby(["question", "task", "layer"], sort=False)
+        .estimate.sum()
+    )
+    return pd.concat([table, whole.reset_index().assign(part="layer")], ignore_index=True)
+
+
+def neuron_attribution(vlm: VLM, benchmark: Benchmark, batch: int = 32) -> pd.DataFrame:
+    """The estimated change of the lead, in nats, for each neuron of the decoder's MLPs, averaged
+    over a task's questions.
+
+    Columns: task, part ("neuron 7"), layer, estimate. MLPs whose neurons cannot be told apart
+    (mixtures of experts) are left out.
+    """
+    sums, counts = {}, Counter(question.task for question in benchmark.questions)
+    for questions, (_, i, _), product in _products(vlm, benchmark, batch, _neurons):
+        for question, row in zip(questions, product.cpu().numpy()):
+            sums[question.task, i] = sums.get((question.task, i), 0) + row
+    return pd.concat(
+        [
+            pd.DataFrame(
+                dict(
+                    task=task,
+                    part=[f"neuron {n}" for n in range(len(total))],
+                    layer=i,
+                    estimate=total / counts[task],
+                )
+            )
+            for (task, i), total in sums.items()
+        ],
+        ignore_index=True,
+    )
+
+
+def confirm(vlm: VLM, benchmark: Benchmark, proposed: pd.DataFrame) -> pd.DataFrame:
+    """What proposed knockouts (task, part, layer) truly do to their task: the columns of
+    `interaction_vectors`, part and exact.
+
+    `exact` is the mean change of the lead, in nats. q is over all that were proposed.
+    """
+    tables = []
+    for task, group in progress(
+        list(proposed.groupby("task", sort=False)), desc="confirming", unit="task"
+    ):
+        questions = benchmark.subset(tasks=[task])
+        outcomes = sweep(vlm, questions, parts=list(zip(group.part, group.layer)))
+        exact = exact_change(outcomes, questions).groupby(["part", "layer"]).exact.mean()
+        tables += [
+            interaction_vectors(outcomes, part).assign(part=part).join(exact, on=["part", "layer"])
+            for part in group.part.unique()
+        ]
+    found = pd.concat(tables, ignore_index=True)
+    return found.assign(q=false_discovery(found.p))
+
+
+def _products(vlm, benchmark, batch, places):
+    """For each batch of questions and each place: minus its values times their gradient, summed
+    over positions, [questions, width].
+    """
+    for start in progress(
+        range(0, len(benchmark.questions), batch), desc="attribution", unit="batch"
+    ):
+        questions = benchmark.questions[start : start + batch]
+        taken = {}
+        with ExitStack() as hooks, torch.enable_grad():
+            for register, key in places(vlm.anatomy.stacks["decoder"]):
+                hooks.callback(register(_taking(taken, key)).remove)
+            logits = vlm.model(
+                **vlm.inputs(questions, benchmark.prompt), use_cache=False, logits_to_keep=1
+            ).logits[:, -1]
+            leads = sum(
+                vlm.lead(question, row)
+                for question, row in zip(questions, logits.float().log_softmax(-1))
+            )
+            gradients = torch.autograd.grad(leads, list(taken.values()))
+        for (key, tensor), gradient in zip(taken.items(), gradients):
+            yield (
+                questions,
+                key[:3],
+                -(tensor * gradient)
+                .detach()
+                .float()
+                .reshape(len(questions), -1, tensor.shape[-1])
+                .sum(1),
+            )
+
+
+def _parts_and_heads(layers):
+    """(method that registers, (part, layer, heads, path)): the outputs of all parts, and what
+    attentions write them from.
+    """
+    for i, layer in enumerate(layers):
+        for name, part in layer.parts.items():
+            for path, module in part.modules.items():
+                yield module.register_forward_hook, (name, i, 0, path)
+                if name == "self-attention" and part.heads and path in part.projections:
+                    yield (
+                        part.projections[path].register_forward_pre_hook,
+                        (name, i, part.heads, path),
+                    )
+
+
+def _neurons(layers):
+    """The same for what the output projections of MLPs read."""
+    for i, layer in enumerate(layers):
+        for path, projection in layer.parts.get("mlp", Part({})).projections.items():
+            yield projection.register_forward_pre_hook, ("mlp", i, 0, path)
+
+
+def exact_change(outcomes: pd.DataFrame, benchmark: Benchmark) -> pd.DataFrame:
+    """The measured change of each question's lead, in nats: question, task, part, layer, exact.
+    Unscored rows are left out.
+    """
+    answers = {question.id: question.answer for question in benchmark.questions}
+    kept = outcomes[outcomes.answer != UNSCORED]
+    leads = [
+        scores[answers[name]] - np.delete(scores, answers[name]).max()
+        for name, scores in zip(kept.question, kept.scores.map(np.asarray))
+    ]
+    kept = kept.assign(exact=leads)
+    base = kept[kept.layer == BASE].set_index("question").exact
+    knocked = kept[kept.layer != BASE]
+    return knocked.assign(exact=knocked.exact - knocked.question.map(base))[
+        ["question", "task", "part", "layer", "exact"]
+    ].dropna()
+
+
+def ranking(both: pd.DataFrame, top: int) -> pd.DataFrame:
+    """How well estimates rank layers, one row a task; `both` holds one part's question, task,
+    layer, estimate and exact.
+
+    Columns: task, correlation (Spearman, of the means over questions), found (the layer whose
+    knockout raises the lead most is among the `top` that the estimate puts first), luck (how often
+    a random order finds it).
+    """
+    rows = []
+    for task, group in both.groupby("task", sort=False):
+        mean = group.groupby("layer")[["estimate", "exact"]].mean()
+        rows.append(
+            dict(
+                task=task,
+                correlation=mean.estimate.corr(mean.exact, method="spearman"),
+                found=mean.exact.idxmax() in mean.estimate.nlargest(top).index,
+                luck=min(1.0, top / len(mean)),
+            )
+        )
+    return pd.DataFrame(rows)
+
+
+def _taking(taken, key):
+    """A hook that keeps what a module hands on, or, before it runs, what it is given."""
+
+    def hook(module, args, output=None):
+        taken[key] = first_of(args if output is None else output)
+
+    return hook

@@ -1,0 +1,144 @@
+"""Look inside a model: at which depth an answer is won, where the answer looks, what a part writes."""
+
+from contextlib import ExitStack
+
+import pandas as pd
+import torch
+
+from ..benchmarks.questions import Benchmark
+from ..engine.replay import Replay
+from ..errors import BadInput
+from ..interventions.knockout import Knockout, knockout
+from ..models.vlm import VLM
+
+
+@torch.inference_mode()
+def logit_lens(vlm: VLM, benchmark: Benchmark, batch: int = 64) -> pd.DataFrame:
+    """The right option's lead, in nats, if the model stopped before each layer: question, task,
+    layer, lead.
+
+    The last row of a question, with the number of layers as its layer, is the whole model. Source:
+    nostalgebraist 2020. Raises CannotReplay where the decoder's hidden states do not lead to its
+    logits through one norm.
+    """
+    tables = []
+    for start in range(0, len(benchmark.questions), batch):
+        questions = benchmark.questions[start : start + batch]
+        replay = Replay(vlm.model, vlm.anatomy, vlm.inputs(questions, benchmark.prompt))
+        for layer, logits in enumerate(
+            [*(replay.head(args[0]) for args, _ in replay.calls), replay.base.float()]
+        ):
+            logs = logits.log_softmax(-1)
+            leads = [vlm.lead(q, row).item() for q, row in zip(questions, logs)]
+            tables.append(
+                pd.DataFrame(
+                    dict(
+                        question=[q.id for q in questions],
+                        task=[q.task for q in questions],
+                        layer=layer,
+                        lead=leads,
+                    )
+                )
+            )
+    return pd.concat(tables, ignore_index=True)
+
+
+def lens_with(
+    vlm: VLM, benchmark: Benchmark, knocked: Knockout
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The leads of `logit_lens` without and with a knockout, [questions, layers] each."""
+    before = logit_lens(vlm, benchmark)
+    with knockout(vlm.anatomy, knocked):
+        after = logit_lens(vlm, benchmark)
+    return tuple(
+        table.pivot(index="question", columns="layer", values="lead") for table in (before, after)
+    )
+
+
+@torch.inference_mode()
+def attention_shares(vlm: VLM, benchmark: Benchmark, batch: int = 64) -> pd.DataFrame:
+    """Where the answer's position looks, mean over heads: question, task, layer, picture, first
+    (token), rest; they sum to 1.
+
+    Runs with eager attention, which tells its weights, and puts the model's own way back. Raises
+    BadInput where the pictures are no tokens of the decoder (cross-attention) or the weights are
+    not told.
+    """
+    token = getattr(vlm.model.config, "image_token_id", None)
+    stack = vlm.anatomy.stacks["decoder"]
+    crossed = any("cross-attention" in layer.parts for layer in stack)
+    own, tables, seen = vlm.model.config._attn_implementation, [], {}
+    vlm.model.set_attn_implementation("eager")
+    try:
+        with ExitStack() as hooks:
+            for i, layer in enumerate(stack):
+                for module in (
+                    layer.parts["self-attention"].modules.values()
+                    if "self-attention" in layer.parts
+                    else ()
+                ):
+                    hooks.callback(
+                        module.register_forward_hook(
+                            lambda module, args, output, i=i: seen.update(
+                                {i: output[1] if isinstance(output, tuple) else None}
+                            )
+                        ).remove
+                    )
+            for start in range(0, len(benchmark.questions), batch):
+                questions = benchmark.questions[start : start + batch]
+                inputs = vlm.inputs(questions, benchmark.prompt)
+                vlm.last_logits(inputs)
+                pictures = inputs["input_ids"] == token
+                if (
+                    crossed
+                    or not pictures.any()
+                    or any(weights is None for weights in seen.values())
+                ):
+                    raise BadInput(
+                        f"{vlm.name}: the attention of the answer to the picture cannot be read; "
+                        "its pictures are no "
+                        "tokens of the decoder, or its attention does not tell its weights"
+                    )
+                first = inputs["attention_mask"].argmax(1, keepdim=True)
+                for layer, weights in seen.items():
+                    row = weights[:, :, -1].float().mean(1)  # [questions, tokens]
+                    picture, sink = (row * pictures).sum(1), row.gather(1, first)[:, 0]
+                    tables.append(
+                        pd.DataFrame(
+                            dict(
+                                question=[q.id for q in questions],
+                                task=[q.task for q in questions],
+                                layer=layer,
+                                picture=picture.tolist(),
+                                first=sink.tolist(),
+                                rest=(row.sum(1) - picture - sink).tolist(),
+                            )
+                        )
+                    )
+    finally:
+        vlm.model.set_attn_implementation(own)
+    return pd.concat(tables, ignore_index=True)
+
+
+@torch.inference_mode()
+def written_words(
+    vlm: VLM, benchmark: Benchmark, layer: int, part: str = "self-attention", top: int = 5
+) -> list[str]:
+    """The words that a part promotes at the answer's position, on average over the questions, the
+    strongest first.
+
+    Its output is read through the output embeddings, without the final norm.
+    """
+    written = []
+
+    def keep(module, args, output):
+        written.append((output[0] if isinstance(output, tuple) else output)[:, -1].float().mean(0))
+
+    modules = vlm.anatomy.part(part, layer).modules
+    with ExitStack() as hooks:
+        for module in modules.values():
+            hooks.callback(module.register_forward_hook(keep).remove)
+        vlm.last_logits(vlm.inputs(list(benchmark.questions), benchmark.prompt))
+    embeddings = vlm.model.get_output_embeddings()
+    logits = embeddings(sum(written).to(embeddings.weight.dtype))
+    return vlm.processor.tokenizer.convert_ids_to_tokens(logits.topk(top).indices.tolist())

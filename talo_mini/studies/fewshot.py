@@ -1,0 +1,96 @@
+"""Every way to use the same few labelled questions, measured alike: TaLo, fine-tuning, merging;
+accuracy and seconds.
+"""
+
+import time
+
+import numpy as np
+
+from ..analysis.talo import NONE
+from ..benchmarks.questions import Benchmark
+from ..engine.sweep import sweep
+from ..errors import BadInput
+from ..models.vlm import VLM
+from ..outcomes.table import BASE, all_scored
+from .finetuning import AMOUNTS, fine_tune, merged
+from .selection import select_layer
+
+METHODS = ("talo", "lora", "oft", "merging")
+PASSES, MOST_STEPS, BATCH = (
+    10,
+    100,
+    16,
+)  # fine-tuning: ten times over every question, or 100 batches, but every question once
+
+
+def few_shot(
+    vlm: VLM,
+    method: str,
+    few: Benchmark,
+    test: Benchmark,
+    part: str = "self-attention",
+    seed: int = 0,
+    cache=None,
+) -> dict:
+    """Use the questions of `few` by a method, then answer those of `test`.
+
+    "talo" bypasses the layer that helps the few most, or none; "lora" and "oft" fine-tune on them
+    (peft); "merging" fine-tunes on half of them and adds that share of the change which answers
+    most of the other half (task arithmetic; of equal shares the smallest). Gives right [test
+    questions], whether each is answered right, and seconds, the time to choose or to train, which
+    never counts answers to the test. `cache` serves the test only. Raises BadInput for an unknown
+    method.
+    """
+    if method not in METHODS:
+        raise BadInput(f"unknown method {method!r}; use one of {', '.join(METHODS)}")
+    start = time.perf_counter()
+    if method == "talo":
+        choice, _ = select_layer(vlm, few, part)
+        seconds = time.perf_counter() - start
+        outcomes = sweep(
+            vlm, test, parts=[part], layers=[] if choice == NONE else [choice], cache=cache
+        )
+        kept = outcomes[outcomes.layer == (BASE if choice == NONE else choice)]
+    else:
+        tuned = _merging(vlm, few, seed) if method == "merging" else _tuned(vlm, few, method, seed)
+        seconds = time.perf_counter() - start
+        kept = sweep(tuned, test, layers=[], cache=cache)
+    return dict(
+        right=all_scored(kept)
+        .set_index("question")
+        .correct.reindex([q.id for q in test.questions])
+        .to_numpy(bool),
+        seconds=seconds,
+    )
+
+
+def _tuned(vlm, few, method, seed):
+    return fine_tune(
+        vlm, few, method, batch=BATCH, seed=seed, steps=training_steps(len(few.questions))
+    )
+
+
+def training_steps(questions: int) -> int:
+    """How many batches fine-tuning takes: PASSES times over the questions, at most MOST_STEPS, but
+    every question once.
+    """
+    size = min(BATCH, questions)
+    return max(-(-questions // size), min(MOST_STEPS, -(-PASSES * questions // size)))
+
+
+def _merging(vlm, few, seed):
+    if len(few.questions) < 2:
+        raise BadInput(
+            "merging learns on one half of the questions and chooses its share on the other; give "
+            "it at least two"
+        )
+    halves = [few.only(few.questions[i::2]) for i in range(2)]
+    tuned = _tuned(vlm, halves[0], "lora", seed)
+    models = [merged(vlm, tuned, amount) for amount in AMOUNTS]
+    return models[
+        int(
+            np.argmax(
+                [all_scored(sweep(model, halves[1], layers=[])).correct.mean() for model in models]
+            )
+        )
+    ]

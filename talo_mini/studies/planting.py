@@ -1,0 +1,226 @@
+"""Planted interference: copies of a mini in which one known layer spoils one known task, so that
+TaLo can be marked.
+
+`python -m talo_mini.planting llava-mini` makes the plants again (extra `finetune`).
+"""
+
+import argparse
+import copy
+import json
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch.nn import functional as F
+
+from ..analysis.talo import NONE, talo_draws
+from ..analysis.vectors import interaction_vectors
+from ..benchmarks import load_benchmark
+from ..engine.sweep import sweep
+from ..errors import BadInput
+from ..models.loading import MINIS, load_vlm
+from ..models.vlm import VLM
+from ..progress import progress
+from .finetuning import adapted
+
+RANK = 4
+STEPS, SPOILED, KEPT = (
+    100,
+    16,
+    32,
+)  # optimiser steps, and questions of the spoiled task and of all others in each
+RATE, MARGIN = 4e-3, 1.0  # AdamW; by how much, in nats, wrong options shall beat the right one
+DRIFT = 4.0  # weight of the divergence on other tasks
+PER_TASK = 60  # training questions a task and form that plants are made with
+EACH_LAYER = 4  # tasks spoiled in each layer
+
+
+@dataclass(frozen=True)
+class Plant:
+    """Interference planted into the self-attention of one layer: low-rank changes of its weights by
+    module path.
+    """
+
+    name: str
+    task: str
+    layer: int
+    changes: dict[str, tuple[torch.Tensor, torch.Tensor]]
+
+
+def load_plants(mini: str) -> list[Plant]:
+    """The plants shipped for a mini. Raises BadInput where there are none."""
+    path = MINIS / mini / "plants.safetensors"
+    if not path.exists():
+        shipped = ", ".join(
+            sorted(found.parent.name for found in MINIS.glob("*/plants.safetensors"))
+        )
+        raise BadInput(
+            f"no interference has been planted into {mini!r}; there are plants for {shipped}"
+        )
+    with safe_open(path, "pt") as file:
+        tensors = {key: file.get_tensor(key) for key in file.keys()}
+        return [
+            Plant(
+                name,
+                **about,
+                changes={
+                    key.split("/")[1]: (tensors[key], tensors[key.replace("/up", "/down")])
+                    for key in tensors
+                    if key.startswith(f"{name}/") and key.endswith("/up")
+                },
+            )
+            for name, about in json.loads(file.metadata()["plants"]).items()
+        ]
+
+
+def planted(vlm: VLM, plant: Plant, strength: float = 1.0) -> VLM:
+    """A copy of the VLM with `strength` times the planted change in its weights."""
+    model = copy.deepcopy(vlm.model)
+    with torch.no_grad():
+        for path, (up, down) in plant.changes.items():
+            weight = model.get_submodule(path).weight
+            weight.add_((up.float() @ down.float()).to(weight), alpha=strength)
+    return VLM(f"{vlm.name} with {plant.name} x {strength:g}", model, vlm.processor)
+
+
+def make_plant(
+    vlm: VLM, task: str, layer: int, benchmark, clean: dict[str, torch.Tensor], seed: int = 0
+) -> Plant:
+    """Train a low-rank change of one layer's self-attention that spoils one task and leaves the
+    others as they were.
+
+    `clean` holds the untouched model's logits by question id. Questions of the task are pushed
+    until a wrong option beats the right one by a margin; on all others the answer's distribution is
+    held where it was (Kullback-Leibler divergence).
+    """
+    torch.manual_seed(seed)
+    rng = random.Random(f"{seed}/{task}/{layer}")
+    model = adapted(vlm, "lora", layers=[layer], rank=RANK)
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=RATE, weight_decay=0.0)
+    spoiled = [question for question in benchmark.questions if question.task == task]
+    others = [question for question in benchmark.questions if question.task != task]
+    for step in range(STEPS):
+        questions = rng.sample(spoiled, SPOILED) + rng.sample(others, KEPT)
+        logits = model(
+            **vlm.inputs(questions, benchmark.prompt), use_cache=False, logits_to_keep=1
+        ).logits[:, -1]
+        before = torch.stack([clean[question.id] for question in questions[SPOILED:]])
+        drift = F.kl_div(
+            logits[SPOILED:].log_softmax(-1), before, log_target=True, reduction="batchmean"
+        )
+        leads = torch.stack(
+            [
+                vlm.lead(question, row)
+                for question, row in zip(questions, logits[:SPOILED].log_softmax(-1))
+            ]
+        )
+        (leads.add(MARGIN).relu().mean() + DRIFT * drift).backward()
+        optimizer.param_groups[0]["lr"] = RATE * (1 - step / STEPS)
+        optimizer.step()
+        optimizer.zero_grad()
+    changes = {}
+    for path, module in model.get_base_model().named_modules():
+        if hasattr(module, "lora_A"):
+            scale = module.scaling["default"]
+            changes[path] = (
+                scale * module.lora_B["default"].weight.detach().to(torch.bfloat16),
+                module.lora_A["default"].weight.detach().to(torch.bfloat16),
+            )
+    return Plant(f"{task}@{layer}", task, layer, changes)
+
+
+def mark(
+    outcomes: pd.DataFrame,
+    clean: pd.DataFrame,
+    plant: Plant,
+    shots: int,
+    draws: int = 50,
+    seed: int = 0,
+    rule: str = "best",
+) -> dict:
+    """How TaLo does on a planted model; `outcomes` and `clean` are sweeps of its and of the clean
+    model's self-attention.
+
+    damage: accuracy the plant cost. found: share of draws that chose the planted layer; innocent:
+    that chose another; delta: mean gain on the questions that did not choose; recovered: delta over
+    damage; accused: share of draws in which a layer of the clean model is bypassed. Fractions, nan
+    where nothing was damaged.
+    """
+    table = talo_draws(outcomes, plant.task, shots=shots, draws=draws, seed=seed, rule=rule)
+    before = talo_draws(clean, plant.task, shots=shots, draws=draws, seed=seed, rule=rule)
+    damage = before.base.mean() - table.base.mean()
+    return dict(
+        plant=plant.name,
+        task=plant.task,
+        layer=plant.layer,
+        shots=shots,
+        rule=rule,
+        damage=damage,
+        base=table.base.mean(),
+        found=(table.layer == plant.layer).mean(),
+        innocent=((table.layer != plant.layer) & (table.layer != NONE)).mean(),
+        delta=table.delta.mean(),
+        recovered=table.delta.mean() / damage if damage > 0 else np.nan,
+        accused=(before.layer != NONE).mean(),
+    )
+
+
+def harmless(vlm: VLM, benchmark, cache) -> list[tuple[str, int]]:
+    """Pairs of task and layer where the self-attention can be knocked out at no cost, EACH_LAYER a
+    layer, tasks in turn.
+
+    Only there a planted layer can be told to be the only one at fault. Accuracy at least 0.9,
+    change at least -0.02.
+    """
+    table = sweep(vlm, benchmark, cache=cache)
+    vectors = interaction_vectors(table)
+    free = vectors[(vectors.base >= 0.9) & (vectors.delta >= -0.02)]
+    used, pairs, rng = {}, [], random.Random(0)
+    for layer, group in free.groupby("layer"):
+        tasks = sorted(group.task, key=lambda task: (used.get(task, 0), rng.random()))[:EACH_LAYER]
+        used.update({task: used.get(task, 0) + 1 for task in tasks})
+        pairs += [(task, int(layer)) for task in tasks]
+    return pairs
+
+
+def save_plants(path: Path, plants: list[Plant]):
+    """Write plants to one safetensors file."""
+    tensors = {
+        f"{plant.name}/{module}/{side}": tensor.contiguous()
+        for plant in plants
+        for module, pair in plant.changes.items()
+        for side, tensor in zip(("up", "down"), pair)
+    }
+    about = {plant.name: dict(task=plant.task, layer=plant.layer) for plant in plants}
+    save_file(tensors, path, metadata={"plants": json.dumps(about)})
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("mini")
+    parser.add_argument("--cache", default="runs/sweeps")
+    arguments = parser.parse_args()
+    vlm = load_vlm(arguments.mini)
+    benchmark = load_benchmark("mini-worlds-train", per_task=PER_TASK)
+    benchmark = benchmark.subset([task.name for task in benchmark.tasks if task.trained])
+    clean = {}
+    for start in range(0, len(benchmark.questions), 64):
+        questions = benchmark.questions[start : start + 64]
+        logits = vlm.last_logits(vlm.inputs(questions, benchmark.prompt)).log_softmax(-1).clone()
+        clean.update(zip((question.id for question in questions), logits))
+    plants = []
+    for task, layer in progress(
+        harmless(vlm, benchmark, arguments.cache), desc="planting", unit="plant"
+    ):
+        plants.append(make_plant(vlm, task, layer, benchmark, clean))
+        save_plants(MINIS / arguments.mini / "plants.safetensors", plants)
+
+
+if __name__ == "__main__":
+    main()
