@@ -1,4 +1,4 @@
-"""Execute the notebooks at a scale and build the book from them: `python notebooks/run.py laptop`."""
+"""Execute the notebooks at a scale and build the book: `python notebooks/run.py laptop`."""
 
 import argparse
 import hashlib
@@ -188,6 +188,7 @@ def stage_book(stage: Path):
 
 
 def main():
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "scale", choices=("laptop", "published", "committed"), help="committed: build only"

@@ -55,7 +55,9 @@ def mmstar(per_task: int) -> pd.DataFrame:
                 category=benchmark.task(q.task).ability,
                 l2_category=q.task,
                 question=f"{q.text}\nOptions: "
-                + ", ".join(f"{letter}: {o}" for letter, o in zip(LETTERS, q.options)),
+                + ", ".join(
+                    f"{letter}: {o}" for letter, o in zip(LETTERS, q.options, strict=False)
+                ),
             )
             for i, q in enumerate(benchmark.questions)
         ]

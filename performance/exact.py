@@ -24,25 +24,15 @@ from tqdm import tqdm
 
 import talo_mini
 from talo_mini import load_benchmark, load_vlm
+from talo_mini.engine.logits import hooked_logits, replayed_logits
 from talo_mini.engine.pictures import Pictures
-from talo_mini.engine.sweep import hooked_logits, replayed_logits, scores
-from talo_mini.interventions.cells import all_cells
+from talo_mini.interventions.names import all_cells
 from talo_mini.models.loading import MINIS
+from talo_mini.models.scoring import scores
 
 PARTS = ("self-attention", "mlp", "layer")
 BATCH = 8  # small, so that several knocked-out variants go through a layer at once
-PAGE = """# Exactness
-
-The engine computes what lies below a knocked-out layer once. Does it still answer as a model under plain hooks? Here both were asked
-the same questions of the mini worlds, of all {tasks} tasks in both forms, with one part of every layer knocked out in turn, in float32.
-The whole benchmark has {questions:,} questions for each model; they are compared in random order, for as long as there was time.
-
-{table}
-
-The last two columns are what matters: how many answers differ, and by how much the log-probability of any option differs at most.
-
-Made by `python performance/exact.py{parts_given} --page book/exactness.md` on {machine}.
-"""
+PAGE = Path(__file__).with_name("exactness.template.md").read_text(encoding="utf-8")
 
 
 def compare(vlm, prompt, questions, cells, pictures) -> dict:
@@ -58,7 +48,9 @@ def compare(vlm, prompt, questions, cells, pictures) -> dict:
         hooked_logits(vlm, inputs, cells),
         strict=True,
     ):
-        for a, b in zip(scores(vlm, questions, replayed), scores(vlm, questions, hooked)):
+        for a, b in zip(
+            scores(vlm, questions, replayed), scores(vlm, questions, hooked), strict=True
+        ):
             found["answers"] += 1
             finite = bool(np.isfinite([a, b]).all())
             found["different"] += int(not finite or a.argmax() != b.argmax())
@@ -153,6 +145,7 @@ def run(vlms, benchmark, parts, folder: Path, minutes: float | None = None) -> p
 
 
 def main():
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "--parts", nargs="+", default=PARTS, choices=PARTS, help="what is knocked out (default all)"

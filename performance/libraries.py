@@ -10,6 +10,7 @@ import torch
 
 
 def nnsight_traces(model, inputs, chosen, last):
+    """Logits of the base model and of each knockout, by nnsight."""
     from nnsight import NNsight
 
     wrapped, found = NNsight(model), [last(model, inputs)]
@@ -27,6 +28,7 @@ def nnsight_traces(model, inputs, chosen, last):
 
 
 def pyvene_interventions(model, inputs, chosen, last):
+    """Logits of the base model and of each knockout, by pyvene."""
     from pyvene import IntervenableModel
 
     found = [last(model, inputs)]

@@ -42,6 +42,7 @@ PEAKS = {
 
 
 def knockouts(anatomy):
+    """One for the self-attention of every decoder layer that has one."""
     return [
         Knockout("self-attention", i)
         for i, layer in enumerate(anatomy.stacks["decoder"])
@@ -50,14 +51,17 @@ def knockouts(anatomy):
 
 
 def last(model, inputs):
+    """Logits of the next token, [questions, vocabulary]."""
     return model(**inputs, use_cache=False, logits_to_keep=1).logits[:, -1]
 
 
 def one_pass_engine(model, anatomy, inputs):
+    """The engine of talo-mini."""
     return one_pass(model, anatomy, inputs, [(k,) for k in knockouts(anatomy)], check=False)
 
 
 def one_by_one(model, anatomy, inputs, way=knockout):
+    """A whole pass of the model for every knockout."""
     found = [last(model, inputs)]
     for k in knockouts(anatomy):
         with way(anatomy, k):
@@ -66,6 +70,7 @@ def one_by_one(model, anatomy, inputs, way=knockout):
 
 
 def hooks_with_cached_pictures(model, anatomy, inputs):
+    """The same, but the picture is encoded once."""
     own, kept = model.model.get_image_features, []
 
     def remembered(*args, **options):
@@ -297,6 +302,7 @@ def selection(name, shots):
 
 
 def machine():
+    """What the figures were measured on, in words."""
     if GPU:
         cores = torch.cuda.get_device_name()
     else:
@@ -315,38 +321,26 @@ def machine():
         capture_output=True,
         text=True,
     ).stdout.strip()
-    return f"{cores} ({names[0] if names else 'unknown processor'}), PyTorch {torch.__version__}, commit {commit}, {time.strftime('%Y-%m-%d')}"
+    processor = names[0] if names else "unknown processor"
+    return (
+        f"{cores} ({processor}), PyTorch {torch.__version__}, commit {commit}, "
+        f"{time.strftime('%Y-%m-%d')}"
+    )
 
 
-PAGE = """# Performance
-
-A sweep knocks out every layer once. Run plainly, that is one whole pass of the model for every layer. But only the layers above
-the knocked-out one change, and the picture is encoded the same each time. The engine of talo-mini runs the base model once and
-walks its layers once: all variants knocked out below go through a layer together. What a knockout silences is not computed, and of
-the last layer's MLP only the position that is scored.
-
-Each row is one way to answer the same questions with every self-attention knocked out, at the batch size that suits it best, in
-{kind}. The ways take turns. All ways give the logits of plain hooks (to {tolerance}), checked in the same run. *Memory* is the most that was taken
-beside the model itself. The *bound* counts the floating-point operations
-that a layer-by-layer sweep needs, at the speed this machine reaches in a plain forward pass; a contender can pass it where its
-matrices are of a better size than the plain pass has.
-
-{tables}
-
-Choosing a layer for TaLo needs even less. The base model answers the probe questions first; only where it errs can a layer gain, and
-a layer that can no longer win is asked no more (`select_layer`). The choice is that of a full sweep: {saved}.
-
-Made by `python performance/sweep.py{quick} --page book/performance.md` on {machine}.
-
-nnsight and pyvene take part where they are installed (`pip install nnsight pyvene`); they are not among the packages of this
-project.
-"""
+PAGE = Path(__file__).with_name("performance.template.md").read_text(encoding="utf-8")
 
 
-HEAD = "| way | questions a second | batch | times plain hooks | share of the bound | memory beside the model (GiB) |\n| --- | --- | --- | --- | --- | --- |\n"
-HEAD_GPU = HEAD.replace(" |\n| ---", " | model FLOP utilisation |\n| ---", 1).replace(
-    "| --- |\n", "| --- | --- |\n"
+COLUMNS = (
+    "way",
+    "questions a second",
+    "batch",
+    "times plain hooks",
+    "share of the bound",
+    "memory beside the model (GiB)",
+    *(["model FLOP utilisation"] if GPU else []),
 )
+HEAD = f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}\n"
 
 
 def line(row):
@@ -369,10 +363,10 @@ def page(tables, saved, quick):
     turns = [int(table.turns[0]) for table in tables]
     shown = [
         f"## {table.model[0]}\n\n"
-        + (HEAD_GPU if GPU else HEAD)
+        + HEAD
         + "\n".join(map(line, table.itertuples()))
         + f"\n\nOf each way the best of {number} turn{'s' if number > 1 else ''}."
-        for table, number in zip(tables, turns)
+        for table, number in zip(tables, turns, strict=True)
     ]
     return PAGE.format(
         tables="\n\n".join(shown),
@@ -397,6 +391,7 @@ def made_there(shape):
 
 
 def main():
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "--quick",

@@ -1,6 +1,4 @@
-"""Import paths of version 0.1.0: they keep working for one version, with a warning that names the
-new place.
-"""
+"""Import paths of version 0.1.0, which warn for one version and name the new place."""
 
 import importlib.abc
 import importlib.util
@@ -16,8 +14,8 @@ MODULES = {
     "anatomy": ("models.anatomy",),
     "attribution": ("studies.attribution",),
     "calibration": ("analysis.calibration",),
-    "cells": ("interventions.cells",),
-    "effects": ("interventions.effects",),
+    "cells": ("interventions.names",),
+    "effects": ("interventions.effects", "interventions.hooks"),
     "explain": ("studies.explain",),
     "fewshot": ("studies.fewshot",),
     "finetuning": ("studies.finetuning",),
@@ -36,7 +34,7 @@ MODULES = {
     "routing": ("analysis.routing",),
     "selection": ("studies.selection",),
     "significance": ("analysis.significance",),
-    "sweep": ("engine.sweep",),
+    "sweep": ("engine.sweep", "engine.logits", "models.scoring"),
     "talo": ("analysis.talo",),
     "vlm": ("models.vlm", "models.loading", "benchmarks.answers"),
 }
@@ -65,7 +63,7 @@ NAMES = {
 
 
 def place_of_name(name: str) -> str | None:
-    """Where a name is now that stood at the top of the package, with a warning; None for any other."""
+    """Where a name is now that left the top of the package, with a warning; None for others."""
     place = NAMES.get(name)
     if place is not None:
         _warn(f"{PACKAGE}.{name}", f"{PACKAGE}.{place}.{name}", stacklevel=4)

@@ -18,6 +18,7 @@ from .analysis.vectors import interaction_vectors, task_accuracy
 from .benchmarks import load_benchmark
 from .engine.sweep import kept_outcomes, sweep
 from .errors import BadInput
+from .interventions.names import EXAMPLES
 from .models.loading import load_vlm
 
 # Under sbatch without srun Slurm tells the number of tasks it could start, but one process runs:
@@ -29,9 +30,7 @@ LAUNCHERS = (
 
 
 def process() -> tuple[int, int, int]:
-    """This process's number, how many there are, and its number on this machine, as the launcher
-    says.
-    """
+    """The number of this process, how many there are, and its number on this machine."""
     for names in LAUNCHERS:
         if all(name in os.environ for name in names[:2]):
             return tuple(int(os.environ.get(name, 0)) for name in names)
@@ -39,6 +38,7 @@ def process() -> tuple[int, int, int]:
 
 
 def parser() -> argparse.ArgumentParser:
+    """The words of the command."""
     found = argparse.ArgumentParser(prog="python -m talo_mini", description=__doc__.splitlines()[0])
     command = found.add_subparsers(dest="command", required=True).add_parser(
         "sweep", help="knock out every layer in turn"
@@ -67,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--effect",
         default="zero",
-        help="how: zero, uniform, 'scale 0.5', 'noise 1' (default %(default)s)",
+        help=f"how: {EXAMPLES} (default %(default)s)",
     )
     command.add_argument(
         "--batch", type=int, default=32, help="questions at once (default %(default)s)"

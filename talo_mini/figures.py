@@ -36,7 +36,7 @@ def _axes(width, height, title=None, **options):
 
 
 def _ability_colour(abilities):
-    return dict(zip(dict.fromkeys(abilities), ABILITY_COLOURS))
+    return dict(zip(dict.fromkeys(abilities), ABILITY_COLOURS, strict=False))
 
 
 def show_questions(questions, columns: int = 4, titles=None):
@@ -45,12 +45,12 @@ def show_questions(questions, columns: int = 4, titles=None):
     figure, axes = _axes(2.3 * columns, 3.1 * rows, nrows=rows, ncols=columns, squeeze=False)
     for axis in axes.flat[len(questions) :]:
         axis.axis("off")
-    for i, (axis, question) in enumerate(zip(axes.flat, questions)):
+    for i, (axis, question) in enumerate(zip(axes.flat, questions, strict=False)):
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set(visible=True, color="#BBBBBB")  # a frame: pictures may be white
         axis.imshow(question.image, interpolation="nearest")
         axis.set_title(titles[i] if titles else question.task, fontsize=8)
-        lines = textwrap.wrap(question.text, 30) + [f"→ {question.options[question.answer]}"]
+        lines = [*textwrap.wrap(question.text, 30), f"→ {question.options[question.answer]}"]
         axis.text(
             0.5,
             -0.04,
@@ -175,7 +175,9 @@ def show_pairs(
 ):
     """Two columns against each other by label, with the `line` where they are equal."""
     figure, axis = _axes(5.5, 4.2, title)
-    for (label, table), colour, marker in zip(tables.items(), ABILITY_COLOURS, "osD^v"):
+    for (label, table), colour, marker in zip(
+        tables.items(), ABILITY_COLOURS, "osD^v", strict=False
+    ):
         axis.plot(table[x], table[y], marker, ms=4, color=colour, alpha=0.8, label=label)
     if line:
         axis.axline((0, 0), slope=1, color="black", lw=0.8, ls="--", label="equal")
@@ -191,7 +193,7 @@ def _curves(axis, curves, scale=1, log=False):
     """
     axis.axhline(0, color="black", lw=0.8)
     for i, ((label, table), colour, marker) in enumerate(
-        zip(curves.items(), ABILITY_COLOURS, "osD^vPX")
+        zip(curves.items(), ABILITY_COLOURS, "osD^vPX", strict=False)
     ):
         apart = i - (len(curves) - 1) / 2
         x = table.index * 1.04**apart if log else table.index + 0.08 * apart
@@ -329,7 +331,7 @@ def show_similarity(similar: pd.DataFrame, abilities: pd.Series, linkage, title:
     )
     names = similar.index[order]
     axis.set(xticks=[], yticks=range(len(order)), yticklabels=names)
-    for label, name in zip(axis.get_yticklabels(), names):
+    for label, name in zip(axis.get_yticklabels(), names, strict=True):
         label.set_color(colours[abilities[name]])
     figure.colorbar(picture, ax=axis, shrink=0.6, label="correlation of vectors")
     handles = [
@@ -369,7 +371,7 @@ def show_spread(values: dict, title: str, xlabel: str):
     everything = np.concatenate([np.asarray(found, float) for found in values.values()])
     bins = np.histogram_bin_edges(POINTS * everything, 30)
     for (label, found), colour, style in zip(
-        values.items(), ABILITY_COLOURS, ("-", "--", ":", "-.")
+        values.items(), ABILITY_COLOURS, ("-", "--", ":", "-."), strict=False
     ):
         found = POINTS * np.asarray(found, float)
         axis.hist(

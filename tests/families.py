@@ -11,11 +11,11 @@ import transformers as T
 from torch import nn
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from talo_mini.interventions.effects import QUERIES, inside
+from talo_mini.interventions.hooks import QUERIES, inside
 from talo_mini.models.anatomy import MLP_OUTPUTS, OUTPUTS, find_anatomy, output_projection
 
 VOCAB, IMG = 160, 150  # vocabulary; id of the image placeholder
-H, I = 48, 96  # hidden and intermediate width of the decoders
+H, INNER = 48, 96  # hidden and intermediate width of the decoders
 NH, NKV = 4, 2  # heads, key-value heads
 NL, NV = 4, 2  # decoder layers, vision layers
 
@@ -23,7 +23,7 @@ NL, NV = 4, 2  # decoder layers, vision layers
 TEXT = dict(
     vocab_size=VOCAB,
     hidden_size=H,
-    intermediate_size=I,
+    intermediate_size=INNER,
     num_hidden_layers=NL,
     num_attention_heads=NH,
     num_key_value_heads=NKV,
@@ -64,7 +64,10 @@ def siglipv(**k):
 
 def ids_for(n_img, seed=0, pre=3, post=6):
     g = torch.Generator().manual_seed(seed)
-    t = lambda n: torch.randint(3, 120, (n,), generator=g)
+
+    def t(n):
+        return torch.randint(3, 120, (n,), generator=g)
+
     return torch.cat([t(pre), torch.full((n_img,), IMG), t(post)])[None]
 
 
@@ -284,7 +287,7 @@ def _opt():
     return T.OPTConfig(
         vocab_size=VOCAB,
         hidden_size=H,
-        ffn_dim=I,
+        ffn_dim=INNER,
         num_hidden_layers=NL,
         num_attention_heads=NH,
         word_embed_proj_dim=H,
@@ -300,7 +303,7 @@ def _t5():
         vocab_size=VOCAB,
         d_model=H,
         d_kv=12,
-        d_ff=I,
+        d_ff=INNER,
         num_layers=NL,
         num_decoder_layers=NL,
         num_heads=NH,
@@ -388,7 +391,7 @@ def _gem(cls, **k):
     return cls(
         vocab_size=VOCAB,
         hidden_size=H,
-        intermediate_size=I,
+        intermediate_size=INNER,
         num_hidden_layers=NL,
         num_attention_heads=NH,
         num_key_value_heads=NKV,
@@ -463,7 +466,7 @@ def kosmos2():
         vocab_size=VOCAB,
         embed_dim=H,
         layers=NL,
-        ffn_dim=I,
+        ffn_dim=INNER,
         attention_heads=NH,
         max_position_embeddings=256,
         pad_token_id=1,
@@ -489,8 +492,8 @@ def florence2():
         d_model=H,
         encoder_layers=NL,
         decoder_layers=NL,
-        encoder_ffn_dim=I,
-        decoder_ffn_dim=I,
+        encoder_ffn_dim=INNER,
+        decoder_ffn_dim=INNER,
         encoder_attention_heads=NH,
         decoder_attention_heads=NH,
         max_position_embeddings=256,
@@ -527,7 +530,7 @@ def aya_vision():
     tc = T.Cohere2Config(
         vocab_size=VOCAB,
         hidden_size=H,
-        intermediate_size=I,
+        intermediate_size=INNER,
         num_hidden_layers=NL,
         num_attention_heads=NH,
         num_key_value_heads=NKV,
@@ -602,7 +605,7 @@ def reinit(model, seed=0):
     gemma3 projector, query tokens...)
     """
     g = torch.Generator().manual_seed(seed)
-    for n, p in model.named_parameters():
+    for _, p in model.named_parameters():
         if p.numel() == 1:
             p.data.uniform_(0.6, 1.2, generator=g)
         elif p.dim() >= 2:
@@ -703,7 +706,7 @@ def attentions_and_mlps(name):
 
 
 def left_padded_pair(inputs):
-    """The inputs twice over, as one batch: the first shortened by a token and padded on the left."""
+    """The inputs twice, as one batch: the first a token shorter and padded on the left."""
     length = inputs["input_ids"].shape[1]
     pair = {}
     for name, value in inputs.items():
@@ -759,10 +762,27 @@ def with_attention(model, module, run, instead=None):
 
 
 @contextmanager
+def behind_a_norm(norm, k, mean):
+    """The same where a norm stands between the part and the residual stream: its output changes."""
+    own, factor = norm.forward, {"zero": 0.0, "scale": k.amount}.get(k.effect)
+
+    def changed(values):
+        added = own(values)
+        return added * factor if factor is not None else mean.to(added).expand_as(added)
+
+    with mock.patch.object(norm, "forward", changed):
+        yield
+
+
+@contextmanager
 def by_weights(anatomy, k, means=None):
-    """What a knockout is by definition, done to weights and biases, which are put back afterwards."""
+    """What a knockout is by definition, done to weights, which are put back afterwards."""
     part = anatomy.part(k.part, k.layer, k.stack)
     ((path, module),) = part.modules.items()
+    if part.norms and k.effect != "uniform" and k.head is None and k.neuron is None:
+        with behind_a_norm(part.norms[path], k, means and means.get(path)):
+            yield
+        return
     mixer = part.mixers.get(path)
     if k.effect == "uniform":
         projection = next(

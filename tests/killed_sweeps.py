@@ -61,9 +61,13 @@ whole, table = (
     kept_outcomes(vlm, benchmark, cache=cache / folder)[0] for folder in ("whole", "killed")
 )
 tables = [pd.read_parquet(path) for path in (cache / "killed").rglob("*.parquet")]
-held = [set(zip(table.digest, table.part, table.layer)) for table in tables]
+held = [set(zip(table.digest, table.part, table.layer, strict=True)) for table in tables]
 rows = pd.concat(
-    [table for table, own in zip(tables, held) if not any(own < other for other in held)]
+    [
+        table
+        for table, own in zip(tables, held, strict=True)
+        if not any(own < other for other in held)
+    ]
 )  # not yet removed after merging
 columns = ["question", "part", "layer", "answer", "correct"]
 print(

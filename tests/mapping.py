@@ -127,7 +127,7 @@ INPUTS = {  # where text alone does not run
     "udop": dict(bbox=torch.arange(40).reshape(1, 10, 4) / 40),
     "vision-encoder-decoder": dict(pixel_values=PICTURE[0]),
 }
-NAMES = sorted(config.model_type for config in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING.keys())
+NAMES = sorted(config.model_type for config in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING)
 
 
 def shrink(config):

@@ -186,9 +186,11 @@ def neurons(name, layer, logits):
         if projection is module:
             continue
         hooks = [
-            module.register_forward_hook(lambda module, args, output: seen.update(whole=output)),
+            module.register_forward_hook(
+                lambda module, args, output, seen=seen: seen.update(whole=output)
+            ),
             projection.register_forward_hook(
-                lambda module, args, output: seen.update(projected=output)
+                lambda module, args, output, seen=seen: seen.update(projected=output)
             ),
         ]
         logits()

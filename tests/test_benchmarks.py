@@ -108,7 +108,7 @@ def test_answers_are_right_on_a_known_scene():
         "FirstChoice",
         (),
         {
-            "choice": lambda self, options: list(options)[0],
+            "choice": lambda self, options: next(iter(options)),
             "sample": lambda self, options, k: list(options)[:k],
         },
     )()

@@ -14,7 +14,7 @@ def outcomes(answers, right, scores):
 
 
 def asked(true):
-    """A benchmark of four-option questions with these right answers, named as in made-up outcomes."""
+    """Four-option questions with these right answers, named as in made-up outcomes."""
     return Benchmark(
         "b",
         (Task("a", "a"),),

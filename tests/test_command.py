@@ -260,7 +260,7 @@ def test_more_processes_than_questions(folder):
 
 
 def test_a_missing_folder_is_named_before_the_sweep(folder, tmp_path):
-    with pytest.raises(BadInput, match="there is no folder .*results; make it"):
+    with pytest.raises(BadInput, match=r"there is no folder .*results; make it"):
         command.run(
             command.parser().parse_args(
                 [*options(folder, tmp_path)[:-1], str(tmp_path / "results" / "x.parquet")]
@@ -279,7 +279,7 @@ def test_every_process_takes_a_gpu_that_it_sees(monkeypatch, tmp_path):
 
     monkeypatch.setattr(command, "load_vlm", load)
     for count in (1, 4):
-        monkeypatch.setattr(command.torch.cuda, "device_count", lambda: count)
+        monkeypatch.setattr(command.torch.cuda, "device_count", lambda count=count: count)
         for name, value in (("RANK", "3"), ("WORLD_SIZE", "4"), ("LOCAL_RANK", "3")):
             monkeypatch.setenv(name, value)
         with pytest.raises(BadInput, match="far enough"):

@@ -24,7 +24,7 @@ from families import (
 )
 
 from talo_mini import BadInput, Knockout, knockout, load_benchmark
-from talo_mini.interventions.effects import inside
+from talo_mini.interventions.hooks import inside
 from talo_mini.interventions.knockout import mean_outputs
 from talo_mini.models.anatomy import find_anatomy
 
@@ -90,7 +90,7 @@ def compare(name, target, run, dtype=torch.float32):
     )
     if refused(name, target):
         with (
-            pytest.raises(BadInput, match="position bias|told apart"),
+            pytest.raises(BadInput, match=r"position bias|told apart"),
             knockout(anatomy, target, means=given),
         ):
             pass
@@ -147,12 +147,12 @@ def test_one_head_inside_the_attention(name, effect):
     for target in targets(name, effect):
         if target.head is None or refused(name, target):
             continue
-        ((path, module),) = anatomy.part(target.part, target.layer, target.stack).modules.items()
+        ((path, _module),) = anatomy.part(target.part, target.layer, target.stack).modules.items()
         mixer = anatomy.part(target.part, target.layer, target.stack).mixers[path]
 
-        def one_head(original, *args, **options):
+        def one_head(original, *args, head=target.head, **options):
             output, *rest = original(*args, **options)
-            output, head = output.clone(), target.head
+            output = output.clone()
             output[:, :, head] = {
                 "zero": lambda: 0,
                 "scale": lambda: output[:, :, head] / 2,
@@ -210,9 +210,9 @@ def test_all_heads_zeroed_leave_only_the_output_bias(name):
     """Where the output projection has no bias, zeroing every head equals zeroing the attention; one
     head differs.
     """
-    model, _, anatomy = built(name)
+    _model, _, anatomy = built(name)
     part = anatomy.part("self-attention", 2)
-    ((path, module),) = part.modules.items()
+    ((_path, module),) = part.modules.items()
     out = next(
         m
         for m in module.modules()
@@ -323,7 +323,10 @@ def test_mean_over_a_reference_set(tiny, inputs):
 @pytest.mark.parametrize(
     "wrong,message",
     [
-        (dict(part="mlp", layer=0, effect="uniform"), "only an attention can be made uniform"),
+        (
+            dict(part="mlp", layer=0, effect="uniform"),
+            "effect 'uniform' is not defined for mlp; use one of zero, scale, noise, mean",
+        ),
         (dict(part="layer", layer=0, effect="scale"), "can only be bypassed"),
         (dict(part="mlp", layer=0, head=1), "a head belongs to an attention"),
         (dict(part="self-attention", layer=0, head=4), "has no head 4; heads are 0 to 3"),

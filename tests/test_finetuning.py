@@ -52,7 +52,7 @@ def test_few_shots_teach_a_mini_a_question_it_was_never_asked():
 def test_merging_goes_from_one_to_the_other(tiny, benchmark):
     tuned = fine_tune(tiny, benchmark, "full", steps=2)
     ends = [merged(tiny, tuned, amount).model.state_dict() for amount in (0.0, 1.0)]
-    for found, wanted in zip(ends, (tiny, tuned)):
+    for found, wanted in zip(ends, (tiny, tuned), strict=True):
         assert all(
             torch.allclose(found[name], tensor, atol=1e-6)
             for name, tensor in wanted.model.state_dict().items()

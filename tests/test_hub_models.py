@@ -70,7 +70,7 @@ def test_the_reading_follows_template_and_limits(folders):
     )
     assert capped.picture_limits["size"]["longest_edge"] == 1024
     assert usual.digest == capped.digest and usual.reading != capped.reading
-    with pytest.raises(BadInput, match="has no limit of pixels; its limits are .*shortest_edge"):
+    with pytest.raises(BadInput, match=r"has no limit of pixels; its limits are .*shortest_edge"):
         load_vlm(folders("llava"), device="cpu", max_pixels=1024)
 
 
@@ -165,7 +165,7 @@ def test_a_device_map_with_offloaded_layers(folders, benchmark, tmp_path):
         ),
         atol=1e-4,
     )
-    with pytest.raises(BadInput, match="packed .4-bit. or offloaded"):
+    with pytest.raises(BadInput, match=r"packed .4-bit. or offloaded"):
         with zeroed_weights(vlm.anatomy, Knockout("mlp", 1)):
             pass
 

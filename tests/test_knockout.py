@@ -2,6 +2,12 @@
 out: a tiny LLaVA, 22 families.
 """
 
+import copy
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+
+import numpy as np
 import pytest
 import torch
 from conftest import tiny_llava
@@ -69,15 +75,82 @@ def test_nothing_is_left_after_the_block_or_an_exception(tiny, inputs, part):
     assert hooks(tiny.model) == before
 
 
-def test_another_thread_sees_the_knockout_and_none_afterwards(tiny, inputs):
-    from concurrent.futures import ThreadPoolExecutor
-
+def test_another_thread_is_told_and_sees_no_knockout_afterwards(tiny, inputs):
     base = tiny.last_logits(inputs)
     with ThreadPoolExecutor(1) as other:
         with knockout(tiny.anatomy, Knockout("layer", 1)):
-            here, there = tiny.last_logits(inputs), other.submit(tiny.last_logits, inputs).result()
-        assert torch.equal(here, there) and not torch.equal(here, base)
+            assert not torch.equal(tiny.last_logits(inputs), base)
+            with pytest.raises(BadInput, match="another thread runs the model while layer of"):
+                other.submit(tiny.last_logits, inputs).result()
         assert torch.equal(other.submit(tiny.last_logits, inputs).result(), base)
+
+
+def test_a_model_has_one_owner_at_a_time(tiny, inputs):
+    """Two threads that knock out different layers get what each would get alone."""
+    expected = {}
+    for layer in range(4):
+        with knockout(tiny.anatomy, Knockout("layer", layer)):
+            expected[layer] = tiny.last_logits(inputs)
+
+    def without(layer):
+        with knockout(tiny.anatomy, Knockout("layer", layer)):
+            return tiny.last_logits(inputs)
+
+    with ThreadPoolExecutor(2) as pool:
+        layers = [i % 4 for i in range(16)]
+        for layer, found in zip(layers, pool.map(without, layers), strict=True):
+            assert torch.equal(found, expected[layer])
+
+
+def test_a_copy_made_inside_a_block_is_refused(tiny):
+    """It would stay knocked out for ever."""
+    with pytest.raises(BadInput, match="cannot be copied or saved while a part of it"):
+        with knockout(tiny.anatomy, Knockout("mlp", 1)):
+            copy.deepcopy(tiny.model)
+    copy.deepcopy(tiny.model)
+
+
+def test_a_part_that_is_not_run_raises_also_where_no_hook_tells(tiny):
+    with pytest.raises(BadInput, match="was not run inside the block, so nothing was knocked out"):
+        with knockout(tiny.anatomy, Knockout("mlp", 1)):
+            pass
+
+
+def test_a_compiled_model_is_knocked_out_too(tiny, inputs):
+    """Compiled code would skip hooks that were put on after it first ran."""
+    with knockout(tiny.anatomy, Knockout("self-attention", 2)):
+        expected = tiny.last_logits(inputs)
+    compiled = torch.compile(tiny.model, backend="eager")
+    with torch.inference_mode():
+        base = compiled(**inputs, use_cache=False).logits[:, -1]
+        with knockout(tiny.anatomy, Knockout("self-attention", 2)):
+            hooked = compiled(**inputs, use_cache=False).logits[:, -1]
+        again = compiled(**inputs, use_cache=False).logits[:, -1]
+    assert torch.equal(hooked, expected) and torch.equal(again, base)
+
+
+def test_a_module_that_was_replaced_after_the_model_was_mapped_is_told(tiny, inputs):
+    from conftest import tiny_llava
+
+    vlm = tiny_llava(3)
+    anatomy, layer = vlm.anatomy, vlm.anatomy.stacks["decoder"][1].module
+    layer.mlp = copy.deepcopy(layer.mlp)
+    with pytest.raises(BadInput, match=r"layers.1.mlp of .* was replaced after the model was"):
+        with knockout(anatomy, Knockout("mlp", 1)):
+            pass
+    with knockout(vlm.anatomy, Knockout("mlp", 1)):  # which maps the model anew
+        vlm.last_logits(inputs)
+
+
+@pytest.mark.parametrize("layer", [np.int64(1), torch.tensor(1)])
+def test_integers_of_other_libraries_are_integers(layer):
+    assert Knockout("mlp", layer) == Knockout("mlp", 1)
+    assert json.loads(json.dumps(asdict(Knockout("mlp", layer))))["layer"] == 1
+
+
+def test_a_knockout_read_from_json_is_the_same():
+    k = Knockout("self-attention", 2, "noise", head=1, amount=0.5, seeds=(3, 4))
+    assert Knockout(**json.loads(json.dumps(asdict(k)))) == k
 
 
 def test_nested_blocks_add_up(tiny, inputs):

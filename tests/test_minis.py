@@ -154,5 +154,5 @@ def test_training_goes_on_from_its_checkpoint(name, tmp_path, monkeypatch):
     resumed.load()
     assert resumed.step == 3
     resumed.run(6, log=lambda **row: None)
-    for a, b in zip(whole.model.parameters(), resumed.model.parameters()):
+    for a, b in zip(whole.model.parameters(), resumed.model.parameters(), strict=True):
         assert torch.equal(a, b)

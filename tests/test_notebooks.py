@@ -148,5 +148,5 @@ def test_an_error_in_one_notebook_ends_the_run(monkeypatch, tmp_path):
     monkeypatch.setattr(run, "execute", execute)
     monkeypatch.setattr(run, "ProcessPoolExecutor", ThreadPoolExecutor)
     monkeypatch.setattr(run.stand_ins, "write", lambda folder: None)
-    with pytest.raises(ValueError, match="0|1|2"):
+    with pytest.raises(ValueError, match=r"0|1|2"):
         run.execute_all("test", tmp_path)

@@ -139,7 +139,7 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(table, tmp_path, monkeypa
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(
-        BadInput, match="cannot be kept in .*No space left on device.*what was kept before is safe"
+        BadInput, match=r"cannot be kept in .*No space left on device.*what was kept before is safe"
     ):
         store.add("key", rows[30:])
     assert len(store.read("key")) == 30 and not list((tmp_path / "key").glob("*.part"))

@@ -207,7 +207,7 @@ def test_float64_where_a_model_can_and_one_that_cannot():
 
 
 def test_recording_a_mean_changes_nothing():
-    """A hook that returns something by accident would replace the output it only meant to look at."""
+    """A hook that returns something by accident would replace what it only looks at."""
     model, inputs = family("llava")
     base, seen = run(model, inputs), []
     mean_outputs(find_anatomy(model), lambda: seen.append(run(model, inputs)))

@@ -19,7 +19,7 @@ def question(
 
 
 def test_answer_not_among_options():
-    with pytest.raises(BadInput, match="'q'.*not among its 2 options"):
+    with pytest.raises(BadInput, match=r"'q'.*not among its 2 options"):
         question(answer=2)
 
 
@@ -36,7 +36,7 @@ def test_unknown_form():
 @pytest.mark.parametrize("image", [b"no picture", png()[:60]])
 def test_corrupt_image_names_the_question(image):
     with pytest.raises(BadInput, match="'q': its image cannot be decoded"):
-        question(image=image).image
+        _ = question(image=image).image
 
 
 def test_digest_changes_with_every_field():

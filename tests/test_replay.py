@@ -6,8 +6,8 @@ from families import FAMILIES, built, family
 
 from talo_mini import Knockout, knockout, load_benchmark
 from talo_mini.engine.replay import CannotReplay, one_pass
-from talo_mini.interventions.cells import as_knockouts
 from talo_mini.interventions.knockout import mean_outputs
+from talo_mini.interventions.names import as_knockouts
 from talo_mini.models.anatomy import find_anatomy
 
 REFUSED = {"instructblip_t5": "more than their hidden states"}

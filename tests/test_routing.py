@@ -24,7 +24,7 @@ def outcomes():
     return table.assign(
         scores=[
             row[:3].tolist() if task == "do b" else row.tolist()
-            for row, task in zip(scores, table.task)
+            for row, task in zip(scores, table.task, strict=True)
         ]
     )
 

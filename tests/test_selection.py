@@ -7,7 +7,7 @@ from talo_mini.analysis import choose_layer
 from talo_mini.analysis.pairs import interactions
 from talo_mini.analysis.talo import NONE
 from talo_mini.benchmarks.questions import Benchmark, Question, Task
-from talo_mini.interventions.cells import pair_parts
+from talo_mini.interventions.names import pair_parts
 from talo_mini.outcomes.table import BASE, correctness
 from talo_mini.studies.selection import bypass_gain, greedy_layers, select_layer
 

@@ -1,6 +1,7 @@
 import copy
 import dataclasses
 import importlib
+import itertools
 import warnings
 
 import numpy as np
@@ -11,9 +12,13 @@ import torch
 from talo_mini import BadInput, Knockout, knockout, load_benchmark, sweep
 from talo_mini.benchmarks.prompts import PROMPTS, prompt_key
 from talo_mini.benchmarks.questions import Task
+from talo_mini.engine.batches import batches
+from talo_mini.engine.key import MEANING
+from talo_mini.engine.logits import hooked_logits, replayed_logits
 from talo_mini.engine.replay import CannotReplay
-from talo_mini.engine.sweep import hooked_logits, replayed_logits, scores
+from talo_mini.engine.sweep import kept_outcomes
 from talo_mini.interventions import zeroed_weights
+from talo_mini.models.scoring import scores
 from talo_mini.outcomes import check_outcomes
 from talo_mini.outcomes.table import UNSCORED, correctness
 
@@ -145,6 +150,7 @@ def test_scores_that_are_not_finite_are_counted_and_not_wrong(benchmark, tmp_pat
         spoiled[::8] = float("nan")
         return (spoiled, *output[1:])
 
+    spoil.__module__ = "torch.spoil"  # kept answers are refused under anybody else's hook
     questions = sorted(benchmark.subset(form="choice").questions, key=lambda q: len(q.text))
     hook = target.register_forward_hook(spoil)
     try:
@@ -193,7 +199,9 @@ def test_with_little_memory_few_cells_are_asked_at_once(tiny, benchmark, table, 
             raise torch.OutOfMemoryError("CUDA out of memory")
         return scores(vlm, questions, logits)
 
-    monkeypatch.setattr(module, "free_memory", lambda device: 8 * 20 * vocabulary * 4 * 4)
+    monkeypatch.setattr(
+        "talo_mini.engine.batches.free_memory", lambda device: 8 * 20 * vocabulary * 4 * 4
+    )
     monkeypatch.setattr(module, "replayed_logits", noted)
     found = sweep(tiny, benchmark, parts=("self-attention", "layer"), batch=20)
     assert asked == [(20, 4), (20, 4), (20, 1)]
@@ -211,21 +219,21 @@ def test_with_little_memory_few_cells_are_asked_at_once(tiny, benchmark, table, 
 
 def test_questions_about_one_picture_stand_side_by_side(benchmark):
     questions = load_benchmark("easy-vqa", per_task=20).questions
-    batches = module._batches(questions, benchmark.prompt, 7)
-    order = [q.image_bytes for batch in batches for q in batch]
+    made = [batch.questions for batch in batches({(): list(questions)}, benchmark.prompt, 7)]
+    order = [q.image_bytes for batch in made for q in batch]
+    assert sorted(q.id for batch in made for q in batch) == sorted(q.id for q in questions)
+    assert max(map(len, made)) == 7
     assert (
-        sorted(q.id for batch in batches for q in batch) == sorted(q.id for q in questions)
-        and max(map(len, batches)) == 7
-    )
-    assert (
-        len([1 for a, b in zip(order, order[1:]) if a != b]) == len(set(order)) - 1 < len(order) - 1
+        len([1 for a, b in itertools.pairwise(order) if a != b])
+        == len(set(order)) - 1
+        < len(order) - 1
     )
 
 
 def test_a_model_in_training_mode_is_refused(tiny, benchmark):
     tiny.model.train()
     try:
-        with pytest.raises(BadInput, match="is in training mode.*call vlm.model.eval\\(\\) first"):
+        with pytest.raises(BadInput, match=r"is in training mode.*call vlm.model.eval\(\) first"):
             sweep(tiny, benchmark)
     finally:
         tiny.model.eval()
@@ -233,7 +241,7 @@ def test_a_model_in_training_mode_is_refused(tiny, benchmark):
 
 def test_answers_of_another_meaning_are_asked_again(tiny, benchmark, tmp_path, monkeypatch):
     sweep(tiny, benchmark, layers=[0], cache=tmp_path)
-    monkeypatch.setattr(module, "MEANING", module.MEANING + 1)
+    monkeypatch.setattr("talo_mini.engine.key.MEANING", MEANING + 1)
     assert module.kept_outcomes(tiny, benchmark, layers=[0], cache=tmp_path)[1] == 2 * len(
         benchmark.questions
     )
@@ -302,7 +310,7 @@ def test_a_model_that_cannot_be_replayed_is_swept_with_hooks_and_says_so(
     def refuse(*args, **options):
         raise CannotReplay("its layers are odd")
 
-    monkeypatch.setattr(module, "one_pass", refuse)
+    monkeypatch.setattr("talo_mini.engine.logits.one_pass", refuse)
     with pytest.warns(
         UserWarning, match="swept with hooks, at about twice the price: its layers are odd"
     ):
@@ -468,3 +476,94 @@ def test_half_precision_is_swept_in_one_pass(tiny, benchmark):
         all_scores(sweep(tiny, benchmark, parts=("self-attention", "layer"))),
         atol=0.3,
     )
+
+
+@pytest.fixture
+def adapted(benchmark):
+    """A tiny model with an adapter that changes its answers."""
+    from conftest import tiny_llava
+    from peft import LoraConfig, inject_adapter_in_model
+
+    vlm = tiny_llava(4)
+    config = LoraConfig(r=2, target_modules=["o_proj"], init_lora_weights=False)
+    inject_adapter_in_model(config, vlm.model)
+    vlm.model.eval()
+    return vlm
+
+
+def test_the_key_of_kept_answers_knows_whether_an_adapter_is_on(adapted, benchmark, tmp_path):
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    tuners = [m for m in adapted.model.modules() if isinstance(m, BaseTunerLayer)]
+    with_adapter = sweep(adapted, benchmark, layers=[0], cache=tmp_path)
+    for tuner in tuners:
+        tuner.set_scale("default", 7.0)
+    scaled = sweep(adapted, benchmark, layers=[0], cache=tmp_path)
+    for tuner in tuners:
+        tuner.enable_adapters(False)
+    without = sweep(adapted, benchmark, layers=[0], cache=tmp_path)
+    for found, again in ((scaled, with_adapter), (without, scaled)):
+        assert not np.allclose(all_scores(found), all_scores(again))
+    pd.testing.assert_frame_equal(without, sweep(adapted, benchmark, layers=[0]))
+
+
+def test_the_key_of_kept_answers_knows_autocast(tiny, benchmark, tmp_path):
+    plain = sweep(tiny, benchmark, layers=[0], cache=tmp_path)
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = sweep(tiny, benchmark, layers=[0], cache=tmp_path)
+    assert not np.allclose(all_scores(plain), all_scores(rounded), atol=1e-6)
+
+
+def test_answers_under_somebody_elses_hook_are_not_kept(tiny, benchmark, tmp_path):
+    module = tiny.anatomy.stacks["decoder"][0].module
+    handle = module.register_forward_hook(lambda module, args, output: output * 2)
+    try:
+        with pytest.raises(BadInput, match=r"someone put a hook on .*layers.0.*without cache="):
+            sweep(tiny, benchmark, cache=tmp_path)
+        sweep(tiny, benchmark, layers=[0])
+    finally:
+        handle.remove()
+
+
+def test_half_a_model_in_training_mode_is_refused(tiny, benchmark):
+    tiny.model.get_decoder().train()
+    try:
+        with pytest.raises(BadInput, match=r"training mode .its module 'model.language_model'"):
+            sweep(tiny, benchmark)
+    finally:
+        tiny.model.eval()
+
+
+def test_two_threads_that_sweep_one_model_give_what_each_gives_alone(tiny, benchmark):
+    from concurrent.futures import ThreadPoolExecutor
+
+    tasks = [benchmark.subset(tasks=[task.name]) for task in benchmark.tasks]
+    alone = [sweep(tiny, one) for one in tasks]
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(2):
+            together = list(pool.map(lambda one: sweep(tiny, one), tasks))
+            for found, expected in zip(together, alone, strict=True):
+                pd.testing.assert_frame_equal(found, expected)
+
+
+@pytest.mark.parametrize("size,message", [(0, "at least 1"), (-3, "at least 1"), (2.5, "a number")])
+def test_a_batch_that_is_no_number_of_questions_is_refused(tiny, benchmark, size, message):
+    with pytest.raises(BadInput, match=message):
+        sweep(tiny, benchmark, batch=size)
+
+
+def test_a_question_that_the_processor_refuses_is_named_and_the_others_are_kept(
+    tiny, benchmark, tmp_path, monkeypatch
+):
+    bad, own = benchmark.questions[3], type(tiny).inputs
+
+    def inputs(self, questions, template="bare"):
+        if bad in questions:
+            raise ZeroDivisionError("aspect ratio")
+        return own(self, questions, template)
+
+    monkeypatch.setattr(type(tiny), "inputs", inputs)
+    with pytest.raises(BadInput, match=rf"question '{bad.id}' cannot be put .* aspect ratio"):
+        sweep(tiny, benchmark, layers=[0], cache=tmp_path)
+    _, missing = kept_outcomes(tiny, benchmark, layers=[0], cache=tmp_path)
+    assert missing == 2

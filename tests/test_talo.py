@@ -89,7 +89,7 @@ def test_gains_count_pictures_and_say_where_they_are_too_few():
 
 
 def test_no_gain_from_luck_alone():
-    """With every layer as good as the base model, choosing the luckiest gains nothing on the rest."""
+    """With every layer as good as the base model, the luckiest gains nothing on the rest."""
     rng = np.random.default_rng(0)
     tasks = {f"see {i}": rng.random(200) < 0.5 for i in range(30)}
     table = talo_gains(

@@ -120,7 +120,7 @@ def ran(tower, inputs):
 
 
 def runnable(model, path, inputs):
-    """The innermost model around a list of layers that runs on a made-up picture, and the picture."""
+    """The innermost model around a list of layers that runs on a picture, and the picture."""
     modules, names = dict(model.named_modules()), path.split(".")
     towers = [modules[".".join(names[:length])] for length in range(len(names) - 1, 0, -1)]
     towers = [tower for tower in towers if isinstance(tower, PreTrainedModel)]

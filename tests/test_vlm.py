@@ -46,7 +46,7 @@ def test_a_shipped_mini_has_learned_its_tasks(name):
 
 def test_unknown_model_is_one_sentence():
     with pytest.raises(
-        BadInput, match="cannot load a vision-language model from 'nobody/nothing'.*llava-mini"
+        BadInput, match=r"cannot load a vision-language model from 'nobody/nothing'.*llava-mini"
     ):
         load_vlm("nobody/nothing")
 

@@ -44,7 +44,7 @@ def letter_bias(
                 part=part,
                 layer=layer,
                 questions=len(group),
-                **dict(zip(LETTERS, counts / len(group))),
+                **dict(zip(LETTERS, counts / len(group), strict=False)),
                 bias=np.abs(counts - wanted).sum() / 2 / len(group),
                 noise=np.quantile(np.abs(lucky - wanted).sum(1) / 2 / len(group), 0.95),
             )

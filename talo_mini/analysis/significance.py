@@ -1,4 +1,4 @@
-"""Honest statistics: intervals, paired tests, false discovery, the luck of the best of many, power."""
+"""Honest statistics: intervals, paired tests, false discovery, luck of the best, power."""
 
 import numpy as np
 import pandas as pd
@@ -30,7 +30,7 @@ def paired_interval(gained, lost, questions):
 
 
 def paired_p(gained, lost):
-    """Two-sided p value that a change is chance: the exact McNemar test, over arrays of one shape."""
+    """Two-sided p value that a change is chance: exact McNemar test, arrays of one shape."""
     gained, lost = np.asarray(gained), np.asarray(lost)
     return np.minimum(1.0, 2 * stats.binom.cdf(np.minimum(gained, lost), gained + lost, 0.5))
 
@@ -158,7 +158,7 @@ def column_intervals(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def gain_p(gained, lost):
-    """One-sided p value that a gain is chance: the exact McNemar test of `gained` more than `lost`."""
+    """One-sided p value that a gain is chance: exact McNemar test, `gained` above `lost`."""
     gained, lost = np.asarray(gained), np.asarray(lost)
     return stats.binom.sf(gained - 1, gained + lost, 0.5)
 

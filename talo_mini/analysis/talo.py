@@ -182,7 +182,7 @@ def gain_error(
     draw, base, table, pictures = _prepared(outcomes, task, part, shots, rule, level)
     right, means = np.append(base.to_numpy(), [False, True]), []
     knocked = np.vstack([table.to_numpy(), np.repeat([[True], [False]], table.shape[1], 1)])
-    pictures = np.append(pictures, pictures.max() + [1, 2])
+    pictures = np.append(pictures, pictures.max() + np.array([1, 2]))
     members = [np.flatnonzero(pictures == picture) for picture in range(pictures.max() + 1)]
     rng = np.random.default_rng([seed, *task.encode()])
     for _ in range(RESAMPLES):
@@ -264,7 +264,7 @@ def talo_gains(
         gain_error(outcomes, task, part, shots, draws, seed, rule, level) for task in table.task
     ]
     table["low"], table["high"], table["p"] = t_interval(
-        table.delta.to_numpy(), *map(np.array, zip(*errors))
+        table.delta.to_numpy(), *map(np.array, zip(*errors, strict=True))
     )
     return table.assign(q=false_discovery(table.p))
 

@@ -1,4 +1,4 @@
-"""Read a benchmark's rows from the Hugging Face Hub, or from a folder that holds its parquet files."""
+"""Read a benchmark's rows from the Hugging Face Hub, or from a folder of its parquet files."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -45,7 +45,8 @@ def split_options(asked: str) -> tuple[str, list[str]]:
         raise Malformed("question", f"its options cannot be told from the text {asked[-60:]!r}")
     ends = [start for start, _ in starts[1:]] + [len(listed)]
     return stem.strip(), [
-        listed[after:end].strip().rstrip(",").strip() for (_, after), end in zip(starts, ends)
+        listed[after:end].strip().rstrip(",").strip()
+        for (_, after), end in zip(starts, ends, strict=False)
     ]
 
 

@@ -80,7 +80,7 @@ def write_prompt(question: Question, template: str = "bare") -> str:
         )
     options = prompt.joined.join(
         prompt.option.format(letter=letter, option=option)
-        for letter, option in zip(LETTERS, question.options)
+        for letter, option in zip(LETTERS, question.options, strict=False)
     )
     return prompt.form.format(
         hint=hint, question=question.text, options=options, ending=prompt.ending

@@ -5,7 +5,7 @@ import torch
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that new tensors may take on a device; off a GPU, those that are free on the machine."""
+    """Bytes that new tensors may take on a device; off a GPU, those free on the machine."""
     if device.type == "cuda":
         return (
             torch.cuda.mem_get_info(device)[0]

@@ -4,6 +4,7 @@ next question.
 
 import hashlib
 import inspect
+import threading
 from contextlib import contextmanager
 
 import torch
@@ -48,12 +49,16 @@ class Pictures:
             yield
 
     def _features(self, own, args, options):
-        options = {**dict(zip(inspect.signature(own).parameters, args)), **options}
+        options = {**dict(zip(inspect.signature(own).parameters, args, strict=False)), **options}
         pictures = _by_picture(options) if self.able else None
         if pictures is None:
             return own(**options)
         keys = [_digest(tensors) for tensors in pictures]
-        new = {key: tensors for key, tensors in zip(keys, pictures) if key not in self.kept}
+        new = {
+            key: tensors
+            for key, tensors in zip(keys, pictures, strict=True)
+            if key not in self.kept
+        }
         # several tiles a picture: how many of a batch's features are whose is known one by one only
         groups = (
             [[key] for key in new]
@@ -69,9 +74,9 @@ class Pictures:
             if shares is None:
                 self.able = False
                 return own(**options)
-            found.update(zip(group, shares))
+            found.update(zip(group, shares, strict=True))
         self._keep({key: found[key] for key in keys}, sum(_bytes(found[key][1]) for key in new))
-        kinds, shares = zip(*(found[key] for key in keys))
+        kinds, shares = zip(*(found[key] for key in keys), strict=True)
         return _output(kinds[0], shares)
 
     def _keep(self, used, more):
@@ -84,9 +89,13 @@ class Pictures:
 
 @contextmanager
 def replaced(owner, name: str, function):
-    """An object's method replaced inside the block; what was there before is put back at the end."""
-    own = vars(owner).get(name)
-    setattr(owner, name, function)
+    """An object's method replaced inside the block, for this thread; it is put back at the end."""
+    own, original, thread = vars(owner).get(name), getattr(owner, name), threading.get_ident()
+
+    def method(*args, **options):
+        return (function if threading.get_ident() == thread else original)(*args, **options)
+
+    setattr(owner, name, method)
     try:
         yield
     finally:
@@ -97,7 +106,7 @@ def replaced(owner, name: str, function):
 
 
 def _by_picture(options):
-    """Each picture's share of the tensors given, or None where they do not come picture by picture."""
+    """Each picture's share of the tensors, or None where they do not come by picture."""
     tensors = {name: value for name, value in options.items() if torch.is_tensor(value)}
     pixels, grid = tensors["pixel_values"], tensors.get("image_grid_thw")
     if grid is None and pixels.ndim < 4:

@@ -26,7 +26,7 @@ def rounding(dtype) -> float:
 
 
 class CannotReplay(Exception):
-    """Why a model's decoder cannot be replayed layer by layer; hooks on the whole model still work."""
+    """Why a model's decoder cannot be replayed layer by layer; hooks still work."""
 
 
 class Replay:
@@ -181,7 +181,7 @@ class Replay:
         found = {}
         for start in range(0, len(different), self.variants):
             some = different[start : start + self.variants]
-            found.update(zip(some, self._walked(some)))
+            found.update(zip(some, self._walked(some), strict=True))
         return [found[group] for group in groups]
 
     def _walked(self, groups):
@@ -201,7 +201,7 @@ class Replay:
                     out = self._run(
                         i, self._joined(i, [hidden[group] for group in chunk]), len(chunk)
                     )
-                hidden.update(zip(chunk, out.split(self.questions)))
+                hidden.update(zip(chunk, out.split(self.questions), strict=True))
             for group in groups:
                 if i in knockouts[group]:
                     with self._only_scored(i):

@@ -2,31 +2,29 @@
 
 import hashlib
 import warnings
-from collections import Counter
-from contextlib import nullcontext
-from math import prod
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-import torch
 
-from ..benchmarks.prompts import prompt_key, write_prompt
-from ..benchmarks.questions import Benchmark, Question
+from ..benchmarks.prompts import prompt_key
+from ..benchmarks.questions import Benchmark
 from ..errors import BadInput
-from ..interventions.cells import BASE_CELL, all_cells, as_knockouts, names_of
-from ..interventions.knockout import is_knocked_out, knockout, mean_outputs
+from ..interventions.effects import find_effect
+from ..interventions.knockout import mean_outputs
+from ..interventions.names import all_cells, as_knockouts, names_of
+from ..models.ownership import owned
+from ..models.scoring import scores
 from ..models.vlm import VLM
 from ..outcomes.store import Keeper, OutcomeStore
 from ..outcomes.table import COLUMNS, UNSCORED
 from ..progress import progress
-from .memory import free_memory, out_of_memory
+from .batches import Batch, batches, cells_at_once, checked_size, halved
+from .key import answers_key, check_can_answer
+from .logits import hooked_logits, replayed_logits
+from .memory import out_of_memory
 from .pictures import Pictures
-from .replay import CannotReplay, one_pass
-from .vision_prefix import VisionPrefix
-
-MEANING = (
-    1  # of kept answers: raise it when a change of the code changes what a part or an effect does
-)
+from .replay import CannotReplay
 
 
 def sweep(
@@ -39,105 +37,45 @@ def sweep(
     batch: int = 32,
     reference: Benchmark | None = None,
 ) -> pd.DataFrame:
-    """Outcomes of the base model and of every layer's knockout, for each part; see
-    `outcomes.COLUMNS`.
+    """Outcomes of the base model and of every layer's knockout; columns: `outcomes.COLUMNS`.
 
-    `effect` is "zero", "uniform", "scale 0.5", "noise 1" (with the amount) or "mean", over the
-    `reference` questions. `parts` are "self-attention", "mlp", "layer", "cross-attention", "head
-    3", "neuron 7", "vision: layer", or sets like "mlp and 2"; see `cells`. All layers are swept
-    unless `layers` names some, or a part its own: ("neuron 7", 4). With `cache`, a folder, outcomes
-    are kept as they are made and never asked again of the same weights. All layers are done in one
-    pass where the model allows it; where it does not, a warning says why and the whole model runs
-    once for every layer. Where memory runs out, the batch is halved, with a warning. A question
-    whose scores are not finite is UNSCORED, with a warning that names one. The table's `attrs` tell
-    where the questions were read and how many rows were left out or malformed. Raises BadInput
-    before any question is asked for an unknown part, layer or effect, a model in training mode and
-    a question whose options cannot be told apart. Hooks that others put on the model are no part of
-    what its answers are kept under.
+    `effect` is one of the register (`interventions.effects`): "zero", "uniform", with an amount
+    "scale 0.5" or "noise 1", or "mean", over the `reference` questions. `parts` are
+    "self-attention", "mlp", "layer", "cross-attention", "head 3", "neuron 7", "vision: layer", or
+    sets like "mlp and 2"; see `interventions.names`. All layers are swept unless `layers` names
+    some, or a part its own: ("neuron 7", 4). With `cache`, a folder, outcomes are kept as they are
+    made and never asked again of the same model. All layers are done in one pass where the model
+    allows it; where it does not, a warning says why and the whole model runs once for every layer.
+    Where memory runs out, the batch is halved, with a warning. A question whose scores are not
+    finite is UNSCORED, with a warning that names one. The table's `attrs` tell where the questions
+    were read and how many rows were left out or malformed. The calling thread owns the model
+    meanwhile. Raises BadInput before any question is asked for an unknown part, layer or effect, a
+    model in training mode, one whose answers cannot be kept, and a question whose options cannot be
+    told apart; and at the end, naming it, for a question that the processor refuses.
     """
-    if vlm.model.training:
-        raise BadInput(
-            f"{vlm.name} is in training mode, so its answers would be random where it has "
-            "dropout; call vlm.model.eval() first"
-        )
-    effect = _named(effect, reference)
-    cells = all_cells(vlm.anatomy, parts, layers, effect)
-    if cache is not None and is_knocked_out(vlm.anatomy):
-        raise BadInput(
-            "a knockout is in force here: its answers would be kept as those of the whole model; "
-            "sweep outside the "
-            "block, or without cache="
-        )
-    if effect.startswith("noise") and any(
-        k.stack != "decoder" for part in names_of(parts) for k in as_knockouts(part, "zero", -1)
-    ):
-        # the rows of a vision stack are not the questions, but noise is drawn for each of these
-        batch = 1
-    store, key = (OutcomeStore(cache), _key(vlm, benchmark)) if cache is not None else (None, "")
-    kept = (
-        store.read(key, _digests(benchmark))
-        if store
-        else pd.DataFrame(columns=[*COLUMNS, "digest"])
-    )
-    done = set(zip(kept.digest, kept.part, kept.effect, kept.layer))
-    groups = {}  # of questions that lack the same cells
-    for question in benchmark.questions:
-        vlm.option_tokens(question)  # raises now, and not among the answers
-        groups.setdefault(
-            tuple(cell for cell in cells if (question.digest, *cell) not in done), []
-        ).append(question)
-    groups.pop((), None)
-    means = _means(vlm, reference, parts) if reference and groups else None
-    method, checked, pictures = replayed_logits, False, Pictures(vlm.model)
-    waiting = [
-        (questions, missing)
-        for missing, group in groups.items()
-        for questions in _batches(group, benchmark.prompt, batch)
-    ]
-    todo = sum(len(questions) * len(missing) for questions, missing in waiting)
-    with (
-        Keeper(store, key) as keeper,
-        progress(total=todo, desc=f"sweep of {vlm.name}", unit="answer") as bar,
-    ):
-        while waiting:
-            questions, missing = waiting.pop(0)
-            try:
-                inputs = vlm.inputs(questions, benchmark.prompt)
-                now = missing[: _cells_at_once(vlm, len(questions))]
-                logits = method(
-                    vlm,
-                    inputs,
-                    now,
-                    not checked,
-                    means,
-                    pictures,
-                    [int(q.digest[:15], 16) for q in questions],
-                )
-                rows = [
-                    _row(vlm, benchmark, question, score, cell)
-                    for cell, values in zip(now, logits)
-                    for question, score in zip(questions, scores(vlm, questions, values))
-                ]
-            except CannotReplay as why:
-                warnings.warn(
-                    f"{vlm.name} is swept with hooks, at about twice the price: {why}", stacklevel=2
-                )
-                method = hooked_logits
-                waiting.insert(0, (questions, missing))
-                continue
-            except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error):
-                    raise
-                waiting = _halved([(questions, missing), *waiting], error)
-                continue
-            checked = True
-            keeper.add(rows)
-            bar.update(len(rows))
-            if len(now) < len(missing):
-                waiting.insert(0, (questions, missing[len(now) :]))
-    return _assemble(
-        pd.concat([table for table in (kept, *keeper.tables) if len(table)]), vlm, benchmark, cells
-    )
+    with owned(vlm.anatomy):
+        check_can_answer(vlm, kept=cache is not None)
+        effect = _named(effect, reference)
+        cells = all_cells(vlm.anatomy, parts, layers, effect)
+        size = 1 if _one_by_one(effect, parts) else checked_size(batch)
+        for question in benchmark.questions:
+            vlm.option_tokens(question)  # raises now, and not among the answers
+        key = answers_key(vlm, benchmark) if cache is not None else ""
+        store = OutcomeStore(cache) if cache is not None else None
+        kept = _kept(store, key, benchmark)
+        lacking = _lacking(benchmark, cells, kept)
+        means = _means(vlm, reference, parts) if reference and lacking else None
+        waiting = batches(lacking, benchmark.prompt, size)
+        todo = sum(len(one.questions) * len(one.cells) for one in waiting)
+        with (
+            Keeper(store, key) as keeper,
+            progress(total=todo, desc=f"sweep of {vlm.name}", unit="answer") as bar,
+        ):
+            for rows in _answers(vlm, benchmark, waiting, means):
+                keeper.add(rows)
+                bar.update(len(rows))
+        tables = [table for table in (kept, *keeper.tables) if len(table)]
+        return _assemble(pd.concat(tables), vlm, benchmark, cells)
 
 
 def kept_outcomes(
@@ -149,22 +87,37 @@ def kept_outcomes(
     cache="runs/sweeps",
     reference: Benchmark | None = None,
 ) -> tuple[pd.DataFrame, int]:
-    """What a cache holds of a sweep, as `sweep` would give it, and how many answers are still
-    missing.
-    """
+    """What a cache holds of a sweep, as `sweep` would give it, and how many answers are missing."""
     cells = all_cells(vlm.anatomy, parts, layers, _named(effect, reference))
-    table = _assemble(
-        OutcomeStore(cache).read(_key(vlm, benchmark), _digests(benchmark)), vlm, benchmark, cells
-    )
+    kept = _kept(OutcomeStore(cache), answers_key(vlm, benchmark), benchmark)
+    table = _assemble(kept, vlm, benchmark, cells)
     return table, len(benchmark.questions) * len(cells) - len(table)
 
 
-def _digests(benchmark):
-    return {question.digest for question in benchmark.questions}
+def _kept(store, key, benchmark):
+    """The rows that a store holds of these questions."""
+    if store is None:
+        return pd.DataFrame(columns=[*COLUMNS, "digest"])
+    return store.read(key, {question.digest for question in benchmark.questions})
 
 
-def _key(vlm, benchmark):
-    return f"{vlm.digest}-{vlm.reading}-{MEANING}/{prompt_key(benchmark.prompt)}"
+def _lacking(benchmark, cells, kept):
+    """The questions by the cells for which they have no answer yet."""
+    done = set(zip(kept.digest, kept.part, kept.effect, kept.layer, strict=True))
+    lacking = {}
+    for question in benchmark.questions:
+        missing = tuple(cell for cell in cells if (question.digest, *cell) not in done)
+        if missing:
+            lacking.setdefault(missing, []).append(question)
+    return lacking
+
+
+def _one_by_one(effect, parts):
+    """Whether questions go alone: noise is for each, and a vision stack's rows are none."""
+    if find_effect(effect.partition(" ")[0]).needs != "seeds":
+        return False
+    knockouts = (k for part in names_of(parts) for k in as_knockouts(part, "zero", -1))
+    return any(k.stack != "decoder" for k in knockouts)
 
 
 def _means(vlm, reference, parts):
@@ -172,130 +125,93 @@ def _means(vlm, reference, parts):
         for question in reference.questions:  # one by one: padding would count
             vlm.last_logits(vlm.inputs([question], reference.prompt))
 
-    places = {
-        (k.stack, k.part) for part in names_of(parts) for k in as_knockouts(part, "zero", -1)[:1]
-    }
-    return {
-        path: mean
-        for stack, part in sorted(places)
-        for path, mean in mean_outputs(vlm.anatomy, run, [part], stack).items()
-    }
+    means, places = {}, set()
+    for part in names_of(parts):
+        first = as_knockouts(part, "zero", -1)[0]
+        places.add((first.stack, first.part))
+    for stack, part in sorted(places):
+        means.update(mean_outputs(vlm.anatomy, run, [part], stack))
+    return means
 
 
 def _named(effect, reference):
-    """The effect as outcomes name it: a mean is one of a certain reference. Raises BadInput where
-    it is missing.
+    """The effect as outcomes name it: a mean is one of a certain reference set.
+
+    Raises BadInput where that is missing.
     """
-    if effect != "mean":
+    if " " in effect or find_effect(effect).needs != "reference":
         return effect
     if reference is None:
         raise BadInput(
-            "effect 'mean' needs reference=, a benchmark whose questions the mean is taken over"
+            f"effect {effect!r} needs reference=, a benchmark whose questions the mean is taken "
+            "over"
         )
-    return f"mean {reference.digest} {prompt_key(reference.prompt)}"
+    return f"{effect} {reference.digest} {prompt_key(reference.prompt)}"
 
 
-def hooked_logits(
-    vlm: VLM, inputs, cells, check: bool = False, means=None, pictures=None, seeds=(0,)
-) -> list[torch.Tensor]:
-    """Logits of the next token for each cell (part, effect, layer), by running the model under
-    hooks; see `prefix`.
+def _answers(vlm, benchmark, waiting: list[Batch], means) -> Iterator[list[dict]]:
+    """The rows of batch after batch; smaller ones where memory runs out or a question is refused.
 
-    `seeds`: of each question's noise.
+    Raises BadInput at the end, when all others are answered, for questions that are refused.
     """
-    prefix, found = VisionPrefix(vlm.anatomy), []
-    for cell in cells:
-        knockouts = () if cell == BASE_CELL else as_knockouts(*cell, seeds)
-        same = pictures and all(
-            k.stack == "decoder" for k in knockouts
-        )  # what the vision side makes of a picture
-        with (
-            pictures.shared() if same else nullcontext(),
-            prefix.shared(knockouts),
-            knockout(vlm.anatomy, *knockouts, means=means),
-        ):
-            found.append(vlm.last_logits(inputs))
-    return found
+    method, checked, pictures, refused = replayed_logits, False, Pictures(vlm.model), []
+    while waiting:
+        batch = waiting.pop(0)
+        now = batch.cells[: cells_at_once(vlm, len(batch.questions))]
+        try:
+            inputs = vlm.inputs(batch.questions, benchmark.prompt)
+        except Exception as error:  # processors have no common class of errors
+            if out_of_memory(error):
+                waiting = halved([batch, *waiting], error)
+            elif len(batch.questions) > 1:
+                waiting = [*batch.halves(), *waiting]
+            else:
+                refused.append((batch.questions[0], error))
+            continue
+        seeds = [int(question.digest[:15], 16) for question in batch.questions]
+        try:
+            logits = method(vlm, inputs, now, not checked, means, pictures, seeds)
+            rows = _rows(vlm, benchmark, batch.questions, now, logits)
+        except CannotReplay as why:
+            warnings.warn(
+                f"{vlm.name} is swept with hooks, at about twice the price: {why}", stacklevel=3
+            )
+            method = hooked_logits
+            waiting.insert(0, batch)
+            continue
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            waiting = halved([batch, *waiting], error)
+            continue
+        checked = True
+        if len(now) < len(batch.cells):
+            waiting.insert(0, Batch(batch.questions, batch.cells[len(now) :]))
+        yield rows
+    _raise_refused(refused)
 
 
-def replayed_logits(
-    vlm: VLM, inputs, cells, check: bool = False, means=None, pictures=None, seeds=(0,)
-) -> list[torch.Tensor]:
-    """The same in one pass, see `replay`; knockouts outside the decoder by hooks. Raises
-    CannotReplay.
-
-    With `check` some parts are compared with hooks.
-    """
-    groups = {cell: as_knockouts(*cell, seeds) for cell in cells if cell != BASE_CELL}
-    inside = [cell for cell, group in groups.items() if all(k.stack == "decoder" for k in group)]
-    found = one_pass(
-        vlm.model, vlm.anatomy, inputs, [groups[cell] for cell in inside], check, means, pictures
-    )
-    found = dict(zip([BASE_CELL, *inside], found))
-    outside = [cell for cell in cells if cell not in found]
-    found.update(zip(outside, hooked_logits(vlm, inputs, outside, means=means, seeds=seeds)))
-    return [found[cell] for cell in cells]
+def _raise_refused(refused):
+    if not refused:
+        return
+    question, error = refused[0]
+    if isinstance(error, BadInput):
+        raise error
+    others = f", and {len(refused) - 1} more questions" if len(refused) > 1 else ""
+    told = " ".join(str(error).split())[:300]
+    raise BadInput(
+        f"question {question.id!r}{others} cannot be put to the model, the processor says: {told}; "
+        "change the picture or the text, or leave it out (all others were answered)"
+    ) from error
 
 
-def scores(vlm: VLM, questions: list[Question], logits: torch.Tensor) -> list[np.ndarray]:
-    """Log-probability of each option of each question, from logits of the next token [questions,
-    vocabulary].
-    """
-    tokens = [vlm.option_tokens(question) for question in questions]
-    places = [
-        (row, token) for row, options in enumerate(tokens) for option in options for token in option
-    ]
-    logs = torch.log_softmax(logits, -1)[
-        tuple(torch.tensor(places, device=logits.device).T)
-    ]  # few of a whole vocabulary leave a GPU
-    logs = iter(logs.cpu().double().tolist())
-    with np.errstate(invalid="ignore"):
-        return [
-            np.array([np.logaddexp.reduce([next(logs) for _ in option]) for option in options])
-            for options in tokens
-        ]
-
-
-def _cells_at_once(vlm, questions):
-    """Of how many cells the logits of so many questions take an eighth of the free memory at most."""
-    taken = 4 * questions * len(vlm.processor.tokenizer)  # bytes, in float32
-    return max(1, free_memory(vlm.model.device) // 8 // taken)
-
-
-def _batches(questions, prompt, size):
-    """Questions in batches of similar length, so that little is padded: a larger picture may take
-    more tokens.
-
-    Those about one picture stand side by side, for its encoding is kept a while only.
-    """
-    asked = Counter(q.image_bytes for q in questions)
-    ordered = sorted(
-        questions,
-        key=lambda q: (
-            prod(q.size),
-            q.image_bytes * (asked[q.image_bytes] > 1),
-            len(write_prompt(q, prompt)),
-        ),
-    )
-    return [ordered[i : i + size] for i in range(0, len(ordered), size)]
-
-
-def _halved(waiting, error):
-    """The batches, each cut in two. Raises BadInput where a batch is a single question already."""
-    size = max(len(questions) for questions, _ in waiting) // 2
-    if not size:
-        raise BadInput(
-            f"memory does not suffice for one question ({error}); use a smaller picture limit or "
-            "model"
-        ) from error
-    warnings.warn(f"memory ran out; going on with {size} questions at once", stacklevel=3)
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    return [
-        (questions[i : i + size], missing)
-        for questions, missing in waiting
-        for i in range(0, len(questions), size)
-    ]
+def _rows(vlm, benchmark, questions, cells, logits):
+    """A row for every cell and question."""
+    rows = []
+    for cell, values in zip(cells, logits, strict=True):
+        for question, score in zip(questions, scores(vlm, questions, values), strict=True):
+            rows.append(_row(vlm, benchmark, question, score, cell))
+    return rows
 
 
 def _row(vlm, benchmark, question, score, cell):
@@ -328,7 +244,9 @@ def _assemble(table, vlm, benchmark, cells):
         for question in benchmark.questions
     }
     ranks = {cell: i for i, cell in enumerate(cells)}
-    cell = pd.Series(list(zip(table.part, table.effect, table.layer)), index=table.index).map(ranks)
+    cell = pd.Series(
+        list(zip(table.part, table.effect, table.layer, strict=True)), index=table.index
+    ).map(ranks)
     table = table.assign(cell=cell, order=table.digest.map(order)).dropna(subset=["cell", "order"])
     table = table.sort_values(["cell", "order"]).assign(
         ability=lambda t: t.task.map(abilities),

@@ -1,31 +1,37 @@
 """Knock out a part of a layer: hooks that apply inside a `with` block and leave no trace."""
 
+import math
+import threading
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from operator import index
 
 import torch
 from torch import nn
 
 from ..errors import BadInput
-from ..models.anatomy import PARTS, Anatomy, Part
-from .effects import first_of, hooks_of, inside
+from ..models.anatomy import PARTS, Anatomy, Part, linear_sizes
+from ..models.ownership import owned
+from .effects import HEAD, NEURON, WHOLE, check_defined, find_effect
+from .hooks import first_of, held, hooks_of, inside
 
-EFFECTS = ("zero", "scale", "noise", "uniform", "mean")
 _knocked_out = []  # models by their first decoder layer, once for each open block
 
 
 @dataclass(frozen=True)
 class Knockout:
-    """What is knocked out (`part`), where (`layer` of `stack`, counted from 0; one `head` of an
-    attention, one `neuron` of an MLP: a value that its output projection reads) and how (`effect`).
+    """What is knocked out, where and how.
 
+    `part` of `layer` of a `stack`, counted from 0; one `head` of an attention, or one `neuron` of
+    an MLP, a value that its output projection reads. `effect` is one of the register's:
     "zero": an attention or an MLP adds nothing to the residual stream; a "layer" hands on its own
-    input. "scale": the output times `amount`. "noise": Gaussian noise in its place, at every
-    position `amount` times as loud as the output there (its standard deviation over the width),
+    input. "scale": what is added times `amount`. "noise": Gaussian noise in its place, at every
+    position `amount` times as loud as what is added there (its standard deviation over the width),
     drawn from one of `seeds` for each row of a batch (or one for all) and the layer, counted from
     the last position: the same whatever a batch holds. "uniform": every allowed position is
-    attended to equally. "mean": the output's mean over a reference set (see `mean_outputs`) in its
-    place.
+    attended to equally. "mean": its mean over a reference set (see `mean_outputs`) in its place.
+    Raises BadInput for what is not defined.
     """
 
     part: str
@@ -40,56 +46,68 @@ class Knockout:
     def __post_init__(self):
         if self.part not in PARTS:
             raise BadInput(f"unknown part {self.part!r}; use one of {', '.join(PARTS)}")
-        if self.effect not in EFFECTS:
-            raise BadInput(f"unknown effect {self.effect!r}; use one of {', '.join(EFFECTS)}")
-        if self.part == "layer" and self.effect != "zero":
-            raise BadInput(
-                f"a whole layer can only be bypassed (effect 'zero'), not {self.effect!r}"
-            )
-        if self.effect == "uniform" and "attention" not in self.part:
-            raise BadInput(f"only an attention can be made uniform, not {self.part!r}")
+        for name in ("layer", "head", "neuron"):
+            object.__setattr__(self, name, self._whole_number(name))
         if self.head is not None and "attention" not in self.part:
             raise BadInput(f"a head belongs to an attention, not to {self.part!r}")
         if self.neuron is not None and self.part != "mlp":
             raise BadInput(f"a neuron belongs to an MLP, not to {self.part!r}")
-        if self.neuron is not None and self.effect == "noise":
-            raise BadInput(
-                "noise is as loud as a part's values vary over the width, and a single neuron has "
-                "no width; scale it or zero it"
-            )
+        check_defined(find_effect(self.effect), self.part, self.unit)
+        if not isinstance(self.amount, int | float) or not math.isfinite(self.amount):
+            raise BadInput(f"the amount of an effect is a number, not {self.amount!r}")
+        object.__setattr__(self, "seeds", tuple(self.seeds))  # a list, where it was read from JSON
+
+    def _whole_number(self, name):
+        """A field as a plain integer, numpy's integers too; None stays None."""
+        value = getattr(self, name)
+        if value is None and name != "layer":
+            return None
+        try:
+            return value if isinstance(value, bool) else index(value)
+        except TypeError as error:
+            raise BadInput(f"the {name} of a knockout is a whole number, not {value!r}") from error
+
+    @property
+    def unit(self) -> str:
+        """Whether a whole part, a head of it or a neuron of it is meant."""
+        return HEAD if self.head is not None else NEURON if self.neuron is not None else WHOLE
 
 
 @contextmanager
 def knockout(anatomy: Anatomy, *knockouts: Knockout, means: dict | None = None):
-    """Apply knockouts inside a `with` block; the model is as before afterwards, also after an
-    exception.
+    """Apply knockouts inside a `with` block; afterwards, also after an error, all is as before.
 
     Blocks may be nested: of two knockouts of one part the outer decides, of two in one call the
-    first; every thread that runs the model meanwhile sees the knockout. `means` is what
-    `mean_outputs` gave. Raises BadInput, before anything is touched, where a layer, part or head
-    does not exist, the layer is dead or the effect is not defined there; and at the end of the
-    block where the model ran without running the part, as cross-attention does without a picture.
-    Effect "zero" equals zeroing the weights and biases of the part (paper, section 3), save where
-    later layers reuse the keys and values of this one: then only what it adds itself is removed.
+    first. The thread that opened the block owns the model until its end; others wait, and one that
+    runs the model past this package is told. Compiled models run uncompiled meanwhile, since they
+    would skip hooks. `means` is what `mean_outputs` gave. Raises BadInput, before anything is
+    touched, where a layer, part or head does not exist, the layer is dead or the effect is not
+    defined there; when the model is copied inside; and at the end of the block where the part was
+    not run, as cross-attention is not without a picture. Effect "zero" equals zeroing the weights
+    and biases of the part (paper, section 3), save where later layers reuse the keys and values of
+    this one: then only what it adds itself is removed.
     """
     hooks = [(k, *hook) for k in knockouts for hook in hooks_of(anatomy, k, means or {})]
-    ran, model_ran = set(), []
+    ran = set()
     first = anatomy.stacks["decoder"][0].module
     with ExitStack() as stack:
+        stack.enter_context(owned(anatomy))
+        stack.enter_context(torch.compiler.set_stance("force_eager"))
         stack.callback(_knocked_out.remove, id(first))
         _knocked_out.append(id(first))
-        for k, register, hook in hooks:
-            # prepend: transformers' own hooks, which record hidden states, must see the changed
-            # output
-            stack.callback(register(_noting(ran, k, hook), prepend=True, with_kwargs=True).remove)
-        stack.callback(first.register_forward_pre_hook(lambda *_: model_ran.append(True)).remove)
+        # prepend: transformers' own hooks, which record hidden states, must see the changed output
+        registrations = [
+            (partial(register, prepend=True, with_kwargs=True), _Hook(ran, k, hook))
+            for k, register, hook in hooks
+        ]
+        stack.enter_context(held(registrations))
         yield
     idle = [k for k in knockouts if k not in ran]
-    if model_ran and idle:
+    if idle:
         raise BadInput(
             f"{idle[0].part} of layer {idle[0].layer} of the {idle[0].stack} was not run inside "
-            "the block, so "
-            "nothing was knocked out (cross-attention and vision layers need a picture)"
+            "the block, so nothing was knocked out (cross-attention and vision layers need a "
+            "picture)"
         )
 
 
@@ -98,22 +116,35 @@ def is_knocked_out(anatomy: Anatomy) -> bool:
     return id(anatomy.stacks["decoder"][0].module) in _knocked_out
 
 
-def _noting(ran, k, hook):
-    def noted(*args):
-        ran.add(k)
-        return hook(*args)
+class _Hook:
+    """A hook that notes that it ran, runs in its own thread only, and cannot be copied."""
 
-    return noted
+    def __init__(self, ran, k, hook):
+        self.ran, self.k, self.hook, self.thread = ran, k, hook, threading.get_ident()
+
+    def __call__(self, *args):
+        if threading.get_ident() != self.thread:
+            raise BadInput(
+                f"another thread runs the model while {self.k.part} of layer {self.k.layer} is "
+                "knocked out; one thread at a time may use a model, or give each its own copy"
+            )
+        self.ran.add(self.k)
+        return self.hook(*args)
+
+    def __reduce__(self):
+        raise BadInput(
+            "a model cannot be copied or saved while a part of it is knocked out: the copy would "
+            "stay so; do it outside the block"
+        )
 
 
 def mean_outputs(
     anatomy: Anatomy, run, parts=("self-attention", "mlp"), stack: str = "decoder"
 ) -> dict:
-    """The mean output of each part of a stack over everything `run()` feeds the model, by module
-    path, [width].
+    """The mean of what each part of a stack adds while `run()` runs, by module path, [width].
 
     And of what its output projection reads, all heads or all neurons side by side, by
-    `effects.inside(path)`. `run` is called once; it runs the model on a reference set. Padding
+    `hooks.inside(path)`. `run` is called once; it runs the model on a reference set. Padding
     positions count too, so use equal lengths.
     """
     totals, counts = {}, {}
@@ -123,22 +154,23 @@ def mean_outputs(
         totals[place] = totals.get(place, 0) + flat.sum(0)
         counts[place] = counts.get(place, 0) + len(flat)
 
-    with ExitStack() as hooks:
-        for layer in anatomy.stacks[stack]:
-            for name in parts:
-                part = layer.parts.get(name, Part({}))
-                for path, module in part.modules.items():
-                    hooks.callback(
-                        module.register_forward_hook(
-                            lambda module, args, output, path=path: record(path, first_of(output))
-                        ).remove
-                    )
-                for path, projection in part.projections.items():
-                    hooks.callback(
-                        projection.register_forward_pre_hook(
-                            lambda module, args, path=path: record(inside(path), args[0])
-                        ).remove
-                    )
+    def added(path):
+        return lambda module, args, output: record(path, first_of(output))
+
+    def read(path):
+        return lambda module, args: record(inside(path), args[0])
+
+    hooks = []
+    for layer in anatomy.stacks[stack]:
+        for part in (layer.parts.get(name, Part({})) for name in parts):
+            hooks += [
+                (part.added(path).register_forward_hook, added(path)) for path in part.modules
+            ]
+            hooks += [
+                (projection.register_forward_pre_hook, read(path))
+                for path, projection in part.projections.items()
+            ]
+    with owned(anatomy), torch.compiler.set_stance("force_eager"), held(hooks):
         run()
     return {place: total / counts[place] for place, total in totals.items()}
 
@@ -148,36 +180,51 @@ def zeroed_weights(anatomy: Anatomy, *knockouts: Knockout):
     """The paper's own way: zero all weights and biases of the part, then put them back bit for bit.
 
     Raises BadInput for a whole layer, a head, a neuron or another effect, which weights cannot
-    express, and for packed (4-bit) or offloaded weights, which cannot be zeroed in place.
+    express, and for quantised or offloaded weights, which cannot be zeroed in place.
     """
-    modules = [
-        module
-        for k in knockouts
-        for module in anatomy.part(k.part, k.layer, k.stack).modules.values()
-    ]
+    modules = []
     for k in knockouts:
-        if k.part == "layer" or k.effect != "zero" or k.head is not None or k.neuron is not None:
+        if k.part == "layer" or k.effect != "zero" or k.unit != WHOLE:
             raise BadInput(f"{k} cannot be done by zeroing weights; use knockout()")
-    # an embedding inside an attention (T5's position bias) is read by later layers too
+        modules += anatomy.part(k.part, k.layer, k.stack).modules.values()
     kept = [
         (parameter, parameter.detach().clone())
         for module in modules
-        for inner in module.modules()
-        if not isinstance(inner, nn.Embedding)
-        for parameter in inner.parameters(recurse=False)
+        for parameter in _plain_weights(module)
     ]
-    if any(parameter.is_meta or not parameter.is_floating_point() for parameter, _ in kept):
-        raise BadInput(
-            "weights that are packed (4-bit) or offloaded cannot be zeroed in place; use knockout()"
-        )
-    try:
-        with (
-            torch.inference_mode()
-        ):  # it may write to any weights, also to those of a model built under it
-            for parameter, _ in kept:
-                parameter.zero_()
-        yield
-    finally:
-        with torch.inference_mode():
-            for parameter, value in kept:
-                parameter.copy_(value)
+    with owned(anatomy):
+        try:
+            # inference mode may write to any weights, also to those of a model built under it
+            with torch.inference_mode():
+                for parameter, _ in kept:
+                    parameter.zero_()
+            yield
+        finally:
+            with torch.inference_mode():
+                for parameter, value in kept:
+                    parameter.copy_(value)
+
+
+def _plain_weights(module):
+    """The weights and biases of a part. Raises BadInput where they are not plain float tensors."""
+    found = []
+    for inner in module.modules():
+        if isinstance(inner, nn.Embedding):
+            continue  # T5's position bias, inside an attention, is read by later layers too
+        parameters = list(inner.parameters(recurse=False))
+        plain = all(type(p.data) is torch.Tensor and p.is_floating_point() for p in parameters)
+        if not plain or any(p.is_meta for p in parameters) or _hides_its_weight(inner):
+            raise BadInput(
+                "weights that are quantised, packed (4-bit) or offloaded cannot be zeroed in "
+                "place; use knockout()"
+            )
+        found += parameters
+    return found
+
+
+def _hides_its_weight(module):
+    """Whether a linear map has its weight in buffers, as quantised ones have; no adapter's."""
+    if linear_sizes(module) is None:
+        return False
+    wraps = any(linear_sizes(inner) for child in module.children() for inner in child.modules())
+    return not wraps and not isinstance(getattr(module, "weight", None), nn.Parameter)

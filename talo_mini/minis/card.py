@@ -11,32 +11,7 @@ from ..benchmarks import load_benchmark
 from ..engine.sweep import sweep
 from ..models.loading import MINIS, load_vlm
 
-CARD = """# {name}
-
-A vision-language model of {million:.1f} million parameters, trained from scratch on drawn mini worlds. It exists to be taken apart: every experiment of this project runs on it without a GPU.
-
-| | |
-| --- | --- |
-| architecture | `{architecture}`: {vision} vision layers, {layers} decoder layers{crossed} of {heads} heads, {width} wide |
-| input | a 64 x 64 picture and a short English question; {words} words are known |
-| weights | {size:.1f} MB, bfloat16 safetensors, digest `{digest}` |
-| data | the mini worlds' training pictures and easy-VQA's train split; nothing else, no pretrained weights |
-| recipe | {commands}: seed {seed}, {drilled} steps of letter drill, then {pictures} steps of pictures in four stages (a caption with every picture; mostly questions; then, in two stages, more of the tasks that were slow to learn); a batch is {batch} pictures with about seven questions each; Muon for matrices, AdamW for the rest |
-| compute | {hours:.1f} hours on {device} |
-| licence | MIT |
-
-Do not use it for anything but experiments: it knows {words} words and has never seen a photograph.
-
-## Accuracy
-
-On test questions, {per_task} a task and form. Test pictures never occur in training (the split looks at the pixels alone). Brackets: 95% Wilson interval. *Held out*: the question was never asked in training. Made by `python -m talo_mini.minis.card {name}`.
-
-Trained tasks, mean: **{direct:.3f}** in the direct form, **{choice:.3f}** in the choice form. easy-VQA test: **{easy:.3f}** of {easy_questions} questions.
-
-| ability | task | direct | chance | choice | chance |
-| --- | --- | --- | --- | --- | --- |
-{rows}
-"""
+CARD = Path(__file__).with_name("card.template.md").read_text(encoding="utf-8")
 
 
 def training_record(name: str) -> dict:
@@ -96,6 +71,7 @@ def card(name: str, per_task: int, cache: str) -> str:
 
 
 def main():
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name")
     parser.add_argument(

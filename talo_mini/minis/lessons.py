@@ -139,7 +139,7 @@ class Packer:
         """Tokens of a question and its answer, and the targets: the answer, then the end."""
         shown = [
             token
-            for letter, option in zip(LETTERS, options)
+            for letter, option in zip(LETTERS, options, strict=False)
             for token in self._encode(letter) + self._encode(option)
         ]
         prompt = self._encode(text) + shown + self.after
@@ -149,14 +149,13 @@ class Packer:
     def _sequence(self, prefix, questions):
         ids, segments, targets = list(prefix), [0] * len(prefix), [-100] * len(prefix)
         positions = self.positions[: len(prefix)]
-        axes, start, number = len(positions[0]), max(positions[-1]) + 1, 0
-        for question in questions:
-            if number and self.rng.random() < DRILL:
+        axes, start = len(positions[0]), max(positions[-1]) + 1
+        for number, question in enumerate(questions, 1):
+            if number > 1 and self.rng.random() < DRILL:
                 question = drill(self.rng, self.vocabulary)
             tokens, wanted = self._segment(*question)
             if len(ids) + len(tokens) > self.tokens:
                 break
-            number += 1
             ids += tokens
             positions += [(start + i,) * axes for i in range(len(tokens))]
             segments += [number] * len(tokens)
@@ -186,7 +185,9 @@ class Packer:
                         iter(lambda: drill(self.rng, self.vocabulary), None),
                     )
                 )
-        ids, positions, segments, targets = (torch.tensor(column) for column in zip(*rows))
+        ids, positions, segments, targets = (
+            torch.tensor(column) for column in zip(*rows, strict=True)
+        )
         positions = positions[..., 0] if positions.shape[-1] == 1 else positions.permute(2, 0, 1)
         return Batch(
             self._pictures(images, ids) if images else {}, ids, positions, segments, targets
@@ -222,7 +223,10 @@ class ChatPacker(Packer):
         return self._prompt("QUESTION").split("QUESTION")[0]
 
     def _segment(self, text, options, answer):
-        lines = [text, *(f"{letter}. {option}" for letter, option in zip(LETTERS, options))]
+        lines = [
+            text,
+            *(f"{letter}. {option}" for letter, option in zip(LETTERS, options, strict=False)),
+        ]
         prompt = self._encode("\n".join(lines) + self.ending)
         answer = self._encode(answer)
         return prompt + answer, [-100] * (len(prompt) - 1) + answer + [self.end]

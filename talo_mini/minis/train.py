@@ -86,7 +86,7 @@ class Trainer:
         shared = {id(p) for p in self.net.parameters()}
         self.pairs = [
             (p, q)
-            for p, q in zip(self.model.parameters(), self.net.parameters())
+            for p, q in zip(self.model.parameters(), self.net.parameters(), strict=True)
             if id(p) not in shared
         ]
         groups = {}
@@ -178,7 +178,7 @@ class Trainer:
             return
         state = torch.load(path, map_location=self.device)
         self.restore(state["model"])
-        for optimizer, saved in zip(self.optimizers, state["optimizers"]):
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
         self.step, self.drilled, self.runs = state["step"], state["drilled"], state.get("runs", [])
         self.begun, self.seconds = state.get("begun", 0), state.get("seconds", 0.0)
@@ -319,6 +319,7 @@ TRAINERS = {**dict.fromkeys(ARCHITECTURES, Trainer), **dict.fromkeys(ADAPTED, Ad
 
 
 def main():
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", choices=sorted(TRAINERS))
     parser.add_argument(
@@ -337,7 +338,7 @@ def main():
     parser.add_argument(
         "--export",
         type=Path,
-        help="where the trained model goes (default: the package's own folder, for other seeds FOLDER/trained)",
+        help="where the trained model goes (default: the package; other seeds: FOLDER/trained)",
     )
     arguments = parser.parse_args()
     name = arguments.name if arguments.seed == SEED else f"{arguments.name}-seed-{arguments.seed}"

@@ -1,19 +1,20 @@
-"""The map of a Hugging Face VLM: its stacks of layers, and in each layer the parts one can knock
-out.
-"""
+"""The map of a Hugging Face VLM: its stacks of layers, and the parts of each one can knock out."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from torch import nn
 
 from ..errors import BadInput
+from .residual import norms_behind
 
 PARTS = ("self-attention", "cross-attention", "mlp", "layer")
 # What model codebases call the classes and children that add to the residual stream.
 MIXER = re.compile(r"Att(entio)?n|DeltaNet|Mamba|ShortConv|Mixer")
 CROSS = re.compile(r"cross|enc(oder)?_?dec|encoder_attn", re.IGNORECASE)
-MLP = re.compile(r"MLP|FeedForward|FFN|FF$|Moe(Block|Layer)?$|Dense\w*Dense", re.IGNORECASE)
+MLP = re.compile(
+    r"MLP|FeedForward|FFN|FF$|Moe(Block|Layer)?$|Experts$|Dense\w*Dense", re.IGNORECASE
+)
 OUTPUTS = (
     "o_proj",
     "out_proj",
@@ -37,18 +38,28 @@ PICTURES = ("pixel_values", "flattened_patches")  # what a model that reads pict
 
 @dataclass(frozen=True)
 class Part:
-    """The modules whose output is added to the residual stream, by path. `heads` is 0 where there
-    are none.
+    """The modules of which a part consists, by path. `heads` is 0 where there are none.
 
     `mixers` are the attentions behind them, by the same paths; in BERT's style the output is
     written by another module. `projections` are the linear maps that read all heads, or all neurons
-    of an MLP, side by side; a path is missing where there is none.
+    of an MLP, side by side; a path is missing where there is none. `norms` stand between a module
+    and the residual stream; a path is missing where its output is added as it is.
     """
 
     modules: dict[str, nn.Module]
     heads: int = 0
     mixers: dict[str, nn.Module] = field(default_factory=dict)
-    projections: dict[str, nn.Linear] = field(default_factory=dict)
+    projections: dict[str, nn.Module] = field(default_factory=dict)
+    norms: dict[str, nn.Module] = field(default_factory=dict)
+
+    def added(self, path: str) -> nn.Module:
+        """The module whose output is what this one adds to the residual stream."""
+        return self.norms.get(path, self.modules[path])
+
+    def everything(self):
+        """All modules that it names."""
+        for named in (self.modules, self.mixers, self.projections, self.norms):
+            yield from named.values()
 
 
 @dataclass(frozen=True)
@@ -73,25 +84,42 @@ class Anatomy:
 
     model: str
     stacks: dict[str, tuple[Layer, ...]]
+    root: nn.Module
+    places: dict[int, str]  # of the model's modules when it was mapped: path by id
 
     def part(self, name: str, layer: int, stack: str = "decoder") -> Part:
-        """The part of that name; "layer" is the whole block. Raises BadInput where there is none."""
+        """The part of that name; "layer" is the whole block. Raises BadInput if there is none."""
         if stack not in self.stacks:
             raise BadInput(f"{self.model} has no stack {stack!r}; it has: {', '.join(self.stacks)}")
         layers = self.stacks[stack]
-        if isinstance(layer, bool) or not isinstance(layer, int) or not 0 <= layer < len(layers):
+        if (
+            isinstance(layer, bool)
+            or not hasattr(layer, "__index__")
+            or layer not in range(len(layers))
+        ):
             raise BadInput(
                 f"{self.model} has no layer {layer!r} in its {stack}; layers are 0 to "
                 f"{len(layers) - 1}"
             )
         if name == "layer":
-            return Part({layers[layer].path: layers[layer].module})
+            return self._checked(Part({layers[layer].path: layers[layer].module}))
         if name not in layers[layer].parts:
             raise BadInput(
                 f"layer {layer} of the {stack} of {self.model} has no part {name!r}; "
                 f"it has: {', '.join((*layers[layer].parts, 'layer'))}"
             )
-        return layers[layer].parts[name]
+        return self._checked(layers[layer].parts[name])
+
+    def _checked(self, part):
+        """The part, if the model still has it where it was mapped. Raises BadInput if not."""
+        for module in part.everything():
+            path = self.places[id(module)]
+            if not _stands_at(self.root, path, module):
+                raise BadInput(
+                    f"{path} of {self.model} was replaced after the model was mapped, by an "
+                    "adapter for example; map it again: find_anatomy(model), or vlm.anatomy"
+                )
+        return part
 
     def __str__(self):
         lines = [self.model]
@@ -133,9 +161,31 @@ def find_anatomy(model: nn.Module) -> Anatomy:
             "blocks in which each holds an attention (or another token mixer) or an MLP"
         )
     order = ["decoder", *(name for name in stacks if name != "decoder")]
-    return Anatomy(
-        type(model).__name__, {name: _mark_dead(model, name, stacks[name]) for name in order}
-    )
+    marked = {name: _mark_dead(model, name, stacks[name]) for name in order}
+    return Anatomy(type(model).__name__, marked, model, paths)
+
+
+def _stands_at(root, path, module):
+    try:
+        return root.get_submodule(path) is module
+    except AttributeError:
+        return False
+
+
+def linear_sizes(module: nn.Module) -> tuple[int, int] | None:
+    """The widths that a linear map takes and gives, by its structure; None for other modules.
+
+    Adapters, quantised maps (GPTQ's and AWQ's) and GPT-2's transposed ones are no `nn.Linear`.
+    """
+    for read, written in (
+        ("in_features", "out_features"),
+        ("infeatures", "outfeatures"),
+        ("nx", "nf"),
+    ):
+        sizes = getattr(module, read, None), getattr(module, written, None)
+        if all(isinstance(size, int) for size in sizes):
+            return sizes
+    return None
 
 
 def _lists(module, path=""):
@@ -186,10 +236,9 @@ def _mark_dead(model, stack, layers):
     chosen = [chosen] if isinstance(chosen, int) else chosen
     if stack not in ("vision", "video") or not chosen:
         return layers
-    last = max(
-        layer - 1 if layer > 0 else len(layers) + layer for layer in chosen
-    )  # hidden state k is the output of layer k - 1
-    return tuple(Layer(l.path, l.module, l.parts, dead=i > last) for i, l in enumerate(layers))
+    # hidden state k is the output of layer k - 1
+    last = max(layer - 1 if layer > 0 else len(layers) + layer for layer in chosen)
+    return tuple(replace(layer, dead=i > last) for i, layer in enumerate(layers))
 
 
 def _parts(block, paths):
@@ -220,7 +269,24 @@ def _parts(block, paths):
             {paths[id(module)]: module for module in modules},
             projections=_projections(modules, paths, MLP_OUTPUTS),
         )
-    return parts
+    return _with_norms(block, parts, paths)
+
+
+def _with_norms(block, parts, paths):
+    """The parts with the norms that follow them in this block."""
+    beginning = len(paths[id(block)]) + 1
+    behind = norms_behind(
+        block, {path[beginning:] for part in parts.values() for path in part.modules}
+    )
+    found = {}
+    for name, part in parts.items():
+        norms = {
+            path: getattr(block, behind[path[beginning:]])
+            for path in part.modules
+            if path[beginning:] in behind
+        }
+        found[name] = replace(part, norms=norms)
+    return found
 
 
 def _projections(modules, paths, names):
@@ -273,7 +339,7 @@ def _loose_mlp(block):
     """The last linear map of an MLP without a module of its own: `fc2`, or `output.dense` after
     `intermediate`.
     """
-    if isinstance(getattr(block, "fc2", None), nn.Linear):
+    if linear_sizes(getattr(block, "fc2", None)):
         return [block.fc2]
     return [
         child.dense
@@ -284,18 +350,14 @@ def _loose_mlp(block):
     ]
 
 
-def output_projection(module: nn.Module, names=OUTPUTS) -> nn.Linear | None:
+def output_projection(module: nn.Module, names=OUTPUTS) -> nn.Module | None:
     """The linear map through which an attention's heads are written, if it is the attention's own;
     an MLP's by MLP_OUTPUTS.
     """
-    if isinstance(module, nn.Linear):
+    if linear_sizes(module):
         return module
     return next(
-        (
-            getattr(module, name)
-            for name in names
-            if isinstance(getattr(module, name, None), nn.Linear)
-        ),
+        (getattr(module, name) for name in names if linear_sizes(getattr(module, name, None))),
         None,
     )
 
@@ -324,5 +386,7 @@ def _heads(mixer, module):
     )
     out = output_projection(module)
     return (
-        out.in_features // size if size and out is not None else int(getattr(mixer, "num_heads", 0))
+        linear_sizes(out)[0] // size
+        if size and out is not None
+        else int(getattr(mixer, "num_heads", 0))
     )

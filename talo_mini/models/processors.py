@@ -1,4 +1,6 @@
-"""Load the processor of a VLM, also where torchvision is missing: videos need it, pictures do not."""
+"""Load the processor of a VLM, also without torchvision: videos need it, pictures do not."""
+
+from typing import ClassVar
 
 from transformers import (
     AutoConfig,
@@ -15,14 +17,14 @@ class NoVideo(ImageProcessingMixin):
     process videos.
     """
 
-    model_input_names = ["pixel_values_videos"]
+    model_input_names: ClassVar = ["pixel_values_videos"]
 
     def __init__(self, wanted: str):
         super().__init__()
         self.wanted = wanted
 
     def to_dict(self):
-        """What is saved, so that the true video processor is loaded where torchvision is present."""
+        """What is saved, so that the true one is loaded where torchvision is present."""
         return {"video_processor_type": self.wanted}
 
 

@@ -37,9 +37,17 @@ class VLM:
     model: torch.nn.Module
     processor: object
 
-    @cached_property
+    @property
     def anatomy(self) -> Anatomy:
-        return find_anatomy(self.model)
+        """The map of the model, made anew where a module was replaced (by an adapter)."""
+        modules = [id(module) for module in self.model.modules()]
+        if self._map.get("modules") != modules:
+            self._map.update(modules=modules, anatomy=find_anatomy(self.model))
+        return self._map["anatomy"]
+
+    @cached_property
+    def _map(self) -> dict:
+        return {}
 
     @property
     def digest(self) -> str:

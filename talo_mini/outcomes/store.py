@@ -170,7 +170,7 @@ class Keeper:
 
     def _merge(self, files):
         """One file of many, and its rows; None where there is no room for it: the many stay."""
-        paths, tables = zip(*files)
+        paths, tables = zip(*files, strict=True)
         table = pd.concat(tables, ignore_index=True)
         try:
             whole = self.store.add(self.key, table)

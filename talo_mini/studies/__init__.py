@@ -1,4 +1,4 @@
-"""What needs a model and an analysis: live selection, attribution, explaining, plants, fine-tuning."""
+"""What needs a model and an analysis: selection, attribution, explaining, plants, fine-tuning."""
 
 from .attribution import attribution, confirm, exact_change, neuron_attribution, ranking
 from .explain import attention_shares, lens_with, logit_lens, written_words

@@ -16,7 +16,7 @@ from ..analysis.significance import false_discovery
 from ..analysis.vectors import interaction_vectors
 from ..benchmarks.questions import Benchmark
 from ..engine.sweep import sweep
-from ..interventions.effects import first_of
+from ..interventions.hooks import first_of
 from ..models.anatomy import Part
 from ..models.vlm import VLM
 from ..outcomes.table import BASE, UNSCORED
@@ -66,7 +66,7 @@ def neuron_attribution(vlm: VLM, benchmark: Benchmark, batch: int = 32) -> pd.Da
     """
     sums, counts = {}, Counter(question.task for question in benchmark.questions)
     for questions, (_, i, _), product in _products(vlm, benchmark, batch, _neurons):
-        for question, row in zip(questions, product.cpu().numpy()):
+        for question, row in zip(questions, product.cpu().numpy(), strict=True):
             sums[question.task, i] = sums.get((question.task, i), 0) + row
     return pd.concat(
         [
@@ -95,7 +95,7 @@ def confirm(vlm: VLM, benchmark: Benchmark, proposed: pd.DataFrame) -> pd.DataFr
         list(proposed.groupby("task", sort=False)), desc="confirming", unit="task"
     ):
         questions = benchmark.subset(tasks=[task])
-        outcomes = sweep(vlm, questions, parts=list(zip(group.part, group.layer)))
+        outcomes = sweep(vlm, questions, parts=list(zip(group.part, group.layer, strict=True)))
         exact = exact_change(outcomes, questions).groupby(["part", "layer"]).exact.mean()
         tables += [
             interaction_vectors(outcomes, part).assign(part=part).join(exact, on=["part", "layer"])
@@ -122,10 +122,10 @@ def _products(vlm, benchmark, batch, places):
             ).logits[:, -1]
             leads = sum(
                 vlm.lead(question, row)
-                for question, row in zip(questions, logits.float().log_softmax(-1))
+                for question, row in zip(questions, logits.float().log_softmax(-1), strict=True)
             )
             gradients = torch.autograd.grad(leads, list(taken.values()))
-        for (key, tensor), gradient in zip(taken.items(), gradients):
+        for (key, tensor), gradient in zip(taken.items(), gradients, strict=True):
             yield (
                 questions,
                 key[:3],
@@ -167,7 +167,7 @@ def exact_change(outcomes: pd.DataFrame, benchmark: Benchmark) -> pd.DataFrame:
     kept = outcomes[outcomes.answer != UNSCORED]
     leads = [
         scores[answers[name]] - np.delete(scores, answers[name]).max()
-        for name, scores in zip(kept.question, kept.scores.map(np.asarray))
+        for name, scores in zip(kept.question, kept.scores.map(np.asarray), strict=True)
     ]
     kept = kept.assign(exact=leads)
     base = kept[kept.layer == BASE].set_index("question").exact

@@ -1,4 +1,4 @@
-"""Look inside a model: at which depth an answer is won, where the answer looks, what a part writes."""
+"""Look inside a model: where an answer is won, where it looks, what a part writes."""
 
 from contextlib import ExitStack
 
@@ -29,7 +29,7 @@ def logit_lens(vlm: VLM, benchmark: Benchmark, batch: int = 64) -> pd.DataFrame:
             [*(replay.head(args[0]) for args, _ in replay.calls), replay.base.float()]
         ):
             logs = logits.log_softmax(-1)
-            leads = [vlm.lead(q, row).item() for q, row in zip(questions, logs)]
+            leads = [vlm.lead(q, row).item() for q, row in zip(questions, logs, strict=True)]
             tables.append(
                 pd.DataFrame(
                     dict(

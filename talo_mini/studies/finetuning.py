@@ -27,7 +27,10 @@ def answer_loss(vlm: VLM, questions: list[Question], logits: torch.Tensor) -> to
     """
     logs = torch.log_softmax(logits.float(), -1)
     return -torch.stack(
-        [vlm.option_logs(question, row)[question.answer] for question, row in zip(questions, logs)]
+        [
+            vlm.option_logs(question, row)[question.answer]
+            for question, row in zip(questions, logs, strict=True)
+        ]
     ).mean()
 
 

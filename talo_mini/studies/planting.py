@@ -63,7 +63,7 @@ def load_plants(mini: str) -> list[Plant]:
             f"no interference has been planted into {mini!r}; there are plants for {shipped}"
         )
     with safe_open(path, "pt") as file:
-        tensors = {key: file.get_tensor(key) for key in file.keys()}
+        tensors = {key: file.get_tensor(key) for key in file}
         return [
             Plant(
                 name,
@@ -117,7 +117,7 @@ def make_plant(
         leads = torch.stack(
             [
                 vlm.lead(question, row)
-                for question, row in zip(questions, logits[:SPOILED].log_softmax(-1))
+                for question, row in zip(questions, logits[:SPOILED].log_softmax(-1), strict=True)
             ]
         )
         (leads.add(MARGIN).relu().mean() + DRIFT * drift).backward()
@@ -195,13 +195,14 @@ def save_plants(path: Path, plants: list[Plant]):
         f"{plant.name}/{module}/{side}": tensor.contiguous()
         for plant in plants
         for module, pair in plant.changes.items()
-        for side, tensor in zip(("up", "down"), pair)
+        for side, tensor in zip(("up", "down"), pair, strict=True)
     }
     about = {plant.name: dict(task=plant.task, layer=plant.layer) for plant in plants}
     save_file(tensors, path, metadata={"plants": json.dumps(about)})
 
 
 def main():
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("mini")
     parser.add_argument("--cache", default="runs/sweeps")
@@ -213,7 +214,7 @@ def main():
     for start in range(0, len(benchmark.questions), 64):
         questions = benchmark.questions[start : start + 64]
         logits = vlm.last_logits(vlm.inputs(questions, benchmark.prompt)).log_softmax(-1).clone()
-        clean.update(zip((question.id for question in questions), logits))
+        clean.update(zip((question.id for question in questions), logits, strict=True))
     plants = []
     for task, layer in progress(
         harmless(vlm, benchmark, arguments.cache), desc="planting", unit="plant"

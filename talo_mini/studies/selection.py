@@ -6,7 +6,7 @@ from ..analysis.talo import NONE
 from ..benchmarks.questions import Benchmark
 from ..engine.sweep import sweep
 from ..errors import BadInput
-from ..interventions.cells import layers_with
+from ..interventions.names import layers_with
 from ..models.vlm import VLM
 from ..outcomes.table import BASE, all_scored
 
@@ -63,7 +63,7 @@ def _layers(vlm, part):
 
 
 def _can_win(layer, right, alive, base, left):
-    """Whether a layer may still end above the base model and at the top, as the lowest of equals."""
+    """Whether a layer may still end above the base model and as the lowest of the best."""
     top = max(alive, key=lambda other: (right[other], -other))
     reach = right[layer] + left
     return reach > base and (reach > right[top] or (reach == right[top] and layer <= top))

@@ -133,14 +133,14 @@ def sample_table(rng, split):
     count = rng.randint(3, 4)
     values = rng.sample(range(10), count)
     column = rng.randint(1, 3)
-    rows = zip(values, rng.sample(list(COLOURS), count), rng.sample(range(4), count))
+    rows = zip(values, rng.sample(list(COLOURS), count), rng.sample(range(4), count), strict=False)
     return split, tuple(
         Digit(*_pick(rng, split, value), row, column, colour) for value, colour, row in rows
     )
 
 
 def draw_table(scene):
-    """A 64 x 64 picture: colour swatches down the left, a number in each row, ruled lines between."""
+    """A 64 x 64 picture: colour swatches down the left, numbers in rows, lines between."""
     split, digits = scene
     image = Image.new("RGB", (64, 64), (255, 255, 255))
     pen = ImageDraw.Draw(image)

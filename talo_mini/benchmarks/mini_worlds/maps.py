@@ -91,7 +91,7 @@ def states() -> dict[str, State]:
             for polygon in polygons
         ]
     flat = {name: [[_albers(*p) for p in ring] for ring in rings] for name, rings in found.items()}
-    xs, ys = zip(*(p for rings in flat.values() for ring in rings for p in ring))
+    xs, ys = zip(*(p for rings in flat.values() for ring in rings for p in ring), strict=True)
     scale = 63 / (max(xs) - min(xs))
     left, top = min(xs), min(ys)
     pixels = {
@@ -116,7 +116,7 @@ def _simplified(ring):
 def _centre(ring):
     """The centroid of a ring by the shoelace formula, in the ring's units."""
     area = x = y = 0.0
-    for (x0, y0), (x1, y1) in zip(ring, ring[1:] + ring[:1]):
+    for (x0, y0), (x1, y1) in zip(ring, ring[1:] + ring[:1], strict=False):
         cross = x0 * y1 - x1 * y0
         area, x, y = area + cross, x + (x0 + x1) * cross, y + (y0 + y1) * cross
     return x / (3 * area), y / (3 * area)
@@ -131,7 +131,11 @@ def names() -> tuple[str, ...]:
 def sample(rng, split):
     """How far down the map lies, the tint of its land, and a state for each highlight colour."""
     colours = rng.sample(list(HIGHLIGHTS), 4)
-    return rng.randint(0, 8), rng.randint(160, 220), tuple(zip(colours, rng.sample(names(), 4)))
+    return (
+        rng.randint(0, 8),
+        rng.randint(160, 220),
+        tuple(zip(colours, rng.sample(names(), 4), strict=True)),
+    )
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Coloured objects on a 4 x 4 grid: perception, counting, spatial relation, comparison and logic."""
+"""Coloured objects on a 4 x 4 grid: perception, counting, space, comparison and logic."""
 
 from dataclasses import dataclass
 

@@ -1,7 +1,18 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from talo_mini import BadInput, Knockout, load_vlm
-from talo_mini.interventions.cells import BASE_CELL, all_cells, as_knockouts, pair_parts
+from talo_mini.interventions.effects import EFFECTS, HEAD, NEURON, WHOLE
+from talo_mini.interventions.names import (
+    BASE_CELL,
+    EXAMPLES,
+    all_cells,
+    as_knockouts,
+    cell_of,
+    pair_parts,
+)
+from talo_mini.models.anatomy import PARTS
 
 
 @pytest.mark.parametrize(
@@ -90,3 +101,52 @@ def test_a_part_may_name_its_own_layers(tiny):
     assert len(all_cells(tiny.anatomy, [("neuron 7", 2), "mlp"], None, "zero")) == 1 + 1 + 4
     with pytest.raises(BadInput, match="has no neuron 99999"):
         all_cells(tiny.anatomy, [("neuron 99999", 2)], None, "zero")
+
+
+NUMBERS = st.integers(0, 200)
+AMOUNTS = st.floats(-100, 100, allow_nan=False)
+
+
+@st.composite
+def groups(draw):
+    """Knockouts of one kind in one or several layers, of any part and effect that is defined."""
+    effect = draw(st.sampled_from(list(EFFECTS.values())))
+    part = draw(st.sampled_from([part for part in PARTS if part in effect.parts]))
+    units = {WHOLE, HEAD} if "attention" in part else {WHOLE, NEURON} if part == "mlp" else {WHOLE}
+    unit = draw(st.sampled_from(sorted(units & set(effect.units))))
+    own = {} if unit == WHOLE else {unit: draw(NUMBERS)}
+    amount = {"amount": draw(AMOUNTS)} if effect.amount else {}
+    stack = draw(st.sampled_from(["decoder", "vision", "vision (model.global.layers)", "q-former"]))
+    layers = draw(st.sets(NUMBERS, min_size=1, max_size=4))
+    return tuple(
+        Knockout(part, layer, effect.name, stack, **own, **amount) for layer in sorted(layers)
+    )
+
+
+@given(groups())
+def test_what_is_written_is_read_as_it_was(knockouts):
+    assert as_knockouts(*cell_of(knockouts)) == knockouts
+
+
+@given(groups())
+def test_what_is_read_is_written_as_it_was(knockouts):
+    cell = cell_of(knockouts)
+    assert cell_of(as_knockouts(*cell)) == cell
+
+
+def test_knockouts_of_two_kinds_have_no_one_name():
+    with pytest.raises(BadInput, match="are of two kinds"):
+        cell_of((Knockout("mlp", 1), Knockout("self-attention", 2)))
+
+
+def test_every_effect_of_the_register_can_be_written_and_is_shown_by_the_command():
+    from talo_mini.command import parser
+
+    told = parser().format_help() + parser()._subparsers._group_actions[0].choices[
+        "sweep"
+    ].format_help().replace("\n", " ")
+    for effect in EFFECTS.values():
+        assert effect.example in EXAMPLES
+        part = effect.parts[0]
+        assert as_knockouts(part, effect.example, 0)[0].effect == effect.name
+    assert EXAMPLES.split(", ")[0] in told

@@ -1,0 +1,83 @@
+"""What is still to be asked, in batches that fit: questions, and the cells each of them lacks."""
+
+import warnings
+from collections import Counter
+from math import prod
+from operator import index
+from typing import NamedTuple
+
+import torch
+
+from ..benchmarks.prompts import write_prompt
+from ..benchmarks.questions import Question
+from ..errors import BadInput
+from ..interventions.names import Cell
+from ..models.vlm import VLM
+from .memory import free_memory
+
+
+class Batch(NamedTuple):
+    """Questions that are asked together, and the cells that all of them lack."""
+
+    questions: list[Question]
+    cells: tuple[Cell, ...]
+
+    def halves(self) -> list["Batch"]:
+        """The batch in two, or by itself where it is one question."""
+        half = max(1, len(self.questions) // 2)
+        parts = self.questions[:half], self.questions[half:]
+        return [Batch(part, self.cells) for part in parts if part]
+
+
+def checked_size(size) -> int:
+    """The number of questions asked at once, as an integer. Raises BadInput where it is none."""
+    try:
+        whole = index(size)
+    except TypeError as error:
+        raise BadInput(f"batch is a number of questions, not {size!r}") from error
+    if isinstance(size, bool) or whole < 1:
+        raise BadInput(f"batch is {size}; it must be at least 1 question")
+    return whole
+
+
+def batches(lacking: dict[tuple[Cell, ...], list[Question]], prompt: str, size: int) -> list[Batch]:
+    """Batches of questions of similar length that lack the same cells.
+
+    Little is padded so: a larger picture may take more tokens. Those about one picture stand side
+    by side, for its encoding is kept a while only.
+    """
+    found = []
+    for cells, questions in lacking.items():
+        asked = Counter(q.image_bytes for q in questions)
+        ordered = sorted(questions, key=lambda q, asked=asked: _order(q, asked, prompt))
+        found += [Batch(ordered[i : i + size], cells) for i in range(0, len(ordered), size)]
+    return found
+
+
+def _order(question, asked, prompt):
+    shared = question.image_bytes if asked[question.image_bytes] > 1 else b""
+    return prod(question.size), shared, len(write_prompt(question, prompt))
+
+
+def cells_at_once(vlm: VLM, questions: int) -> int:
+    """Of how many cells the logits take an eighth of the free memory at most."""
+    taken = 4 * questions * len(vlm.processor.tokenizer)  # bytes, in float32
+    return max(1, free_memory(vlm.model.device) // 8 // taken)
+
+
+def halved(waiting: list[Batch], error: Exception) -> list[Batch]:
+    """The batches, each cut in two. Raises BadInput where each is a single question already."""
+    size = max(len(batch.questions) for batch in waiting) // 2
+    if not size:
+        raise BadInput(
+            f"memory does not suffice for one question ({error}); use a smaller picture limit or "
+            "model"
+        ) from error
+    warnings.warn(f"memory ran out; going on with {size} questions at once", stacklevel=4)
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return [
+        Batch(batch.questions[i : i + size], batch.cells)
+        for batch in waiting
+        for i in range(0, len(batch.questions), size)
+    ]
