@@ -5,6 +5,7 @@ knockouts, a sweep.
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 from checkpoints import CHECKPOINTS, save_checkpoint
 from tokenizers.processors import TemplateProcessing
 
-from talo_mini import VLM, BadInput, Knockout, knockout, load_benchmark, load_vlm, sweep
+from talo_mini import BadInput, Knockout, knockout, load_benchmark, load_vlm, sweep
 from talo_mini.interventions import zeroed_weights
 from talo_mini.models import loading, processors
 from talo_mini.outcomes.table import BASE
@@ -146,7 +147,7 @@ def test_a_device_map_with_offloaded_layers(folders, benchmark, tmp_path):
         .from_pretrained(folders("llava"), device_map=parts, offload_folder=str(tmp_path))
         .eval()
     )
-    vlm = VLM("spread", model, plain.processor)
+    vlm = replace(plain, name="spread", model=model)
     inputs = plain.inputs(list(benchmark.questions[:2]))
     assert next(model.model.language_model.layers[1].parameters()).is_meta
     for part in ("self-attention", "mlp", "layer"):

@@ -15,6 +15,7 @@ from talo_mini.analysis import (
     task_accuracy,
     transfer,
 )
+from talo_mini.analysis.significance import accuracy_interval
 from talo_mini.outcomes.table import UNSCORED
 
 
@@ -98,9 +99,10 @@ def test_what_a_gain_is_worth():
             base=[0.0, 0.1, 0.5, 0.5, 0.26],
             accuracy=[0.26, 0.4, 0.7, 0.3, 0.5],
             chance=0.25,
-            pictures=100,
         )
     )
+    for name in ("base", "accuracy"):
+        table[f"{name}_low"] = accuracy_interval(100 * table[name], 100)[0]
     kinds = gain_kind(table.assign(delta=table.accuracy - table.base))
     assert list(kinds) == [
         "towards chance",

@@ -7,6 +7,7 @@ from talo_mini.analysis.significance import (
     best_of_layers,
     clustered,
     false_discovery,
+    flip_p,
     gain_p,
     mean_interval,
     mean_p,
@@ -15,6 +16,7 @@ from talo_mini.analysis.significance import (
     power,
     questions_needed,
     ratio_interval,
+    right_interval,
 )
 
 
@@ -32,7 +34,7 @@ def test_mean_p_is_called_too_often_in_one_of_twenty_only():
         mean_p(rng.normal(1, 0.1, 6)) < 1e-4 and mean_p([0, 0, 0]) == 1 and np.isnan(mean_p([0.5]))
     )
     assert mean_p([1.0, 2.0, 4.0]) == pytest.approx(
-        clustered(np.array([[1.0], [2.0], [4.0]]), np.arange(3))[2][0]
+        clustered(np.array([[1.0], [2.0], [4.0]]), np.arange(3), bounds=None)[2][0]
     )
 
 
@@ -121,11 +123,11 @@ def test_intervals_over_clusters_cover_the_truth_where_questions_go_together():
     for _ in range(400):
         clusters = np.repeat(np.arange(30), rng.integers(1, 8, 30))
         change = (rng.normal(0.1, 1, 30)[clusters] + rng.normal(0, 0.5, len(clusters)))[:, None]
-        (low,), (high,), _ = clustered(change, clusters)
+        (low,), (high,), _ = clustered(change, clusters, bounds=None)
         covered += low < 0.1 < high
-        (low,), (high,), _ = clustered(change, np.arange(len(clusters)))
+        (low,), (high,), _ = clustered(change, np.arange(len(clusters)), bounds=None)
         blind += low < 0.1 < high
-        false += clustered(change - 0.1, clusters)[2][0] < 0.05
+        false += clustered(change - 0.1, clusters, bounds=None)[2][0] < 0.05
     assert 0.91 < covered / 400 < 0.98 and blind / 400 < 0.85 and false / 400 < 0.09
     assert (
         clustered(np.zeros((5, 1)), np.arange(5))[2] == 1
@@ -153,3 +155,53 @@ def test_a_ratio_of_sums_is_covered(things):
 def test_a_constant_ratio_has_no_width_and_one_thing_no_interval():
     assert ratio_interval([0.1, 0.4, 0.2], [1, 4, 2]) == pytest.approx((0.1, 0.1))
     assert np.isnan(ratio_interval([1], [2])).all()
+
+
+def changes(rng, pictures, most, up, down):
+    """Changes of up to `most` questions a picture, half of which go together, and their picture."""
+    sizes = rng.integers(1, most + 1, pictures)
+    clusters = np.repeat(np.arange(pictures), sizes)
+    kinds, p = [-1, 0, 1], [down, 1 - up - down, up]
+    own, shared = rng.choice(kinds, len(clusters), p=p), rng.choice(kinds, pictures, p=p)
+    together = (rng.random(pictures) < 0.5)[clusters]
+    return np.where(together, shared[clusters], own).astype(float)[:, None], clusters
+
+
+@pytest.mark.parametrize("pictures", [3, 4, 6, 10, 30, 100, 400])
+@pytest.mark.parametrize("most", [1, 3, 10])
+def test_with_few_pictures_too_intervals_cover_and_tests_are_called_once_in_twenty(pictures, most):
+    rng, draws = np.random.default_rng([pictures, most]), 300 if pictures < 100 else 100
+    for up, down in ((0.05, 0.05), (0.3, 0.1), (0.0, 0.02), (0.9, 0.0), (0.25, 0.25)):
+        covered, called = 0, 0
+        for _ in range(draws):
+            (low,), (high,), (p,) = clustered(*changes(rng, pictures, most, up, down))
+            covered += -1 <= low <= up - down <= high <= 1 and low < high
+            called += p < 0.05
+        slack = 3 * np.sqrt(0.05 * 0.95 / draws)
+        assert covered / draws > 0.95 - slack, (up, down)
+        assert up != down or called / draws < 0.05 + slack, (up, down)
+
+
+def test_four_questions_on_three_pictures_prove_nothing():
+    clusters = np.array([0, 0, 1, 2])
+    for value in (1.0, 0.0, -1.0):
+        (low,), (high,), (p,) = clustered(np.full((4, 1), value), clusters)
+        assert -1 <= low < high <= 1 and p >= 0.25
+        assert low < 0 < high or value
+
+
+def test_flipped_signs_are_mcnemars_test_where_each_picture_has_one_question():
+    sums = np.array([[1, 1], [1, -1], [1, 1], [1, 0], [1, 1], [0, 1]])
+    assert np.allclose(flip_p(sums), paired_p([5, 4], [0, 1]))
+
+
+def test_flipped_signs_by_hand():
+    """Sums 3 and 1: of four choices of signs two reach a total of 4."""
+    assert flip_p(np.array([[3], [1]]))[0] == 0.5
+    assert flip_p(np.array([[3], [-1]]))[0] == 1.0
+
+
+@pytest.mark.parametrize("right", [np.ones(8), np.zeros(8), np.arange(8) % 2])
+def test_an_accuracys_interval_ends_at_nothing_and_everything(right):
+    low, high = right_interval(right, np.arange(8) // 2)
+    assert 0 <= low <= right.mean() <= high <= 1 and low < high

@@ -11,10 +11,18 @@ from .similarity import (
     transfer,
 )
 from .talo import choose_layer, shots_curve, talo_draws, talo_gains
-from .vectors import gain_kind, interaction_vectors, matrix, task_accuracy
+from .vectors import (
+    above_chance,
+    gain_kind,
+    interaction_vectors,
+    matrix,
+    task_accuracy,
+    tasks_above_chance,
+)
 
 __all__ = [
     "ability_contrast",
+    "above_chance",
     "choose_layer",
     "cluster_order",
     "gain_kind",
@@ -27,5 +35,6 @@ __all__ = [
     "talo_draws",
     "talo_gains",
     "task_accuracy",
+    "tasks_above_chance",
     "transfer",
 ]

@@ -2,11 +2,10 @@
 
 from itertools import combinations
 
-import numpy as np
 import pandas as pd
 
 from ..errors import BadInput
-from ..outcomes.table import BASE, UNSCORED, pictures_of
+from ..outcomes.table import BASE, aligned, pictures_of
 from .significance import change_p, clustered, false_discovery
 
 WIDTH = 1000  # a pair of layers (i, j) competes under the number WIDTH * (i + 1) + j
@@ -24,51 +23,24 @@ def interactions(outcomes: pd.DataFrame, part: str) -> pd.DataFrame:
     """
     rows = []
     for task, group in outcomes.groupby("task", sort=False):
-        group = group[~group.question.isin(group.question[group.answer == UNSCORED])]
-        if group.empty:
-            raise BadInput(f"no question of task {task!r} could be scored under every knockout")
-        base = group[group.layer == BASE].set_index("question").correct.astype(float)
-        wide = {
-            key: table.set_index("question").correct.reindex(base.index).astype(float)
-            for key, table in group[group.layer != BASE].groupby(["part", "layer"])
-        }
-        layers, pictures = (
-            sorted(layer for name, layer in wide if name == part),
-            pictures_of(group, base.index),
-        )
-        for first, second in combinations(layers, 2):
-            if (f"{part} and {first}", second) not in wide:
+        right = aligned(group).astype(float)
+        change = right.sub(right["base", BASE], axis=0)
+        pictures = pictures_of(group, right.index)
+        for first, second in combinations(sorted(right[part].columns), 2):
+            together = f"{part} and {first}", second
+            if together not in change:
                 raise BadInput(
                     f"task {task!r}: layers {first} and {second} were not knocked out together; "
                     "sweep pair_parts()"
                 )
-            one, two, both = (
-                wide[key] - base
-                for key in ((part, first), (part, second), (f"{part} and {first}", second))
-            )
-            extra = (both - one - two).to_numpy()
-            if np.isnan(extra).any():
-                raise BadInput(
-                    f"task {task!r}: some question has no answer with layers {first} and {second} "
-                    "knocked out; finish the sweep"
-                )
-            (low,), (high,), _ = clustered(extra[:, None], pictures)
-            (p,) = change_p(extra[:, None], pictures)
-            rows.append(
-                dict(
-                    task=task,
-                    first=first,
-                    second=second,
-                    alone_first=one.mean(),
-                    alone_second=two.mean(),
-                    together=both.mean(),
-                    added=one.mean() + two.mean(),
-                    interaction=extra.mean(),
-                    low=low,
-                    high=high,
-                    p=p,
-                )
-            )
+            one, two, both = change[part, first], change[part, second], change[together]
+            extra = (both - one - two).to_numpy()[:, None]
+            (low,), (high,), _ = clustered(extra, pictures, bounds=(-3.0, 3.0))
+            (p,) = change_p(extra, pictures)
+            row = dict(task=task, first=first, second=second)
+            row |= dict(alone_first=one.mean(), alone_second=two.mean(), together=both.mean())
+            row |= dict(added=one.mean() + two.mean(), interaction=extra.mean())
+            rows.append(row | dict(low=low, high=high, p=p))
     table = pd.DataFrame(rows)
     return table.assign(q=false_discovery(table.p))
 

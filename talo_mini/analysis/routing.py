@@ -8,8 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ..errors import BadInput
-from ..outcomes.table import BASE, UNSCORED
+from ..outcomes.table import BASE, aligned, with_part
 
 KEEP = 0  # the column of the base model in the arrays below
 
@@ -24,33 +23,20 @@ def answers_by_layer(
     first; questions with fewer options than others are filled up with probability 0. Raises
     BadInput where a question lacks a variant.
     """
-    kept = outcomes[(outcomes.part == part) | (outcomes.part == "base")]
-    kept = kept[~kept.question.isin(kept.question[kept.answer == UNSCORED])].sort_values(
-        ["layer"], kind="stable"
-    )
-    base = kept[kept.layer == BASE].reset_index(drop=True)
-    groups = dict(list(kept.groupby("layer")))
-    if len(groups) < 2 or any(
-        set(group.question) != set(base.question) for group in groups.values()
-    ):
-        raise BadInput(f"the outcomes lack {part} knockouts of some questions; finish the sweep")
-    aligned = [group.set_index("question").loc[base.question] for group in groups.values()]
-    widest = max(map(len, base.scores))
-    logs = np.array(
-        [
-            [
-                np.pad(np.asarray(score, float), (0, widest - len(score)), constant_values=-np.inf)
-                for score in group.scores
-            ]
-            for group in aligned
-        ]
-    ).swapaxes(0, 1)
-    odds = np.exp(logs - logs.max(-1, keepdims=True))
-    return (
-        base,
-        np.array([group.correct for group in aligned]).T,
-        odds / odds.sum(-1, keepdims=True),
-    )
+    base, knocked = with_part(outcomes, part)
+    kept = pd.concat([base, knocked])
+    right, scores = (aligned(kept, column) for column in ("correct", "scores"))
+    variants = [("base", BASE), *((part, layer) for layer in sorted(right[part].columns))]
+    widest = max(map(len, scores["base", BASE]))
+    logs = np.array([[_padded(score, widest) for score in scores[one]] for one in variants])
+    odds = np.exp(logs - logs.max(-1, keepdims=True)).swapaxes(0, 1)
+    rows = base.set_index("question").loc[right.index].reset_index()
+    return rows, right[variants].to_numpy(bool), odds / odds.sum(-1, keepdims=True)
+
+
+def _padded(score, width):
+    """Log-probabilities of options, filled up with impossible ones."""
+    return np.pad(np.asarray(score, float), (0, width - len(score)), constant_values=-np.inf)
 
 
 def most_confident(probabilities: np.ndarray) -> np.ndarray:

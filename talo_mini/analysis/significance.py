@@ -99,25 +99,66 @@ def ratio_interval(top, bottom, seed: int = 0, resamples: int = 2000) -> tuple[f
 
 
 def clustered(
-    change: np.ndarray, clusters: np.ndarray
+    change: np.ndarray, clusters: np.ndarray, bounds: tuple[float, float] | None = (-1.0, 1.0)
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """95% interval of each column's mean and p value that it is chance, where questions of one
-    cluster go together.
+    """95% interval of each column's mean, and p value that it is zero, where clusters go together.
 
-    change [questions, columns], any values; clusters [questions], for example the picture each
-    question is about. The interval is Student's t on a cluster-robust standard error; p is the t
-    test of the sums of the clusters. nan for a single cluster, p = 1 where nothing changed. Source:
-    Liang and Zeger 1986.
+    change [questions, columns]; clusters [questions], for example the picture each question is
+    about. `bounds` are the least and the largest value that a question can have: two clusters of
+    mean size are made up, one at each bound (what these questions do not show may yet exist: Bonett
+    and Price 2012 adjust the interval of a paired difference so), and the interval ends there.
+    The interval is Student's t on a cluster-robust standard error (Liang and Zeger 1986), p that of
+    `flip_p`. Without bounds nothing is made up, and p is the t test of the clusters' sums. nan for
+    a single cluster.
     """
-    sums = _sums(change, clusters)
-    sizes = np.unique(clusters, return_counts=True)[1]
-    number, mean = len(sums), change.mean(0)
-    if number < 2:
-        return (np.full(mean.shape, np.nan),) * 3
-    error = np.sqrt(number / (number - 1) * ((sums - sizes[:, None] * mean) ** 2).sum(0)) / len(
-        change
-    )
-    return t_interval(mean, error, number - 1)
+    sums, sizes = _sums(change, clusters), np.unique(clusters, return_counts=True)[1]
+    if len(sums) < 2:
+        return (np.full(change.shape[1], np.nan),) * 3
+    if bounds is not None:
+        p = flip_p(sums)
+        size = sizes.mean()
+        made_up = np.outer(bounds, np.full(change.shape[1], size))
+        sums, sizes = np.vstack([sums, made_up]), np.append(sizes, [size, size])
+    number, mean = len(sums), sums.sum(0) / sizes.sum()
+    spread = ((sums - sizes[:, None] * mean) ** 2).sum(0)
+    error = np.sqrt(number / (number - 1) * spread) / sizes.sum()
+    low, high, _ = t_interval(mean, error, number - 1)
+    if bounds is None:
+        return low, high, _t_test(sums)
+    return np.maximum(low, bounds[0]), np.minimum(high, bounds[1]), p
+
+
+def flip_p(sums: np.ndarray) -> np.ndarray:
+    """Two-sided p value of each column that the clusters' sums are as likely with either sign.
+
+    sums [clusters, columns]. Exact where they are whole numbers: the distribution of their total
+    over all choices of signs (for sums of +1 and -1 McNemar's test). Student's t test elsewhere.
+    """
+    whole = np.equal(sums, np.round(sums)).all()
+    if whole:
+        return np.array([_flipped(column[column != 0].astype(int)) for column in sums.T])
+    return _t_test(sums)
+
+
+def _t_test(sums):
+    """P value of each column that the clusters' sums are zero on average: Student's t test."""
+    number = len(sums)
+    error = sums.std(0, ddof=1) * np.sqrt(number)
+    return t_interval(sums.sum(0), error, number - 1)[2]
+
+
+def _flipped(sums):
+    """The share of all choices of signs whose total lies as far from zero as this one."""
+    reach = int(np.abs(sums).sum())
+    probability = np.zeros(2 * reach + 1)  # of each total, -reach to reach
+    probability[reach] = 1.0
+    for size in np.abs(sums):
+        lifted = np.zeros_like(probability)
+        lifted[size:] = probability[: len(probability) - size]
+        lifted[: len(probability) - size] += probability[size:]
+        probability = lifted / 2
+    totals = np.arange(-reach, reach + 1)
+    return min(1.0, float(probability[np.abs(totals) >= abs(int(sums.sum()))].sum()))
 
 
 def t_interval(mean, error, freedom) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -132,13 +173,39 @@ def t_interval(mean, error, freedom) -> tuple[np.ndarray, np.ndarray, np.ndarray
     return mean - half, mean + half, p
 
 
-def change_p(change: np.ndarray, clusters: np.ndarray) -> np.ndarray:
-    """P value that each column's changes are chance: the exact sign test (for +1 and -1 McNemar's),
-    `clustered` where questions share a cluster.
+def change_interval(change: np.ndarray, clusters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """95% interval of each column's mean change, for changes of +1, 0 and -1.
+
+    `paired_interval`, or `clustered` where questions share a cluster.
     """
     if len(set(clusters)) < len(clusters):
-        return clustered(change, clusters)[2]
-    return paired_p((change > 0).sum(0), (change < 0).sum(0))
+        return clustered(change, clusters)[:2]
+    return paired_interval((change > 0).sum(0), (change < 0).sum(0), len(change))
+
+
+def right_interval(right, clusters: np.ndarray) -> tuple[float, float]:
+    """95% interval of an accuracy: Wilson's, or `clustered` where questions share a cluster.
+
+    right [questions], whether each is answered right.
+    """
+    right = np.asarray(right, dtype=float)
+    if len(set(clusters)) == len(right):
+        low, high = accuracy_interval(right.sum(), len(right))
+        return float(low), float(high)
+    (low,), (high,), _ = clustered(right[:, None], clusters, bounds=(0.0, 1.0))
+    return float(low), float(high)
+
+
+def change_p(change: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    """P value that each column's changes are chance: signs of clusters are flipped (`flip_p`).
+
+    For changes of +1 and -1 of single questions that is the exact McNemar test.
+    """
+    if len(set(clusters)) < len(clusters):
+        return flip_p(_sums(change, clusters))
+    if np.isin(change, (-1, 0, 1)).all():
+        return paired_p((change > 0).sum(0), (change < 0).sum(0))
+    return flip_p(np.asarray(change, dtype=float))
 
 
 def _sums(change, clusters):
@@ -153,7 +220,7 @@ def column_intervals(table: pd.DataFrame) -> pd.DataFrame:
     """Mean of each column over independent rows with its 95% interval (Student's t): delta, low,
     high, indexed as the columns.
     """
-    low, high, _ = clustered(table.to_numpy(float), np.arange(len(table)))
+    low, high, _ = clustered(table.to_numpy(float), np.arange(len(table)), bounds=None)
     return pd.DataFrame(dict(delta=table.mean(), low=low, high=high))
 
 

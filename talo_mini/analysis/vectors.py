@@ -4,13 +4,7 @@ import numpy as np
 import pandas as pd
 
 from ..outcomes.table import UNSCORED, correctness, pictures_of, with_part
-from .significance import (
-    accuracy_interval,
-    change_p,
-    clustered,
-    false_discovery,
-    paired_interval,
-)
+from .significance import change_interval, change_p, false_discovery, right_interval
 
 
 def interaction_vectors(outcomes: pd.DataFrame, part: str = "self-attention") -> pd.DataFrame:
@@ -23,84 +17,82 @@ def interaction_vectors(outcomes: pd.DataFrame, part: str = "self-attention") ->
     task are about one picture, interval and p are those of `significance.clustered`.
     """
     base, _ = with_part(outcomes, part)
-    rows = []
-    for task, group in base.groupby("task", sort=False):
-        right, knocked = correctness(outcomes, task, part)
-        n, before = len(right), right.to_numpy()[:, None]
-        after = knocked.to_numpy()  # [questions, layers]
-        gained, lost = (after & ~before).sum(0), (before & ~after).sum(0)
-        low, high = paired_interval(gained, lost, n)
-        change, pictures = after.astype(int) - before, pictures_of(group, right.index)
-        if len(set(pictures)) < n:
-            low, high, _ = clustered(change, pictures)
-        rows.append(
-            pd.DataFrame(
-                dict(
-                    task=task,
-                    ability=group.ability.iloc[0],
-                    layer=knocked.columns,
-                    questions=n,
-                    pictures=len(set(pictures)),
-                    chance=group.chance.mean(),
-                    base=right.mean(),
-                    accuracy=after.mean(0),
-                    delta=(gained - lost) / n,
-                    low=low,
-                    high=high,
-                    p=change_p(change, pictures),
-                )
-            )
-        )
-    table = pd.concat(rows, ignore_index=True)
+    tables = [
+        _task_vector(outcomes, task, part, group)
+        for task, group in base.groupby("task", sort=False)
+    ]
+    table = pd.concat(tables, ignore_index=True)
     return table.assign(q=false_discovery(table.p))
 
 
+def _task_vector(outcomes, task, part, base):
+    """The rows of one task; `base` are the base model's outcomes."""
+    right, knocked = correctness(outcomes, task, part)
+    before, after = right.to_numpy()[:, None], knocked.to_numpy()  # [questions, layers]
+    change, pictures = after.astype(int) - before, pictures_of(base, right.index)
+    low, high = change_interval(change, pictures)
+    return pd.DataFrame(
+        dict(
+            task=task,
+            ability=base.ability.iloc[0],
+            layer=knocked.columns,
+            questions=len(right),
+            pictures=len(set(pictures)),
+            chance=base.chance.mean(),
+            base=right.mean(),
+            base_low=right_interval(right, pictures)[0],
+            accuracy=after.mean(0),
+            accuracy_low=[right_interval(column, pictures)[0] for column in after.T],
+            delta=change.mean(0),
+            low=low,
+            high=high,
+            p=change_p(change, pictures),
+        )
+    )
+
+
 def gain_kind(vectors: pd.DataFrame) -> pd.Series:
-    """What a rise of accuracy is worth: "towards chance", "across chance" or "above chance"; else
-    "none".
+    """What a rise is worth: "towards chance", "across chance" or "above chance"; else "none".
 
     Where the base model is worse than a guess, whatever breaks it looks like a gain. Above chance
-    is what has its 95% Wilson interval above it: "towards chance" does not end there, "across
-    chance" does, "above chance" also began there. Questions about one picture count as one.
+    is what has its whole 95% interval above it: "towards chance" does not end there, "across
+    chance" does, "above chance" also began there.
     """
-    base, accuracy = (
-        accuracy_interval(np.round(share * vectors.pictures), vectors.pictures)[0] > vectors.chance
-        for share in (vectors.base, vectors.accuracy)
-    )
     kinds = np.select(
-        [vectors.delta <= 0, ~accuracy, ~base],
+        [
+            vectors.delta <= 0,
+            ~above_chance(vectors, "accuracy_low"),
+            ~above_chance(vectors, "base_low"),
+        ],
         ["none", "towards chance", "across chance"],
         "above chance",
     )
     return pd.Series(kinds, index=vectors.index)
 
 
+def above_chance(table: pd.DataFrame, low: str = "low") -> pd.Series:
+    """Whether an accuracy is above chance: the lower end of its 95% interval is."""
+    return table[low] > table.chance
+
+
+def tasks_above_chance(outcomes: pd.DataFrame) -> list[str]:
+    """The tasks in which the base model is above chance."""
+    accuracy = task_accuracy(outcomes)
+    return list(accuracy.task[above_chance(accuracy)])
+
+
 def task_accuracy(outcomes: pd.DataFrame) -> pd.DataFrame:
-    """Accuracy of the base model, one row a task and form, with its 95% interval and chance level,
-    of what could be scored.
+    """Accuracy of the base model, one row a task and form, of what could be scored.
+
+    Columns: task, ability, form, questions, accuracy, low, high (95% interval), chance.
     """
     base = outcomes[(outcomes.part == "base") & (outcomes.answer != UNSCORED)]
     rows = []
     for (task, form), group in base.groupby(["task", "form"], sort=False):
-        low, high = accuracy_interval(group.correct.sum(), len(group))
-        pictures = pictures_of(group, group.question)
-        if len(set(pictures)) < len(group):
-            (low,), (high,), _ = (
-                np.clip(end, 0, 1)
-                for end in clustered(group[["correct"]].to_numpy(float), pictures)
-            )
-        rows.append(
-            dict(
-                task=task,
-                ability=group.ability.iloc[0],
-                form=form,
-                questions=len(group),
-                accuracy=group.correct.mean(),
-                low=low,
-                high=high,
-                chance=group.chance.mean(),
-            )
-        )
+        low, high = right_interval(group.correct, pictures_of(group, group.question))
+        row = dict(task=task, ability=group.ability.iloc[0], form=form, questions=len(group))
+        row |= dict(accuracy=group.correct.mean(), low=low, high=high, chance=group.chance.mean())
+        rows.append(row)
     return pd.DataFrame(rows)
 
 

@@ -59,7 +59,7 @@ def sweep(
         cells = all_cells(vlm.anatomy, parts, layers, effect)
         size = 1 if _one_by_one(effect, parts) else checked_size(batch)
         for question in benchmark.questions:
-            vlm.option_tokens(question)  # raises now, and not among the answers
+            vlm.check(question)  # raises now, and not among the answers
         key = answers_key(vlm, benchmark) if cache is not None else ""
         store = OutcomeStore(cache) if cache is not None else None
         kept = _kept(store, key, benchmark)

@@ -2,16 +2,20 @@
 
 import hashlib
 import json
+import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import torch
+from transformers import GenerationConfig
 
 from ..benchmarks.prompts import write_prompt
 from ..benchmarks.questions import LETTERS, Question
 from ..errors import BadInput
 from ..progress import progress
 from .anatomy import Anatomy, find_anatomy
+from .ownership import owned
 
 # What an image processor may limit: all of it changes what a model sees, so it is recorded with
 # every result.
@@ -27,15 +31,25 @@ PICTURE_LIMITS = (
     "patch_size",
     "merge_size",
 )
+TOKENS = ("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id")
+THINKING = re.compile(r"think|thought|reason", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class VLM:
-    """A model, its processor and its anatomy."""
+    """A model, its processor and its anatomy.
+
+    `settings` is the configuration file it was loaded with, as JSON, and what the library made of
+    it; by the file a model is told apart whatever the library's version.
+    """
 
     name: str
     model: torch.nn.Module
     processor: object
+    settings: tuple[str, str] | None = None
+
+    def __repr__(self):
+        return f"VLM({self.name!r}, {type(self.model).__name__}, {self.model.dtype})"
 
     @property
     def anatomy(self) -> Anatomy:
@@ -56,81 +70,60 @@ class VLM:
         Every weight is read each time, a second or two for each GB: no counter of torch's notices
         all the ways to write to one.
         """
-        return _weights_digest(self.model)
+        digest = hashlib.blake2b(self._settings().encode(), digest_size=8)
+        for name, tensor in sorted(_weights(self.model).items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+        return digest.hexdigest()
+
+    def _settings(self) -> str:
+        """The configuration: the file's own words where nothing was changed since."""
+        now = self.model.config.to_json_string()
+        if self.settings is not None and self.settings[1] == now:
+            return self.settings[0]
+        told = {**self.model.config.to_diff_dict(), "transformers_version": None}
+        return json.dumps(told, sort_keys=True, default=str)
 
     @cached_property
     def picture_limits(self) -> dict:
         """How large pictures may be, as the processor says it."""
-        processor = self.processor.image_processor
-        found = {
-            name: getattr(processor, name)
-            for name in PICTURE_LIMITS
-            if getattr(processor, name, None) is not None
-        }
-        return json.loads(
-            json.dumps(
-                {
-                    name: {k: v for k, v in dict(value).items() if v is not None}
-                    if "size" in name and not isinstance(value, int)
-                    else value
-                    for name, value in found.items()
-                }
-            )
-        )
+        processor, limits = self.processor.image_processor, {}
+        for name in PICTURE_LIMITS:
+            value = getattr(processor, name, None)
+            if value is not None and "size" in name and not isinstance(value, int):
+                value = {key: size for key, size in dict(value).items() if size is not None}
+            if value is not None:
+                limits[name] = value
+        return json.loads(json.dumps(limits))
 
     @property
     def reading(self) -> str:
-        """8 hex digits that change when the chat template, a tokenizer or anything done to pictures
-        changes.
-        """
+        """8 hex digits that change with the chat template, a tokenizer or how pictures are read."""
         read = [self.processor.chat_template]
         for name, tool in sorted(vars(self.processor).items()):
             if hasattr(tool, "backend_tokenizer"):
                 told = json.loads(tool.backend_tokenizer.to_str())
-                read.append(
-                    (
-                        name,
-                        [told[key] for key in sorted(told) if key not in ("padding", "truncation")],
-                    )
-                )  # those change with use
+                # padding and truncation change with use
+                kept = [told[key] for key in sorted(told) if key not in ("padding", "truncation")]
+                read.append((name, kept))
             elif hasattr(tool, "to_dict"):
-                read.append(
-                    (
-                        name,
-                        type(tool).__name__,
-                        json.dumps(tool.to_dict(), sort_keys=True, default=str),
-                    )
-                )
+                told = json.dumps(tool.to_dict(), sort_keys=True, default=str)
+                read.append((name, type(tool).__name__, told))
         return hashlib.blake2b(repr(read).encode(), digest_size=4).hexdigest()
 
     def inputs(self, questions: list[Question], template: str = "bare") -> dict[str, torch.Tensor]:
         """Left-padded model inputs for a batch of questions, on the model's device.
 
         A processor without a chat template (PaliGemma, InstructBLIP) is given the question alone.
+        Raises BadInput where the prompt holds no place for the picture.
         """
-        texts = [write_prompt(q, template) for q in questions]
+        texts, images = [write_prompt(q, template) for q in questions], [q.image for q in questions]
         if self.processor.chat_template:
-            texts = [
-                self.processor.apply_chat_template(
-                    [
-                        {
-                            "role": "user",
-                            "content": [{"type": "image"}, {"type": "text", "text": text}],
-                        }
-                    ],
-                    add_generation_prompt=True,
-                )
-                for text in texts
-            ]
-        images = (
-            [[q.image] for q in questions]
-            if self.processor.chat_template
-            else [q.image for q in questions]
-        )
+            texts = [self._chat(text) for text in texts]
+            images = [[image] for image in images]
         begin = self.processor.tokenizer.bos_token
-        begun = (
-            {"add_special_tokens": False} if begin and texts[0].startswith(begin) else {}
-        )  # the template wrote it already
+        # a template that writes the first token leaves nothing to add
+        begun = {"add_special_tokens": False} if begin and texts[0].startswith(begin) else {}
         batch = self.processor(
             text=texts,
             images=images,
@@ -141,16 +134,30 @@ class VLM:
         )
         batch.pop("labels", None)
         if "qformer_input_ids" in batch:
-            _pad(
-                batch, "qformer_input_ids", "qformer_attention_mask", "right"
-            )  # it counts positions from the left
-            _pad(
-                batch, "input_ids", "attention_mask", "left"
-            )  # the processor pads between picture and text
+            # it counts positions from the left, and the processor pads between picture and text
+            _pad(batch, "qformer_input_ids", "qformer_attention_mask", "right")
+            _pad(batch, "input_ids", "attention_mask", "left")
         if self._start is not None:
             batch["decoder_input_ids"] = torch.full((len(questions), 1), self._start)
+        self._check_placeholder(batch)
         device = self.model.device
         return batch.to("cpu" if device.type == "meta" else device, dtype=self.model.dtype)
+
+    def _chat(self, text, answer=True):
+        content = [{"type": "image"}, {"type": "text", "text": text}]
+        messages = [{"role": "user", "content": content}]
+        return self.processor.apply_chat_template(messages, add_generation_prompt=answer)
+
+    def _check_placeholder(self, batch):
+        config = self.model.config
+        token = getattr(config, "image_token_id", None) or getattr(
+            config, "image_token_index", None
+        )
+        if token is not None and not (batch["input_ids"] == token).any(1).all():
+            raise BadInput(
+                f"{self.name}: a prompt holds no place for the picture; give its processor a "
+                "chat_template that writes one"
+            )
 
     @cached_property
     def _start(self) -> int | None:
@@ -165,41 +172,81 @@ class VLM:
         found = [getattr(config, "decoder_start_token_id", None) for config in reversed(configs)]
         return next(token for token in found if token is not None)
 
-    def option_tokens(self, question: Question) -> list[tuple[int, ...]]:
-        """The tokens each option is scored by: its letter, or the first token of its words, without
-        and after a space.
+    def check(self, question: Question):
+        """Raise BadInput where a question cannot be scored, before it is asked.
 
-        Raises BadInput where two options share such a token.
+        Its options share a token or hold a word that the tokenizer lacks, its text would be read as
+        a special token, or the model would think before it answers.
+        """
+        self.option_tokens(question)
+        for text in (question.text, question.hint, question.written, *question.options):
+            special = next((token for token in self._special if token in text), None)
+            if special:
+                raise BadInput(
+                    f"question {question.id!r}: its text holds {special!r}, which {self.name} "
+                    "reads as a special token; write it otherwise"
+                )
+        if self._thinks:
+            raise BadInput(
+                f"question {question.id!r}: the chat template of {self.name} lets it think before "
+                "it answers, so its next token is no answer; use a template that does not"
+            )
+
+    @cached_property
+    def _special(self) -> tuple[str, ...]:
+        """What the tokenizer reads as one special token, wherever it stands in a text."""
+        tokenizer = self.processor.tokenizer
+        added = getattr(tokenizer, "added_tokens_decoder", {}).values()
+        named = [str(token) for token in tokenizer.all_special_tokens]
+        return tuple({*named, *(token.content for token in added if token.special)} - {""})
+
+    @cached_property
+    def _thinks(self) -> bool:
+        """Whether the answer begins inside a block of thoughts that the template opens."""
+        if not self.processor.chat_template:
+            return False
+        asked, answering = self._chat("?", answer=False), self._chat("?")
+        begun = answering[len(asked) :] if answering.startswith(asked) else answering[-40:]
+        opened = THINKING.search(begun)
+        return bool(opened) and len(THINKING.findall(begun)) % 2 == 1
+
+    def option_tokens(self, question: Question) -> list[tuple[int, ...]]:
+        """The tokens each option is scored by: its letter, or the first token of its words.
+
+        Without and after a space. Raises BadInput where two options share such a token, and where
+        the tokenizer lacks it.
         """
         words = LETTERS[: len(question.options)] if question.form == "choice" else question.options
         tokens = [self._first_tokens(word) for word in words]
-        if len({token for option in tokens for token in option}) < sum(map(len, tokens)) or not all(
-            tokens
-        ):
+        for word, found in zip(words, tokens, strict=True):
+            if not found or self.processor.tokenizer.unk_token_id in found:
+                raise BadInput(
+                    f"question {question.id!r}: {self.name} has no token for its option {word!r}; "
+                    "ask it with other words or fewer options"
+                )
+        if len({token for option in tokens for token in option}) < sum(map(len, tokens)):
             raise BadInput(
                 f"question {question.id!r}: options {list(question.options)} cannot be told apart "
-                "by their "
-                "first token; ask it in the choice form or use generated answers"
+                "by their first token; ask it in the choice form or use generated answers"
             )
         return tokens
 
     def option_logs(self, question: Question, logs: torch.Tensor) -> torch.Tensor:
-        """Log-probability of each option, [options], from those of the next token, [vocabulary];
-        gradients flow through.
+        """Log-probability of each option, [options], from those of the next token, [vocabulary].
+
+        Gradients flow through.
         """
-        return torch.stack(
-            [torch.logsumexp(logs[list(tokens)], 0) for tokens in self.option_tokens(question)]
-        )
+        tokens = self.option_tokens(question)
+        return torch.stack([torch.logsumexp(logs[list(option)], 0) for option in tokens])
 
     def lead(self, question: Question, logs: torch.Tensor) -> torch.Tensor:
-        """By how much the right option's log-probability beats the best wrong one's, in nats;
-        negative where it is wrong.
+        """By how many nats the right option beats the best wrong one, negative if it is wrong.
+
+        logs: log-probabilities of the next token, [vocabulary].
         """
         options = self.option_logs(question, logs)
-        return (
-            options[question.answer]
-            - torch.cat([options[: question.answer], options[question.answer + 1 :]]).max()
-        )
+        wrong = torch.cat([options[: question.answer], options[question.answer + 1 :]])
+        return options[question.answer] - wrong.max()
 
     @cached_property
     def _first_tokens(self):
@@ -208,14 +255,12 @@ class VLM:
 
         @lru_cache(100_000)
         def found(word):
-            written = [
-                tokenizer(text, add_special_tokens=False).input_ids for text in (word, f" {word}")
-            ]
-            shown = [
-                [token for token in tokens if tokenizer.decode([token]).strip()]
-                for tokens in written
-            ]
-            return tuple(sorted({tokens[0] for tokens in shown if tokens}))
+            first = set()
+            for text in (word, f" {word}"):
+                tokens = tokenizer(text, add_special_tokens=False).input_ids
+                shown = [token for token in tokens if tokenizer.decode([token]).strip()]
+                first.update(shown[:1])
+            return tuple(sorted(first))
 
         return found
 
@@ -232,32 +277,38 @@ class VLM:
         max_new_tokens: int = 8,
         batch: int = 64,
     ) -> list[str]:
-        """Greedy answers as text, in the order of the questions."""
-        texts = []
-        for start in progress(
-            range(0, len(questions), batch), desc="writing answers", unit="batch"
-        ):
-            inputs = self.inputs(questions[start : start + batch], template)
-            inputs.pop(
-                "decoder_input_ids", None
-            )  # generate() begins by itself, and gives the decoder's own tokens only
-            tokens = self.model.generate(**inputs, do_sample=False, max_new_tokens=max_new_tokens)
-            asked = 0 if self._start is not None else inputs["input_ids"].shape[1]
-            texts += self.processor.batch_decode(tokens[:, asked:], skip_special_tokens=True)
+        """Greedy answers as text, in the questions' order, whatever the checkpoint asks for."""
+        texts, starts = [], range(0, len(questions), batch)
+        with owned(self.anatomy), self._greedy(max_new_tokens):
+            for start in progress(starts, desc="writing answers", unit="batch"):
+                inputs = self.inputs(questions[start : start + batch], template)
+                # generate() begins by itself, and gives the decoder's own tokens only
+                inputs.pop("decoder_input_ids", None)
+                tokens = self.model.generate(**inputs)
+                asked = 0 if self._start is not None else inputs["input_ids"].shape[1]
+                texts += self.processor.batch_decode(tokens[:, asked:], skip_special_tokens=True)
         return texts
 
+    @contextmanager
+    def _greedy(self, max_new_tokens):
+        """The model's own settings of generation without all but its special tokens."""
+        own = self.model.generation_config
+        tokens = {name: getattr(own, name, None) for name in TOKENS}
+        plain = GenerationConfig(do_sample=False, max_new_tokens=max_new_tokens, **tokens)
+        self.model.generation_config = plain
+        try:
+            yield
+        finally:
+            self.model.generation_config = own
 
-def _weights_digest(model):
-    digest = hashlib.blake2b(model.config.to_json_string().encode(), digest_size=8)
+
+def _weights(model):
     weights = model.state_dict()
     if any(tensor.is_meta for tensor in weights.values()):
         from accelerate.utils.modeling import get_state_dict_offloaded_model
 
         weights = get_state_dict_offloaded_model(model)
-    for name, tensor in sorted(weights.items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-    return digest.hexdigest()
+    return weights
 
 
 def _pad(batch, ids, mask, side):

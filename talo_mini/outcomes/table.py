@@ -59,36 +59,59 @@ def with_part(table: pd.DataFrame, part: str) -> tuple[pd.DataFrame, pd.DataFram
     return base, knocked
 
 
+def aligned(table: pd.DataFrame, column: str = "correct") -> pd.DataFrame:
+    """A column of the outcomes by question and knockout: rows questions, columns (part, layer).
+
+    The base model is ("base", BASE), and its order is that of the rows. A question that could not
+    be scored under some knockout is left out for all of them. Raises BadInput where a question has
+    several answers of one kind, of several models for example, or lacks one, and where none could
+    be scored.
+    """
+    _check_single(table)
+    unscored = table[table.answer == UNSCORED]
+    kept = table[~table.question.isin(unscored.question)]
+    if kept.empty:
+        first = unscored.iloc[0]
+        raise BadInput(
+            f"no question of task {first.task!r} could be scored, for example with {first.part} of "
+            f"layer {first.layer} knocked out; use a wider number type (float32 or bfloat16)"
+        )
+    order = kept.question[kept.layer == BASE]
+    wide = kept.pivot(index="question", columns=["part", "layer"], values=column).reindex(order)
+    if wide.isna().any(axis=None):
+        question = wide.isna().any(axis=1).idxmax()
+        part, layer = wide.loc[question].isna().idxmax()
+        raise BadInput(
+            f"question {question!r} was answered by the base model but not with every knockout: "
+            f"{part} of layer {layer} is missing; finish the sweep"
+        )
+    return wide
+
+
+def _check_single(table):
+    """Raise BadInput where one question has two answers of one part and layer."""
+    doubled = table[table.duplicated(["question", "part", "layer"], keep=False)]
+    if doubled.empty:
+        return
+    for column in ("model", "benchmark", "effect", "form"):
+        found = doubled[column].unique()
+        if len(found) > 1:
+            raise BadInput(
+                f"the outcomes hold several answers of question {doubled.question.iloc[0]!r}, of "
+                f"{column} {', '.join(map(repr, found[:3]))}; analyse one {column} at a time"
+            )
+    check_outcomes(table)
+
+
 def correctness(table: pd.DataFrame, task: str, part: str) -> tuple[pd.Series, pd.DataFrame]:
     """Whether each question of a task is answered right: base [questions], knocked out [questions,
     layers].
 
-    Rows are aligned by question. A question that could not be scored with some layer knocked out is
-    left out for all of them. Raises BadInput where a layer lacks a question the base model
-    answered, and where none could be scored.
+    Raises BadInput as `aligned` does.
     """
     base, knocked = with_part(table[table.task == task], part)
-    unscored = {
-        row.question: row.layer
-        for table in (base, knocked)
-        for row in table[table.answer == UNSCORED].itertuples()
-    }
-    base, knocked = base[~base.question.isin(unscored)], knocked[~knocked.question.isin(unscored)]
-    if base.empty:
-        raise BadInput(
-            f"no question of task {task!r} could be scored, for example with {part} of layer "
-            f"{next(iter(unscored.values()))} knocked out; use a wider number type (float32 or "
-            "bfloat16)"
-        )
-    right = base.set_index("question").correct
-    wide = knocked.pivot(index="question", columns="layer", values="correct").reindex(right.index)
-    if wide.isna().any(axis=None):
-        hole = wide.isna().any(axis=1).idxmax()
-        raise BadInput(
-            f"question {hole!r} was answered by the base model but not with every layer's {part} "
-            "knocked out; finish the sweep"
-        )
-    return right, wide.astype(bool)
+    wide = aligned(pd.concat([base, knocked])).astype(bool)
+    return wide["base", BASE].rename("correct"), wide[part]
 
 
 def pictures_of(table: pd.DataFrame, questions) -> np.ndarray:
