@@ -301,15 +301,16 @@ def test_realworldqa(tmp_path):
 
 def test_an_option_that_is_missing_never_gives_its_letter_to_the_next(tmp_path):
     """With A, C and D left, the answer C is not the third option."""
-    for name, row, gap in (
-        ("mmbench", FRUIT, dict(A="apple", B="", C="pear", answer="C")),
-        ("seed", SCENE, dict(choice_b="", answer="C")),
-        ("realworldqa", ROAD, dict(question="Which way?\nA. Left\nC. Right", answer="C")),
+    for name, row, gap, right in (
+        ("mmbench", FRUIT, dict(A="apple", B="", C="pear", D="", answer="C"), "pear"),
+        ("seed", SCENE, dict(choice_b="", answer="C"), SCENE["choice_c"]),
     ):
-        with pytest.raises(
-            BadInput, match=r"is empty, but a later option is not|its options are lettered A, C"
-        ):
-            load(tmp_path / name, name, {**row, **gap})
+        found = load(tmp_path / name, name, {**row, **gap})
+        assert [q.options[q.answer] for q in found.questions] == [right]
+        assert found.repaired == ("row 1: options are lettered anew, since one is empty",)
+    gap = dict(question="Which way?\nA. Left\nC. Right", answer="C")
+    with pytest.raises(BadInput, match="its options are lettered A, C"):
+        load(tmp_path / "realworldqa", "realworldqa", {**ROAD, **gap})
 
 
 def test_all_benchmarks_are_tested_here():
@@ -334,7 +335,11 @@ def test_a_file_of_an_independent_writer(tmp_path):
 
 
 BAD = [
-    ("scienceqa", {**STATE, "answer": 7}, "row 2, column 'answer': 7 names none of the 3 choices"),
+    (
+        "scienceqa",
+        {**STATE, "answer": 7},
+        "row 2, column 'answer': '7' names none of the 3 options",
+    ),
     ("scienceqa", {**STATE, "category": ""}, "row 2, column 'category': is empty"),
     (
         "scienceqa",
@@ -344,7 +349,7 @@ BAD = [
     (
         "scienceqa",
         {**STATE, "image": {"bytes": jpeg()[:300], "path": None}},
-        "row 2, column 'image': cannot be decoded",
+        "row 2, column 'image': cannot be used: it is no picture",
     ),
     (
         "mmstar",
@@ -395,7 +400,7 @@ def test_a_missing_column_is_named(tmp_path):
 
 
 def test_no_usable_row(tmp_path):
-    with pytest.raises(BadInput, match=r"holds no question that can be used .row 1: no picture."):
+    with pytest.raises(BadInput, match=r"holds no question that can be used row 1: no picture"):
         load(tmp_path, "scienceqa", {**STATE, "image": None})
 
 
@@ -410,3 +415,57 @@ def test_without_a_network_the_sentence_names_what_was_tried():
         match=r"cannot read the benchmark from the Hub .*encoder/SEED-Bench.*lmms-lab/SEED-Bench",
     ):
         load_benchmark("seed")
+
+
+def written(path, **change):
+    """A parquet file of one ScienceQA row."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist([{**STATE, **change}]), path)
+
+
+def test_of_a_plain_clone_the_benchmarks_own_split_is_read(tmp_path):
+    for split in ("train", "validation", "test"):
+        written(tmp_path / "data" / f"{split}-00000-of-00001.parquet", question=split)
+    found = load_benchmark("scienceqa", source=str(tmp_path))
+    assert [q.text for q in found.questions] == ["test"]
+    (tmp_path / "data" / "test-00000-of-00001.parquet").unlink()
+    with pytest.raises(BadInput, match="is of the split 'test'"):
+        load_benchmark("scienceqa", source=str(tmp_path))
+
+
+def test_two_snapshots_are_not_read_as_one(tmp_path):
+    for snapshot in ("1a", "2b"):
+        written(tmp_path / "snapshots" / snapshot / "test-0.parquet")
+    with pytest.raises(BadInput, match=r"holds 2 files 'test-0.parquet'.*name the folder of one"):
+        load_benchmark("scienceqa", source=str(tmp_path))
+    one = str(tmp_path / "snapshots" / "1a")
+    assert len(load_benchmark("scienceqa", source=one).questions) == 1
+
+
+@pytest.mark.parametrize(
+    "content", [b"version https://git-lfs.github.com/spec/v1\n", b"", b"PAR1half", b"PAR1"]
+)
+def test_what_is_no_parquet_file_is_told(tmp_path, content):
+    (tmp_path / "part-0.parquet").write_bytes(content)
+    with pytest.raises(BadInput, match=r"is no parquet file|cannot be read"):
+        load_benchmark("scienceqa", source=str(tmp_path))
+
+
+def test_half_a_parquet_file_is_told(tmp_path):
+    written(tmp_path / "a.parquet")
+    content = (tmp_path / "a.parquet").read_bytes()
+    (tmp_path / "a.parquet").write_bytes(content[: len(content) // 2])
+    with pytest.raises(BadInput, match="cannot be read"):
+        load_benchmark("scienceqa", source=str(tmp_path))
+
+
+def test_an_option_that_holds_the_next_one_is_refused(tmp_path):
+    question = "Which?\nA. near\nB. mid\nC far away\nPlease answer with a letter."
+    with pytest.raises(BadInput, match="its options cannot be told apart where it says 'mid"):
+        load(tmp_path, "realworldqa", dict(ROAD, question=question, answer="B"))
+
+
+def test_a_missing_value_in_mmstars_text_is_no_option(tmp_path):
+    question = "Which?\nOptions: A: a cat, B: a dog, C: nan, D: nan"
+    found = load(tmp_path, "mmstar", {**CAT, "question": question, "answer": "B"})
+    assert found.questions[0].options == ("a cat", "a dog") and len(found.repaired) == 2

@@ -35,7 +35,9 @@ def test_unknown_form():
 
 @pytest.mark.parametrize("image", [b"no picture", png()[:60]])
 def test_corrupt_image_names_the_question(image):
-    with pytest.raises(BadInput, match="'q': its image cannot be decoded"):
+    with pytest.raises(
+        BadInput, match="'q': its image cannot be used: it is no picture that can be decoded"
+    ):
         _ = question(image=image).image
 
 
@@ -88,3 +90,12 @@ def test_subset():
 def test_a_decoded_picture_is_not_kept():
     question = Question("q", "t", png(), "?", ("a", "b"), 0)
     assert question.image is not question.image and question.size == question.image.size
+
+
+def test_a_question_of_one_option_is_refused():
+    with pytest.raises(BadInput, match="has a single option"):
+        Question("q", "t", png(), "?", ("yes",), 0)
+
+
+def test_a_benchmark_shows_itself_in_a_line():
+    assert len(repr(Benchmark("b", (Task("t", "a"),), (question(),)))) < 200

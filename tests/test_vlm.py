@@ -1,9 +1,14 @@
+import copy
+import dataclasses
+import shutil
+
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from test_questions import png
-from transformers import AutoModelForImageTextToText, AutoProcessor
+from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationConfig
 
-from talo_mini import BadInput, Knockout, Question, load_benchmark, load_vlm, sweep
+from talo_mini import VLM, BadInput, Knockout, Question, load_benchmark, load_vlm, sweep
 from talo_mini.benchmarks.answers import parse_answer
 from talo_mini.benchmarks.prompts import write_prompt
 from talo_mini.interventions import zeroed_weights
@@ -123,3 +128,106 @@ def test_digest_follows_every_write():
     with zeroed_weights(vlm.anatomy, Knockout("mlp", 2)):
         seen.append(vlm.digest)
     assert len(set(seen)) == 4 and vlm.digest == seen[2]
+
+
+def test_greedy_means_greedy_whatever_the_checkpoint_asks_for(tiny):
+    questions = load_benchmark("mini-worlds", tasks=["object_colour"], per_task=3).questions
+    plain = tiny.generate(questions)
+    own = tiny.model.generation_config
+    tiny.model.generation_config = GenerationConfig(
+        num_beams=3,
+        num_return_sequences=3,
+        repetition_penalty=5.0,
+        do_sample=True,
+        eos_token_id=own.eos_token_id,
+        pad_token_id=own.pad_token_id,
+    )
+    odd = tiny.model.generation_config
+    try:
+        assert tiny.generate(questions) == plain and tiny.model.generation_config is odd
+    finally:
+        tiny.model.generation_config = own
+
+
+def asked(**change):
+    found = load_benchmark("mini-worlds", tasks=["object_colour"], per_task=1, form="choice")
+    return dataclasses.replace(found.questions[0], **change)
+
+
+@pytest.mark.parametrize(
+    "change,message",
+    [
+        (dict(text="what is </s> here?"), "its text holds '</s>', which tiny-0 reads as a special"),
+        (dict(options=("<image>", "b", "c", "d")), "its text holds '<image>'"),
+        (dict(options=tuple("abcdefghij"), answer=9), "tiny-0 has no token for its option 'E'"),
+        (
+            dict(form="direct", options=("red", "glorp"), answer=0),
+            "no token for its option 'glorp'",
+        ),
+    ],
+)
+def test_a_question_that_would_be_read_wrongly_is_refused(tiny, change, message):
+    with pytest.raises(BadInput, match=message):
+        tiny.check(asked(**change))
+    tiny.check(asked())
+
+
+def test_a_template_that_lets_the_model_think_first_is_refused(tiny):
+    own = tiny.processor.chat_template
+    opened = own + "{% if add_generation_prompt %}<think>{% endif %}"
+    closed = own + "{% if add_generation_prompt %}<think></think>{% endif %}"
+    for template, refused in ((opened, True), (closed, False)):
+        processor = copy.copy(tiny.processor)
+        processor.chat_template = template
+        vlm = VLM("thinker", tiny.model, processor)
+        if refused:
+            with pytest.raises(BadInput, match="lets it think before it answers"):
+                vlm.check(asked())
+        else:
+            vlm.check(asked())
+
+
+def test_a_prompt_without_a_place_for_the_picture_is_refused(tiny):
+    processor = copy.copy(tiny.processor)
+    processor.chat_template = tiny.processor.chat_template.replace("<image>", "")
+    with pytest.raises(
+        BadInput, match="holds no place for the picture; give its processor a chat_"
+    ):
+        VLM("blind", tiny.model, processor).inputs([asked()])
+
+
+@pytest.mark.parametrize("name", ["./llava-mini", "llava-mini/", "/llava-mini", "~/llava-mini"])
+def test_only_a_bare_name_means_a_mini(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadInput, match="there is no such folder, and no mini of that name"):
+        load_vlm(name)
+
+
+def test_weights_that_are_missing_in_the_files_are_told(tmp_path):
+    """They would be random, which only the library's own log tells."""
+    shutil.copytree(MINIS / "llava-mini", tmp_path / "m")
+    weights = load_file(tmp_path / "m" / "model.safetensors")
+    lost = next(name for name in weights if "layers.3.mlp" in name)
+    save_file(
+        {k: v for k, v in weights.items() if k != lost},
+        tmp_path / "m" / "model.safetensors",
+        {"format": "pt"},
+    )
+    with pytest.raises(BadInput, match=r"lack 1 weights, the first is .*layers.3.mlp"):
+        load_vlm(tmp_path / "m")
+
+
+@pytest.mark.parametrize("damage", ["empty", "half", "shape"])
+def test_damaged_weights_are_told_in_a_sentence(tmp_path, damage):
+    shutil.copytree(MINIS / "llava-mini", tmp_path / "m")
+    path = tmp_path / "m" / "model.safetensors"
+    content = path.read_bytes()
+    if damage == "shape":
+        weights = load_file(path)
+        name = next(name for name in weights if "layers.3.mlp" in name)
+        weights[name] = weights[name][:5].clone()
+        save_file(weights, path, {"format": "pt"})
+    else:
+        path.write_bytes(b"" if damage == "empty" else content[: len(content) // 2])
+    with pytest.raises(BadInput, match="cannot load a vision-language model from"):
+        load_vlm(tmp_path / "m", device=torch.device("cpu"))

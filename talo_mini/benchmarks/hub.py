@@ -1,10 +1,16 @@
 """Read a benchmark's rows from the Hugging Face Hub, or from a folder of its parquet files."""
 
-from collections.abc import Iterator
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import BadInput
+from .questions import Benchmark, Question
+from .rows import Notes, Unusable, collect
+
+Read = Callable[[dict, Notes], tuple[Question, str]]
 
 
 @dataclass(frozen=True)
@@ -17,35 +23,131 @@ class HubPlace:
     config: str | None = None
 
 
+@dataclass(frozen=True)
+class HubBenchmark:
+    """A benchmark on the Hub: where it lies and how a row is read.
+
+    `read(row, notes)` gives the question and its ability; row["number"] counts rows from 0. `group`
+    gives what the rotations of one question share; the first of a group is kept.
+    """
+
+    name: str
+    place: HubPlace
+    read: Read
+    group: Callable[[dict], object] | None = None
+
+    def load(
+        self,
+        tasks=None,
+        per_task: int | None = None,
+        source: str | None = None,
+        revision: str | None = None,
+        prompt: str = "vlmevalkit",
+        skip_malformed: bool = False,
+    ) -> Benchmark:
+        """The benchmark, from the Hub or a folder `source`; see `load_benchmark`."""
+        where, rows = hub_rows(self.place, source, revision)
+        numbered = ({**row, "number": number} for number, row in enumerate(rows))
+        read = self.read if self.group is None else self._once_a_group()
+        return collect(self.name, where, numbered, read, prompt, tasks, per_task, skip_malformed)
+
+    def _once_a_group(self):
+        seen = set()
+
+        def read(row, notes):
+            key = self.group(row)
+            if key in seen:
+                raise Unusable("a rotation of a question above")
+            seen.add(key)
+            return self.read(row, notes)
+
+        return read
+
+
+SPLIT = re.compile(r"(?:^|[-_./])(train|validation|val|dev|test)(?:[-_.]|$)")
+SAME = {"val": "validation"}  # two names of one split
+
+
 def hub_rows(
     place: HubPlace, source: str | None = None, revision: str | None = None
 ) -> tuple[str, Iterator[dict]]:
-    """Where the rows come from (id and commit, or folder), and the rows, streamed; pictures stay
-    encoded.
+    """Where rows come from (id and commit, or folder), and the rows, streamed, pictures encoded.
 
-    `source` is a folder of parquet files to read in place of the Hub. Raises BadInput where nothing
-    can be read or a column is missing.
+    `source` is a folder of parquet files to read in place of the Hub: those of the benchmark's
+    split, where their names tell splits. Raises BadInput where nothing can be read, where it is not
+    clear what should be, or a column is missing.
     """
-    where, found = _local(source) if source is not None else _remote(place, revision)
+    where, found = _local(place, source) if source is not None else _remote(place, revision)
     missing = [column for column in place.columns if column not in found.column_names]
     if missing:
         raise BadInput(
             f"{where} has no column {missing[0]!r}; it has: {', '.join(found.column_names)}"
         )
-    return where, iter(found.select_columns(list(place.columns)).decode(False))
+    return where, _told(where, found.select_columns(list(place.columns)).decode(False))
 
 
-def _local(source):
+def _told(where, rows):
+    """The rows; an error of the file or the network while reading says where it happened."""
+    number = 0
+    try:
+        for number, row in enumerate(rows, 1):  # noqa: B007 (told below)
+            yield row
+    except BadInput:
+        raise
+    except Exception as error:  # pyarrow's, the network's and the library's have no common class
+        raise BadInput(
+            f"{where} cannot be read after row {number} ({_short(error)}); get the files again"
+        ) from error
+
+
+def _short(error):
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def _local(place, source):
     from datasets import load_dataset
 
-    files = sorted(map(str, Path(source).rglob("*.parquet")))
+    files = _chosen(place, Path(source))
+    for path in files:
+        with open(path, "rb") as file:
+            if file.read(4) != b"PAR1":
+                raise BadInput(
+                    f"{path} is no parquet file (a pointer of Git LFS is none; half a download "
+                    "neither); get the file itself"
+                )
+    try:
+        found = load_dataset(
+            "parquet", data_files=[*map(str, files)], split="train", streaming=True
+        )
+        return str(source), found if found.column_names else found._resolve_features()
+    except Exception as error:
+        raise BadInput(f"{source} cannot be read ({_short(error)}); get the files again") from error
+
+
+def _chosen(place, folder):
+    """The parquet files of a benchmark's split and configuration. Raises BadInput if not clear."""
+    files = sorted(folder.rglob("*.parquet"))
     if not files:
         raise BadInput(
-            f"no parquet file below {source!r}; put the benchmark's files there, or leave "
+            f"no parquet file below {str(folder)!r}; put the benchmark's files there, or leave "
             "`source` out"
         )
-    found = load_dataset("parquet", data_files=files, split="train", streaming=True)
-    return str(source), found if found.column_names else found._resolve_features()
+    splits = {path: SPLIT.search(path.relative_to(folder).as_posix()) for path in files}
+    if any(splits.values()):
+        wanted = SAME.get(place.split, place.split)
+        files = [p for p in files if splits[p] and SAME.get(splits[p][1], splits[p][1]) == wanted]
+        if not files:
+            raise BadInput(f"no parquet file below {str(folder)!r} is of the split {place.split!r}")
+    configured = [p for p in files if place.config in p.relative_to(folder).parts[:-1]]
+    files = configured or files
+    names = Counter(path.name for path in files)
+    doubled = next((name for name, count in names.items() if count > 1), None)
+    if doubled:
+        raise BadInput(
+            f"{str(folder)!r} holds {names[doubled]} files {doubled!r}, so that questions would be "
+            "read twice; name the folder of one copy"
+        )
+    return files
 
 
 def _remote(place, revision):

@@ -1,8 +1,8 @@
 """MMBench (Liu et al. 2023), English, dev: a task is a category, an ability its L2-category."""
 
-from .hub import HubPlace, hub_rows
+from .hub import HubBenchmark, HubPlace
 from .questions import Question
-from .rows import Unusable, answer_index, collect, is_rotation, lettered, picture, required, text
+from .rows import FILLERS, Notes, lettered, named_letter, picture, required, text
 
 PLACE = HubPlace(
     ("lmms-lab-encoder/MMBench", "lmms-lab/MMBench"),
@@ -12,32 +12,27 @@ PLACE = HubPlace(
 )
 
 
-def benchmark(
-    tasks=None, per_task=None, source=None, revision=None, prompt="vlmevalkit", skip_malformed=False
-):
-    """One question of each circular group (the set repeats each with its options rotated)."""
-    where, rows = hub_rows(PLACE, source, revision)
-    seen = set()
+def read(row: dict, notes: Notes) -> tuple[Question, str]:
+    """The question of a row and its ability."""
+    index, hint = required(row, "index"), text(row, "hint")
+    options = lettered(row, {letter: letter for letter in "ABCD"}, notes)
+    question = Question(
+        f"mmbench/{index}",
+        required(row, "category"),
+        picture(row["image"], "image"),
+        required(row, "question"),
+        tuple(options.values()),
+        named_letter(row, options),
+        hint="" if hint in FILLERS else hint,
+    )
+    return question, required(row, "L2-category")
 
-    def read(row):
-        """(question, ability) of a row."""
-        index = required(row, "index")
-        if is_rotation(index, seen):
-            raise Unusable("a rotation of a question above")
-        seen.add(index)
-        options = lettered(
-            {letter: "" if text(row, letter) == "nan" else row[letter] for letter in "ABCD"}, "ABCD"
-        )
-        hint = text(row, "hint")
-        question = Question(
-            f"mmbench/{index}",
-            required(row, "category"),
-            picture(row["image"], "image"),
-            required(row, "question"),
-            tuple(options),
-            answer_index(required(row, "answer"), options),
-            hint="" if hint == "nan" else hint,
-        )
-        return question, required(row, "L2-category")
 
-    return collect("mmbench", where, rows, read, prompt, tasks, per_task, skip_malformed)
+def group(row: dict) -> tuple[int | str, str]:
+    """What the rotations of a question share: index + a multiple of a million, and the text."""
+    index = text(row, "index")
+    number = int(index) % 1_000_000 if index.isascii() and index.isdecimal() else index
+    return number, text(row, "question")
+
+
+BENCHMARK = HubBenchmark("mmbench", PLACE, read, group)

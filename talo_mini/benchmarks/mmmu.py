@@ -2,12 +2,11 @@
 picture with options.
 """
 
-import ast
 import re
 
-from .hub import HubPlace, hub_rows
+from .hub import HubBenchmark, HubPlace
 from .questions import Question
-from .rows import Malformed, Unusable, answer_index, collect, picture, required
+from .rows import Malformed, Notes, Unusable, named, options_list, picture, required
 
 PLACE = HubPlace(
     ("lmms-lab-encoder/MMMU", "lmms-lab/MMMU"),
@@ -38,34 +37,20 @@ ABILITIES = {
 }
 
 
-def benchmark(
-    tasks=None, per_task=None, source=None, revision=None, prompt="vlmevalkit", skip_malformed=False
-):
-    """Questions that have options and a single picture; the others are counted in `left_out`.
-
-    The mark <image 1> stays where it stands in a question: without it sentences lack a noun.
-    """
-    where, rows = hub_rows(PLACE, source, revision)
-    return collect("mmmu", where, rows, read, prompt, tasks, per_task, skip_malformed)
-
-
-def read(row):
-    """(question, ability) of a row."""
+def read(row: dict, notes: Notes) -> tuple[Question, str]:
+    """The question of a row and its ability."""
     if required(row, "question_type") != "multiple-choice":
         raise Unusable("an open question")
     if row["image_2"] is not None:
         raise Unusable("several pictures")
-    named = re.fullmatch(r"[a-z]+_(\w+?)_\d+", required(row, "id"))
-    subject = named and named[1]
+    subject_of = re.fullmatch(r"[a-z]+_(\w+?)_\d+", required(row, "id"))
+    subject = subject_of and subject_of[1]
     ability = next(
         (ability for ability, subjects in ABILITIES.items() if subject in subjects), None
     )
     if ability is None:
         raise Malformed("id", f"{row['id']!r} names no subject of MMMU")
-    try:
-        options = [str(option) for option in ast.literal_eval(required(row, "options"))]
-    except (ValueError, SyntaxError) as error:
-        raise Malformed("options", f"is not a list ({row['options'][:40]!r})") from error
+    options = options_list(required(row, "options"), "options")
     if any("<image" in option for option in options):
         raise Unusable("pictures among the options")
     question = Question(
@@ -74,6 +59,9 @@ def read(row):
         picture(row["image_1"], "image_1"),
         required(row, "question"),
         tuple(options),
-        answer_index(required(row, "answer"), options),
+        named(row, options),
     )
     return question, ability
+
+
+BENCHMARK = HubBenchmark("mmmu", PLACE, read)

@@ -4,21 +4,13 @@ ability its category.
 
 import re
 
-from .hub import HubPlace, hub_rows
+from .hub import HubBenchmark, HubPlace
 from .questions import LETTERS, Question
-from .rows import Malformed, answer_index, collect, picture, required
+from .rows import Malformed, Notes, check_split, named, picture, required, without_fillers
 
 PLACE = HubPlace(
     ("Lin-Chen/MMStar",), "val", ("index", "question", "image", "answer", "category", "l2_category")
 )
-
-
-def benchmark(
-    tasks=None, per_task=None, source=None, revision=None, prompt="vlmevalkit", skip_malformed=False
-):
-    """All questions; their options are taken out of the question's text."""
-    where, rows = hub_rows(PLACE, source, revision)
-    return collect("mmstar", where, rows, read, prompt, tasks, per_task, skip_malformed)
 
 
 def split_options(asked: str) -> tuple[str, list[str]]:
@@ -44,21 +36,27 @@ def split_options(asked: str) -> tuple[str, list[str]]:
     if not marker or len(starts) < 2:
         raise Malformed("question", f"its options cannot be told from the text {asked[-60:]!r}")
     ends = [start for start, _ in starts[1:]] + [len(listed)]
-    return stem.strip(), [
+    options = [
         listed[after:end].strip().rstrip(",").strip()
-        for (_, after), end in zip(starts, ends, strict=False)
+        for (_, after), end in zip(starts, ends, strict=True)
     ]
+    check_split("question", options)
+    return stem.strip(), options
 
 
-def read(row):
-    """(question, ability) of a row."""
-    stem, options = split_options(required(row, "question"))
+def read(row: dict, notes: Notes) -> tuple[Question, str]:
+    """The question of a row and its ability."""
+    stem, written = split_options(required(row, "question"))
+    options = without_fillers(written, notes)
     question = Question(
         f"mmstar/{row['index']}",
         required(row, "l2_category"),
         picture(row["image"], "image"),
         stem,
         tuple(options),
-        answer_index(required(row, "answer"), options),
+        named(row, options),
     )
     return question, required(row, "category")
+
+
+BENCHMARK = HubBenchmark("mmstar", PLACE, read)

@@ -1,14 +1,14 @@
 """Questions, tasks and benchmarks: plain frozen data that every other room reads."""
 
 import hashlib
-import io
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from ..errors import BadInput
+from .pictures import decoded, picture_size
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 FORMS = ("choice", "direct")
@@ -41,9 +41,14 @@ class Question:
                 f"{len(self.options)} options; correct the answer or the options"
             )
         if len(set(self.options)) < len(self.options):
+            told = ", ".join(str(option)[:40] for option in self.options[:8])
             raise BadInput(
-                f"question {self.id!r}: two options are the same ({list(self.options)}); make "
-                "them differ"
+                f"question {self.id!r}: two options are the same ({told}); make them differ"
+            )
+        if len(self.options) < 2:
+            raise BadInput(
+                f"question {self.id!r} has a single option, so that any answer is right; give it "
+                "another"
             )
         if self.form not in FORMS:
             raise BadInput(f"question {self.id!r}: unknown form {self.form!r}; use one of {FORMS}")
@@ -55,23 +60,24 @@ class Question:
 
     @property
     def image(self) -> Image.Image:
-        """The picture, decoded to RGB and not kept: a benchmark of photographs would fill the
-        memory. Raises BadInput if it cannot be.
+        """The picture in RGB, not kept: a benchmark of photographs would fill the memory.
+
+        Raises BadInput if it cannot be decoded.
         """
-        return self._read(lambda picture: picture.convert("RGB"))
+        return self._read(decoded)
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the picture, in pixels. Raises BadInput if it cannot be decoded."""
-        return self._read(lambda picture: picture.size)
+        return self._read(picture_size)
 
     def _read(self, read):
         try:
-            return read(Image.open(io.BytesIO(self.image_bytes)))
-        except (UnidentifiedImageError, OSError, SyntaxError) as error:
+            return read(self.image_bytes)
+        except BadInput as error:
             raise BadInput(
-                f"question {self.id!r}: its image cannot be decoded ({error}); "
-                "replace the image or leave the question out"
+                f"question {self.id!r}: its image cannot be used: {error}; replace the image or "
+                "leave the question out"
             ) from error
 
     @cached_property
@@ -126,7 +132,8 @@ class Benchmark:
     text.
 
     `source` is where the questions were read. Rows that were not used and why: `left_out` those of
-    another kind, as questions without a picture, `malformed` those that are wrong.
+    another kind, as questions without a picture, `malformed` those that are wrong; `repaired` tells
+    what was changed in others.
     """
 
     name: str
@@ -136,6 +143,14 @@ class Benchmark:
     source: str = ""
     left_out: tuple[str, ...] = ()
     malformed: tuple[str, ...] = ()
+    repaired: tuple[str, ...] = ()
+
+    def __repr__(self):
+        return (
+            f"Benchmark({self.name!r}, {len(self.tasks)} tasks, {len(self.questions)} questions, "
+            f"prompt {self.prompt!r}, {len(self.left_out)} rows left out, "
+            f"{len(self.malformed)} malformed, {len(self.repaired)} repairs)"
+        )
 
     def __post_init__(self):
         doubled = [i for i, n in Counter(q.id for q in self.questions).items() if n > 1]

@@ -4,63 +4,49 @@ question's text.
 
 import re
 
-from .hub import HubPlace, hub_rows
+from .answers import by_letter, by_words
+from .hub import HubBenchmark, HubPlace
 from .questions import LETTERS, Question
-from .rows import Malformed, Unusable, answer_index, collect, picture, required
+from .rows import (
+    Malformed,
+    Notes,
+    Unusable,
+    check_split,
+    named,
+    picture,
+    required,
+    without_fillers,
+)
 
 PLACE = HubPlace(
     ("lmms-lab-encoder/RealWorldQA", "lmms-lab/RealWorldQA", "xai-org/RealworldQA"),
     "test",
     ("image", "question", "answer"),
 )
+TASK = "realworldqa"
 YES_NO = ("Yes", "No")
 
 
-def benchmark(
-    tasks=None, per_task=None, source=None, revision=None, prompt="vlmevalkit", skip_malformed=False
-):
-    """One task: questions with lettered options, and yes-no questions (direct). Others are counted
-    in `left_out`.
-    """
-    where, rows = hub_rows(PLACE, source, revision)
-    numbered = ({**row, "number": i} for i, row in enumerate(rows))
-    return collect("realworldqa", where, numbered, read, prompt, tasks, per_task, skip_malformed)
-
-
-def read(row):
-    """(question, ability) of a row."""
+def read(row: dict, notes: Notes) -> tuple[Question, str]:
+    """The question of a row and its ability."""
     name, image = f"realworldqa/{row['number']}", picture(row["image"], "image")
-    asked = re.sub(
-        r"\n*Please answer [^\n]*$", "", required(row, "question")
-    ).strip()  # the template says it
+    written = required(row, "question")  # lmms-eval shows it as it is
+    asked = re.sub(r"\n*Please answer [^\n]*$", "", written).strip()  # the template says it
     stem, *options = re.split(r"\n+[A-Z][.)]\s+", asked)
     letters = "".join(re.findall(r"\n+([A-Z])[.)]\s+", asked))
     if not LETTERS.startswith(letters):
         raise Malformed("question", f"its options are lettered {', '.join(letters)}")
-    answer, written = (
-        required(row, "answer"),
-        required(row, "question"),
-    )  # lmms-eval shows it as it is
     if options:
-        options = [option.strip() for option in options]
-        return Question(
-            name,
-            "realworldqa",
-            image,
-            stem,
-            tuple(options),
-            answer_index(answer, options),
-            written=written,
-        ), "real world"
-    if answer.strip(".").capitalize() in YES_NO:
-        return Question(
-            name,
-            "realworldqa",
-            image,
-            stem,
-            YES_NO,
-            YES_NO.index(answer.strip(".").capitalize()),
-            "direct",
-            written=written,
-        ), "real world"
-    raise Unusable("an open question")
+        options = without_fillers([option.strip() for option in options], notes)
+        check_split("question", options)
+        answer = named(row, options, (by_letter, by_words))
+        found = Question(name, TASK, image, stem, tuple(options), answer, written=written)
+        return found, "real world"
+    answer = required(row, "answer").strip(".").capitalize()
+    if answer not in YES_NO:
+        raise Unusable("an open question")
+    place = YES_NO.index(answer)
+    return Question(name, TASK, image, stem, YES_NO, place, "direct", written=written), "real world"
+
+
+BENCHMARK = HubBenchmark("realworldqa", PLACE, read)

@@ -1,17 +1,19 @@
-"""Turn rows of a table into a benchmark: a row that cannot be used is named by file, row and
-column.
-"""
+"""Turn rows of a table into a benchmark; one that cannot be used is named by file, row, column."""
 
-import io
+import ast
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from PIL import Image
-
 from ..errors import BadInput
 from ..progress import progress
-from .questions import LETTERS, Benchmark, Question, Task, find_task
+from .answers import answer_index, by_letter, by_number
+from .pictures import decoded
+from .questions import Benchmark, Question, Task, find_task
+
+SHOWN = 80  # characters of a cell in a message
+FILLERS = ("nan",)  # what exporters write for a missing value; "None" and "NA" may be options
+Notes = list[str]  # what was repaired in a row
 
 
 class Malformed(Exception):
@@ -22,15 +24,30 @@ class Malformed(Exception):
 
 
 class Unusable(Exception):
-    """A row that is sound but not one picture with options to choose from; such rows are always
-    left out, and counted.
+    """A row that is sound but not one picture with options to choose from.
+
+    Such rows are always left out, and counted.
     """
 
 
 def text(row: dict, column: str) -> str:
     """A cell as text; empty where it is missing."""
     value = row.get(column)
-    return "" if value is None or value != value else str(value).strip()
+    if value is None or value != value:
+        return ""
+    if isinstance(value, dict | list | tuple):
+        raise Malformed(column, f"is no text ({str(value)[:SHOWN]})")
+    found = str(value).strip()
+    if not found.isascii():
+        _check_unicode(found, column)
+    return found
+
+
+def _check_unicode(found, column):
+    try:
+        found.encode()
+    except UnicodeEncodeError as error:
+        raise Malformed(column, f"is no valid Unicode ({error.reason})") from error
 
 
 def required(row: dict, column: str) -> str:
@@ -42,127 +59,169 @@ def required(row: dict, column: str) -> str:
 
 
 def picture(value, column: str) -> bytes:
-    """The encoded picture of a cell, as the `datasets` library keeps it: {"bytes": ..., "path":
-    ...}, or a list of one.
-    """
-    if isinstance(value, (list, tuple)):
+    """The encoded picture of a cell as `datasets` keeps it, {"bytes": ...}, or a list of one."""
+    if isinstance(value, list | tuple):
         if len(value) != 1:
             raise Unusable(f"{len(value)} pictures")
         value = value[0]
     if value is None:
         raise Unusable("no picture")
-    if not isinstance(value, dict) or not value.get("bytes"):
+    if not isinstance(value, dict) or not isinstance(value.get("bytes"), bytes):
         raise Malformed(column, "holds no picture")
     return value["bytes"]
 
 
-def lettered(row: dict, columns) -> list[str]:
-    """The options in columns A, B, ...; those at the end may be empty. A gap would give the later
-    ones other letters.
+def lettered(row: dict, columns: dict[str, str], notes: Notes) -> dict[str, str]:
+    """The options that are not empty by their letter; fillers at the end go.
+
+    `columns` names the column of each letter. Where one is empty in between (AI2D), the later ones
+    will be shown under other letters, but the answer names them by their own.
     """
-    found = [text(row, column) for column in columns]
-    while found and not found[-1]:
-        found.pop()
-    if not found:
+    found = {letter: text(row, column) for letter, column in columns.items()}
+    filled = [letter for letter, option in found.items() if option]
+    while filled and found[filled[-1]] in FILLERS:
+        notes.append(f"the option {found[filled.pop()]!r} is a missing value")
+    if not filled:
         raise Unusable("no options to choose from")
-    if not all(found):
-        raise Malformed(list(columns)[found.index("")], "is empty, but a later option is not")
-    return found
+    if list(columns)[: len(filled)] != filled:
+        notes.append("options are lettered anew, since one is empty")
+    return {letter: found[letter] for letter in filled}
 
 
-def answer_index(answer: str, options: list[str], column: str = "answer") -> int:
-    """Which option an answer names, by its letter or its words."""
-    letter = answer.strip("(). ")
-    if len(letter) == 1 and letter.upper() in LETTERS[: len(options)]:
-        return LETTERS.index(letter.upper())
-    if answer in options:
-        return options.index(answer)
-    raise Malformed(column, f"{answer!r} names none of the {len(options)} options {options}")
+def without_fillers(options: list[str], notes: Notes) -> list[str]:
+    """Options without an exporter's missing values at their end."""
+    kept = list(options)
+    while kept and kept[-1].strip() in FILLERS:
+        notes.append(f"the option {kept.pop()!r} is a missing value")
+    return kept
 
 
-def is_rotation(index: str, seen: set[str]) -> bool:
-    """Whether a row repeats a question with its options rotated (MMBench: index + a multiple of a
-    million).
-    """
-    return index.isdigit() and int(index) >= 1_000_000 and str(int(index) % 1_000_000) in seen
+def check_split(column: str, options: list[str]):
+    """Raise Malformed where an option that was split from a text seems to hold another one."""
+    for option in options:
+        if "\n" in option:
+            raise Malformed(
+                column, f"its options cannot be told apart where it says {option[:SHOWN]!r}"
+            )
+
+
+def named_letter(row: dict, options: dict[str, str]) -> int:
+    """The place of the option whose own letter the row's answer is."""
+    answer = required(row, "answer")
+    letter = answer.strip("().: ").upper()
+    if letter not in options:
+        raise Malformed("answer", f"{answer[:SHOWN]!r} names none of the {len(options)} options")
+    return list(options).index(letter)
+
+
+def named(row: dict, options: list[str], ways=(by_letter,)) -> int:
+    """Which option the row's answer names, in one of these ways (see `answers`)."""
+    answer = row.get("answer") if by_number in ways else required(row, "answer")
+    try:
+        return answer_index(answer, options, ways)
+    except BadInput as error:
+        raise Malformed("answer", str(error)) from error
 
 
 def collect(
     name: str,
     where: str,
     rows: Iterable[dict],
-    read: Callable[[dict], tuple[Question, str]],
+    read: Callable[[dict, Notes], tuple[Question, str]],
     prompt: str,
     tasks=None,
     per_task: int | None = None,
     skip_malformed: bool = False,
 ) -> Benchmark:
-    """The benchmark whose questions `read` makes of rows: (question, ability), or Malformed or
-    Unusable.
+    """The benchmark whose questions `read` makes of rows.
 
-    Reading stops when every task of `tasks` has `per_task` questions. Rows of another kind are told
-    in `left_out`, malformed ones in `malformed`. Raises BadInput naming file, row and column of a
-    malformed row, unless those are to be skipped; and where no question remains.
+    `read(row, notes)` gives (question, ability), or raises Malformed, Unusable or BadInput, and
+    notes what it repaired. Reading stops when every task of `tasks` has `per_task` questions.
+    Raises BadInput naming file, row and column of a malformed row, unless those are to be skipped;
+    where a task has two abilities; and where no question remains.
     """
-    questions, abilities, left_out, malformed, seen = [], {}, [], [], Counter()
+    questions, abilities, seen = [], {}, Counter()
+    told = {"left_out": [], "malformed": [], "repaired": []}
     for number, row in enumerate(progress(rows, desc=f"reading {name}", unit="row"), 1):
+        notes: Notes = []
         try:
-            question, ability = read(row)
-            if per_task is not None and seen[question.task] >= per_task:
-                continue
-            if tasks is None or question.task in tasks:
-                _decode(question)
-                questions.append(question)
-            abilities.setdefault(question.task, ability)
+            question, ability = read(row, notes)
+            wanted = tasks is None or question.task in tasks
+            room = per_task is None or seen[question.task] < per_task
+            if wanted and room:
+                _check_picture(question)
         except Unusable as why:
-            left_out.append(f"row {number}: {why}")
+            told["left_out"].append(f"row {number}: {why}")
             continue
         except (Malformed, BadInput) as error:
             if not skip_malformed:
                 raise BadInput(
-                    f"{where}, row {number}, {error}; correct the row, or pass "
-                    "skip_malformed=True to leave "
-                    "such rows out"
+                    f"{where}, row {number}, {error}; correct the row, or pass skip_malformed=True "
+                    "to leave such rows out"
                 ) from error
-            malformed.append(f"row {number}, {error}")
+            told["malformed"].append(f"row {number}, {error}")
             continue
+        abilities.setdefault(question.task, {}).setdefault(ability, number)
+        if not (wanted and room):
+            continue
+        questions.append(question)
+        told["repaired"] += [f"row {number}: {note}" for note in notes]
         seen[question.task] += 1
-        if (
-            tasks is not None
-            and per_task is not None
-            and all(seen[task] >= per_task for task in tasks)
-        ):
+        if tasks is not None and per_task is not None and all(seen[t] >= per_task for t in tasks):
             break
-    found = tuple(Task(task, ability) for task, ability in abilities.items())
+    found = tuple(Task(task, _only_ability(where, task, own)) for task, own in abilities.items())
     if not found:
+        first = (told["left_out"] + told["malformed"])[:1]
+        raise BadInput(" ".join([f"{where} holds no question that can be used", *map(str, first)]))
+    asked = found if tasks is None else tuple(find_task(found, task, name) for task in tasks)
+    reasons = {kind: tuple(reasons) for kind, reasons in told.items()}
+    return Benchmark(name, asked, tuple(questions), prompt, where, **reasons)
+
+
+def _only_ability(where, task, abilities):
+    """The ability of a task, which does not depend on the order of rows."""
+    if len(abilities) > 1:
+        (one, first), (other, second), *_ = abilities.items()
         raise BadInput(
-            " ".join(
-                [
-                    f"{where} holds no question that can be used",
-                    *(f"({why})" for why in (left_out + malformed)[:1]),
-                ]
-            )
+            f"{where}: task {task!r} has the ability {one!r} in row {first} and {other!r} in row "
+            f"{second}; give one of them another task"
         )
-    wanted = found if tasks is None else tuple(find_task(found, task, name) for task in tasks)
-    return Benchmark(
-        name, wanted, tuple(questions), prompt, where, tuple(left_out), tuple(malformed)
-    )
+    return next(iter(abilities))
 
 
-def _decode(question):
+def _check_picture(question):
     try:
-        Image.open(io.BytesIO(question.image_bytes)).load()
-    except Exception as error:
-        raise Malformed("image", f"cannot be decoded ({error})") from error
+        decoded(question.image_bytes)
+    except BadInput as error:
+        raise Malformed("image", f"cannot be used: {error}") from error
 
 
-def json_list(value, column: str) -> list[str]:
-    """A list of words, also where it is written as JSON."""
+def options_list(value, column: str) -> list[str]:
+    """A list of options: a list, one written as JSON or in Python's way, or words by letters."""
     if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except json.JSONDecodeError as error:
-            raise Malformed(column, f"is not a list ({value[:40]!r})") from error
-    if not isinstance(value, list):
-        raise Malformed(column, f"is not a list ({value!r})")
-    return [str(item) for item in value]
+        value = _written(value, column)
+    if isinstance(value, dict):
+        letters = "".join(map(str, value))
+        if not letters or not "ABCDEFGHIJKLMNOPQRSTUVWXYZ".startswith(letters.upper()):
+            raise Malformed(column, f"is no list of options ({str(value)[:SHOWN]})")
+        value = list(value.values())
+    if not isinstance(value, list | tuple):
+        raise Malformed(column, f"is no list of options ({str(value)[:SHOWN]})")
+    for option in value:
+        if isinstance(option, dict | list | tuple) or option is None or option != option:
+            raise Malformed(column, f"holds an option that is no text ({str(option)[:SHOWN]})")
+        if not str(option).strip():
+            raise Malformed(column, "holds an empty option")
+        _check_unicode(str(option), column)
+    return [str(option) for option in value]
+
+
+def _written(value, column):
+    try:
+        return json.loads(value)
+    except ValueError:
+        pass
+    try:
+        return ast.literal_eval(value.strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
+        raise Malformed(column, f"is not a list ({value[:SHOWN]!r})") from error

@@ -2,9 +2,10 @@
 subject.
 """
 
-from .hub import HubPlace, hub_rows
+from .answers import by_number
+from .hub import HubBenchmark, HubPlace
 from .questions import Question
-from .rows import Malformed, collect, picture, required, text
+from .rows import Notes, Unusable, named, options_list, picture, required, text
 
 PLACE = HubPlace(
     ("derek-thomas/ScienceQA",),
@@ -13,27 +14,21 @@ PLACE = HubPlace(
 )
 
 
-def benchmark(
-    tasks=None, per_task=None, source=None, revision=None, prompt="vlmevalkit", skip_malformed=False
-):
-    """The test questions that have a picture."""
-    where, rows = hub_rows(PLACE, source, revision)
-    numbered = ({**row, "number": i} for i, row in enumerate(rows))
-    return collect("scienceqa", where, numbered, read, prompt, tasks, per_task, skip_malformed)
-
-
-def read(row):
-    """(question, ability) of a row."""
-    image, options = picture(row["image"], "image"), list(row["choices"])
-    if not 0 <= row["answer"] < len(options):
-        raise Malformed("answer", f"{row['answer']} names none of the {len(options)} choices")
+def read(row: dict, notes: Notes) -> tuple[Question, str]:
+    """The question of a row and its ability."""
+    image, options = picture(row["image"], "image"), options_list(row["choices"], "choices")
+    if len(options) < 2:
+        raise Unusable("a single option")
     question = Question(
         f"scienceqa/{row['number']}",
         required(row, "category"),
         image,
         required(row, "question"),
         tuple(options),
-        row["answer"],
+        named(row, options, (by_number,)),
         hint=text(row, "hint"),
     )
     return question, required(row, "subject")
+
+
+BENCHMARK = HubBenchmark("scienceqa", PLACE, read)

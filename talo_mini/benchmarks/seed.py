@@ -1,8 +1,8 @@
 """SEED-Bench (Li et al. 2023), its questions about pictures; a task is a question type."""
 
-from .hub import HubPlace, hub_rows
+from .hub import HubBenchmark, HubPlace
 from .questions import Question
-from .rows import Malformed, Unusable, answer_index, collect, lettered, picture, required
+from .rows import Malformed, Notes, Unusable, lettered, named_letter, picture, required
 
 PLACE = HubPlace(
     ("lmms-lab-encoder/SEED-Bench", "lmms-lab/SEED-Bench"),
@@ -34,16 +34,8 @@ TYPES = {
 }
 
 
-def benchmark(
-    tasks=None, per_task=None, source=None, revision=None, prompt="vlmevalkit", skip_malformed=False
-):
-    """Questions about one picture; those about videos are counted in `left_out`."""
-    where, rows = hub_rows(PLACE, source, revision)
-    return collect("seed", where, rows, read, prompt, tasks, per_task, skip_malformed)
-
-
-def read(row):
-    """(question, ability) of a row."""
+def read(row: dict, notes: Notes) -> tuple[Question, str]:
+    """The question of a row and its ability."""
     if row["data_type"] != "image":
         raise Unusable("about a video")
     if row["question_type_id"] not in TYPES:
@@ -51,13 +43,16 @@ def read(row):
             "question_type_id", f"{row['question_type_id']!r} is not one of {list(TYPES)}"
         )
     task, ability = TYPES[row["question_type_id"]]
-    options = lettered(row, [f"choice_{letter}" for letter in "abcd"])
+    options = lettered(row, {letter: f"choice_{letter.lower()}" for letter in "ABCD"}, notes)
     question = Question(
         f"seed/{row['question_id']}",
         task,
         picture(row["image"], "image"),
         required(row, "question"),
-        tuple(options),
-        answer_index(required(row, "answer"), options),
+        tuple(options.values()),
+        named_letter(row, options),
     )
     return question, ability
+
+
+BENCHMARK = HubBenchmark("seed", PLACE, read)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -75,7 +76,9 @@ def _source(name):
     """Where a model of this name is read. Raises BadInput for a path that is no folder."""
     if name in shipped():
         return MINIS / name
-    looks_like_a_path = name.startswith((".", "~", os.sep)) or name.count("/") != 1
+    looks_like_a_path = name.startswith((".", "~", os.sep)) or not re.fullmatch(
+        r"[^/]+/[^/]+", name
+    )
     if looks_like_a_path and not Path(name).expanduser().is_dir():
         raise BadInput(
             f"cannot load a vision-language model from {name!r}: there is no such folder, and no "

@@ -1,0 +1,75 @@
+"""The one place that decodes pictures: bounded, turned as viewers do, on white, in eight bits."""
+
+import io
+import warnings
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from ..errors import BadInput
+
+MOST_PIXELS = 100_000_000  # of one picture: 300 MB when decoded
+SIXTEEN_BITS = 65535
+
+
+def picture_size(encoded: bytes) -> tuple[int, int]:
+    """Width and height in pixels, without decoding. Raises BadInput where it is no picture."""
+    return _read(encoded, _bounded_size)
+
+
+def decoded(encoded: bytes) -> Image.Image:
+    """The picture in RGB.
+
+    Transparent parts lie on white, 16-bit and float greys are scaled to eight bits, and a note on
+    its orientation (EXIF) is followed. Raises BadInput where it cannot be decoded, is larger than
+    MOST_PIXELS, or has values that no rule can scale.
+    """
+    return _read(encoded, _to_rgb)
+
+
+def _read(encoded, read):
+    if not isinstance(encoded, bytes):
+        raise BadInput(
+            f"a picture is the bytes of a file (PNG, JPEG, ...), not {type(encoded).__name__}"
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # bounded here
+            return read(Image.open(io.BytesIO(encoded)))
+    except BadInput:
+        raise
+    except Exception as error:  # Pillow's plugins have no common class of errors
+        raise BadInput(f"it is no picture that can be decoded ({str(error)[:100]})") from error
+
+
+def _bounded_size(picture):
+    width, height = picture.size
+    if width * height > MOST_PIXELS:
+        raise BadInput(
+            f"it has {width} x {height} pixels, more than {MOST_PIXELS:,}; shrink the picture"
+        )
+    return width, height
+
+
+def _to_rgb(picture):
+    _bounded_size(picture)
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode.startswith(("I", "F")):
+        picture = Image.fromarray(_eight_bits(np.asarray(picture)))
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        ground = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(ground, picture)
+    return picture.convert("RGB")
+
+
+def _eight_bits(grey):
+    """Greys of 16 bits, or floats from 0 to 1 or to 255, as eight bits."""
+    low, high = float(grey.min()), float(grey.max())
+    if not (np.isfinite([low, high]).all() and low >= 0 and high <= SIXTEEN_BITS):
+        raise BadInput(f"its greys run from {low:g} to {high:g}, which no rule scales")
+    floating = np.issubdtype(grey.dtype, np.floating)
+    if floating and high > 255:
+        raise BadInput(f"its greys are floats up to {high:g}, which no rule scales")
+    factor = 255 / SIXTEEN_BITS if not floating else 255 if high <= 1 else 1
+    return np.round(grey * factor).astype(np.uint8)

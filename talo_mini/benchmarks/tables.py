@@ -1,0 +1,101 @@
+"""Read the rows of a user's table; no row is swallowed by another."""
+
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+
+from ..errors import BadInput
+
+KINDS = (".tsv", ".csv", ".jsonl")
+
+
+def read_rows(path: Path) -> list[dict]:
+    """The rows of a .tsv, .csv or .jsonl as dicts. Raises BadInput naming what cannot be read."""
+    try:
+        written = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadInput(
+            f"{path.name} cannot be read as a table ({error.reason}); save it as UTF-8 text with a "
+            "header line"
+        ) from error
+    except OSError as error:
+        raise BadInput(f"{path.name} cannot be read ({error.strerror})") from error
+    lines = path.suffix.lower() == ".jsonl"
+    rows = _json_lines(path.name, written) if lines else _separated(path, written)
+    if not rows:
+        raise BadInput(f"{path.name} holds no rows; write a question a line, below the header")
+    return rows
+
+
+def _json_lines(name, written):
+    rows = []
+    for number, line in enumerate(written.split("\n"), 1):  # U+2028 ends no line of JSON
+        if not line.strip():
+            continue
+        try:
+            rows.append(json.loads(line))
+        except ValueError as error:
+            told = getattr(error, "msg", str(error))
+            raise BadInput(
+                f"{name}, line {number} is not JSON ({told}); write one object a line"
+            ) from error
+        if not isinstance(rows[-1], dict):
+            raise BadInput(
+                f"{name}, line {number} is not an object {{...}}; write one question a line"
+            )
+    return rows
+
+
+def _separated(path, written):
+    """The rows of a table with a header; quotes as spreadsheets and pandas write them."""
+    separator = "\t" if path.suffix.lower() == ".tsv" else ","
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # pictures in base64 are long
+    reader = csv.reader(io.StringIO(written, newline=""), delimiter=separator, strict=True)
+    header, rows, begun = None, [], 1
+    try:
+        for cells in reader:
+            line, begun = begun, reader.line_num + 1
+            if not any(cell.strip() for cell in cells):
+                continue
+            if header is None:
+                header = _header(path.name, cells)
+                continue
+            _check_row(path.name, line, cells, header, separator)
+            rows.append(dict(zip(header, cells, strict=False)))
+    except csv.Error as error:
+        raise BadInput(
+            f"{path.name}, line {begun} cannot be read as a row ({error}); a cell that begins with "
+            'a quote must end with one, and quotes inside are doubled ("")'
+        ) from error
+    return rows
+
+
+def _header(name, cells):
+    header = [cell.strip() for cell in cells]
+    while header and not header[-1]:
+        header.pop()
+    doubled = {column for column in header if header.count(column) > 1}
+    if doubled:
+        raise BadInput(f"{name} has two columns {min(doubled)!r}; name them apart")
+    if "\0" in "".join(header):
+        raise BadInput(
+            f"{name} cannot be read as a table; save it as UTF-8 text with a header line"
+        )
+    return header
+
+
+def _check_row(name, line, cells, header, separator):
+    """Raise BadInput where a row has more cells than columns, or holds other rows in a cell."""
+    if any(cell.strip() for cell in cells[len(header) :]):
+        raise BadInput(
+            f"{name}, line {line} has {len(cells)} cells, but there are {len(header)} columns; put "
+            "a cell that holds the separator in quotes"
+        )
+    rows = [part for cell in cells for part in cell.split("\n")[1:]]
+    if any(part.count(separator) >= len(header) - 1 > 0 for part in rows):
+        raise BadInput(
+            f"{name}, line {line}: a cell holds whole rows, since it begins with a quote that is "
+            'closed much later; double the quote ("") or remove it'
+        )
