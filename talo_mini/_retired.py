@@ -97,7 +97,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
                     return getattr(place, name)
             raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
 
-        module.__getattr__ = found
+        vars(module)["__getattr__"] = found
 
 
 sys.meta_path.append(_Finder())

@@ -31,9 +31,9 @@ LAUNCHERS = (
 
 def process() -> tuple[int, int, int]:
     """The number of this process, how many there are, and its number on this machine."""
-    for names in LAUNCHERS:
-        if all(name in os.environ for name in names[:2]):
-            return tuple(int(os.environ.get(name, 0)) for name in names)
+    for rank, size, local in LAUNCHERS:
+        if rank in os.environ and size in os.environ:
+            return int(os.environ[rank]), int(os.environ[size]), int(os.environ.get(local, 0))
     return 0, 1, 0
 
 

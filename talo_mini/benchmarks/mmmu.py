@@ -44,7 +44,7 @@ def read(row: dict, notes: Notes) -> tuple[Question, str]:
     if row["image_2"] is not None:
         raise Unusable("several pictures")
     subject_of = re.fullmatch(r"[a-z]+_(\w+?)_\d+", required(row, "id"))
-    subject = subject_of and subject_of[1]
+    subject = subject_of[1] if subject_of else ""
     ability = next(
         (ability for ability, subjects in ABILITIES.items() if subject in subjects), None
     )

@@ -42,10 +42,10 @@ def read(row: dict, notes: Notes) -> tuple[Question, str]:
         answer = named(row, options, (by_letter, by_words))
         found = Question(name, TASK, image, stem, tuple(options), answer, written=written)
         return found, "real world"
-    answer = required(row, "answer").strip(".").capitalize()
-    if answer not in YES_NO:
+    words = required(row, "answer").strip(".").capitalize()
+    if words not in YES_NO:
         raise Unusable("an open question")
-    place = YES_NO.index(answer)
+    place = YES_NO.index(words)
     return Question(name, TASK, image, stem, YES_NO, place, "direct", written=written), "real world"
 
 

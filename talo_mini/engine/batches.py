@@ -2,6 +2,7 @@
 
 import warnings
 from collections import Counter
+from functools import partial
 from math import prod
 from operator import index
 from typing import NamedTuple
@@ -49,12 +50,12 @@ def batches(lacking: dict[tuple[Cell, ...], list[Question]], prompt: str, size: 
     found = []
     for cells, questions in lacking.items():
         asked = Counter(q.image_bytes for q in questions)
-        ordered = sorted(questions, key=lambda q, asked=asked: _order(q, asked, prompt))
+        ordered = sorted(questions, key=partial(_order, asked, prompt))
         found += [Batch(ordered[i : i + size], cells) for i in range(0, len(ordered), size)]
     return found
 
 
-def _order(question, asked, prompt):
+def _order(asked, prompt, question):
     shared = question.image_bytes if asked[question.image_bytes] > 1 else b""
     return prod(question.size), shared, len(write_prompt(question, prompt))
 

@@ -20,7 +20,8 @@ def hooked_logits(
     """
     prefix, found = VisionPrefix(vlm.anatomy), []
     for cell in cells:
-        knockouts = () if cell == BASE_CELL else as_knockouts(*cell, seeds)
+        part, effect, layer = cell
+        knockouts = () if cell == BASE_CELL else as_knockouts(part, effect, layer, seeds)
         same_pictures = pictures and all(k.stack == "decoder" for k in knockouts)
         with (
             pictures.shared() if same_pictures else nullcontext(),
@@ -38,7 +39,11 @@ def replayed_logits(
 
     With `check` some parts are compared with hooks. Raises CannotReplay.
     """
-    groups = {cell: as_knockouts(*cell, seeds) for cell in cells if cell != BASE_CELL}
+    groups = {
+        (part, effect, layer): as_knockouts(part, effect, layer, seeds)
+        for part, effect, layer in cells
+        if (part, effect, layer) != BASE_CELL
+    }
     inside = [cell for cell, group in groups.items() if all(k.stack == "decoder" for k in group)]
     knockouts = [groups[cell] for cell in inside]
     logits = one_pass(vlm.model, vlm.anatomy, inputs, knockouts, check, means, pictures)

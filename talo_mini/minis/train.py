@@ -62,7 +62,8 @@ class Trainer:
         torch.manual_seed(seed)
         self.folder, self.device, self.seed = folder, device, seed
         self.seconds = 0.0
-        self.step, self.drilled = 0, None  # drilled: the step from which pictures are shown
+        self.step = 0
+        self.drilled: int | None = None  # the step from which pictures are shown
         self.runs, self.begun = (
             [],
             0,

@@ -182,9 +182,9 @@ def linear_sizes(module: nn.Module) -> tuple[int, int] | None:
         ("infeatures", "outfeatures"),
         ("nx", "nf"),
     ):
-        sizes = getattr(module, read, None), getattr(module, written, None)
-        if all(isinstance(size, int) for size in sizes):
-            return sizes
+        taken, given = getattr(module, read, None), getattr(module, written, None)
+        if isinstance(taken, int) and isinstance(given, int):
+            return taken, given
     return None
 
 

@@ -32,7 +32,8 @@ def norms_behind(block: nn.Module, parts: set[str]) -> dict[str, str]:
     except (OSError, TypeError):
         return {}
     reader = _Reader(block, parts)
-    reader.run(ast.parse(source).body[0].body)
+    (function,) = ast.parse(source).body
+    reader.run(function.body if isinstance(function, ast.FunctionDef) else [])
     return reader.norms
 
 
@@ -41,8 +42,7 @@ class _Reader:
 
     def __init__(self, block, parts):
         self.block, self.parts = block, parts
-        self.held: dict[str, _Origin | None] = {}
-        self.norms: dict[str, str] = {}
+        self.held, self.norms = {}, {}  # origin by variable; norm by part
 
     def run(self, statements):
         for statement in statements:

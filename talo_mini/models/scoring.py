@@ -1,5 +1,7 @@
 """How options are scored: log-probabilities of an option's tokens as the next token."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
@@ -7,7 +9,7 @@ from ..benchmarks.questions import Question
 from .vlm import VLM
 
 
-def scores(vlm: VLM, questions: list[Question], logits: torch.Tensor) -> list[np.ndarray]:
+def scores(vlm: VLM, questions: Sequence[Question], logits: torch.Tensor) -> list[np.ndarray]:
     """Log-probability of each option of each question, [options] each.
 
     logits: of the next token, [questions, vocabulary].

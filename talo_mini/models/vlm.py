@@ -3,9 +3,11 @@
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
 import torch
 from transformers import GenerationConfig
@@ -45,7 +47,7 @@ class VLM:
 
     name: str
     model: torch.nn.Module
-    processor: object
+    processor: Any
     settings: tuple[str, str] | None = None
 
     def __repr__(self):
@@ -111,7 +113,9 @@ class VLM:
                 read.append((name, type(tool).__name__, told))
         return hashlib.blake2b(repr(read).encode(), digest_size=4).hexdigest()
 
-    def inputs(self, questions: list[Question], template: str = "bare") -> dict[str, torch.Tensor]:
+    def inputs(
+        self, questions: Sequence[Question], template: str = "bare"
+    ) -> dict[str, torch.Tensor]:
         """Left-padded model inputs for a batch of questions, on the model's device.
 
         A processor without a chat template (PaliGemma, InstructBLIP) is given the question alone.
@@ -272,7 +276,7 @@ class VLM:
     @torch.inference_mode()
     def generate(
         self,
-        questions: list[Question],
+        questions: Sequence[Question],
         template: str = "bare",
         max_new_tokens: int = 8,
         batch: int = 64,

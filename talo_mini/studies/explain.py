@@ -67,7 +67,8 @@ def attention_shares(vlm: VLM, benchmark: Benchmark, batch: int = 64) -> pd.Data
     token = getattr(vlm.model.config, "image_token_id", None)
     stack = vlm.anatomy.stacks["decoder"]
     crossed = any("cross-attention" in layer.parts for layer in stack)
-    own, tables, seen = vlm.model.config._attn_implementation, [], {}
+    own, tables = vlm.model.config._attn_implementation, []
+    seen: dict = {}
     vlm.model.set_attn_implementation("eager")
     try:
         with ExitStack() as hooks:

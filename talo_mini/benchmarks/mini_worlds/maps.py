@@ -90,17 +90,18 @@ def states() -> dict[str, State]:
             [p for a in polygon[0] for p in (arcs[a] if a >= 0 else arcs[~a][::-1])]
             for polygon in polygons
         ]
-    flat = {name: [[_albers(*p) for p in ring] for ring in rings] for name, rings in found.items()}
+    flat = {}
+    for name, rings in found.items():
+        flat[name] = [[_albers(*point) for point in ring] for ring in rings]
     xs, ys = zip(*(p for rings in flat.values() for ring in rings for p in ring), strict=True)
     scale = 63 / (max(xs) - min(xs))
     left, top = min(xs), min(ys)
-    pixels = {
-        name: tuple(
-            _simplified([((x - left) * scale, (y - top) * scale * STRETCH) for x, y in ring])
-            for ring in rings
-        )
-        for name, rings in flat.items()
-    }
+
+    def placed(ring):
+        """A ring in pixels of the picture."""
+        return _simplified([((x - left) * scale, (y - top) * scale * STRETCH) for x, y in ring])
+
+    pixels = {name: tuple(placed(ring) for ring in rings) for name, rings in flat.items()}
     return {
         name: State(tuple(ring for ring in pixels[name] if ring), *_centre(max(rings, key=len)))
         for name, rings in found.items()

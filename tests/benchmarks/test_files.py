@@ -8,9 +8,9 @@ import csv
 import json
 
 import pytest
+from drawings import png
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_questions import png
 
 from talo_mini import BadInput, load_benchmark
 from talo_mini.benchmarks.files import PLACEHOLDER

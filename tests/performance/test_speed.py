@@ -2,17 +2,15 @@
 are not asserted.
 """
 
-import sys
 from functools import partial
 from pathlib import Path
 
 import pytest
+import sweep as benchmark
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "performance"))
-import sweep as benchmark  # noqa: E402
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_every_contender_gives_the_same_logits(tiny, monkeypatch):

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from test_questions import png
+from drawings import png
 
 from talo_mini import BadInput, Question
 from talo_mini.benchmarks.prompts import PROMPTS, find_prompt, write_prompt

@@ -4,9 +4,10 @@ not buildable here and why.
 
 import pytest
 import torch
-from families import FAMILIES, family, uniform_attention, with_attention
+from families import FAMILIES, family
 from families import built as built_family
 from mapping import BY_HAND, NAMES, built
+from oracles import uniform_attention, with_attention
 from torch import nn
 
 from talo_mini import BadInput, Knockout, knockout

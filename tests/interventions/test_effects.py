@@ -8,20 +8,8 @@ from functools import cache
 import pytest
 import torch
 import transformers
-from families import (
-    FAMILIES,
-    TEXT,
-    VISION,
-    attentions_and_mlps,
-    built,
-    by_weights,
-    difference,
-    generated,
-    logits,
-    reinit,
-    uniform_attention,
-    with_attention,
-)
+from families import FAMILIES, TEXT, VISION, attentions_and_mlps, built, generated, logits, reinit
+from oracles import by_weights, difference, uniform_attention, with_attention
 
 from talo_mini import BadInput, Knockout, knockout, load_benchmark
 from talo_mini.interventions.hooks import inside

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 from conftest import tiny_llava
-from families import FAMILIES, built, difference, family, generated, logits
+from families import FAMILIES, built, family, generated, logits
+from oracles import difference
 
 from talo_mini import BadInput, Knockout, knockout, load_benchmark
 from talo_mini.interventions import zeroed_weights

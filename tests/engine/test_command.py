@@ -16,7 +16,7 @@ from checkpoints import CHECKPOINTS, save_checkpoint
 import talo_mini.command as command
 from talo_mini import BadInput, load_benchmark, load_vlm, sweep
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = ["question", "part", "layer", "answer", "correct"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
@@ -234,7 +234,7 @@ def test_thirty_kills_lose_and_repeat_nothing(folder, tmp_path):
     """Killed with SIGKILL at random moments, the run ends with the same table, every finished
     answer asked once.
     """
-    script = ROOT / "tests" / "killed_sweeps.py"
+    script = ROOT / "tests" / "engine" / "killed_sweeps.py"
     result = subprocess.run(
         [sys.executable, str(script), folder, str(tmp_path), "40"],
         env=ENVIRONMENT,

@@ -1,12 +1,7 @@
 """The comparison of one pass and hooks counts what differs, and goes on where it stopped."""
 
-import sys
-from pathlib import Path
-
-import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "performance"))
 import exact
+import pytest
 
 from talo_mini import load_benchmark
 

@@ -4,16 +4,14 @@ there.
 
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import nbformat
 import pytest
+import run
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "notebooks"))
-import run  # noqa: E402
+ROOT = Path(__file__).resolve().parents[2]
 
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
 CHAPTERS = [

@@ -1,15 +1,7 @@
-import io
-
 import pytest
-from PIL import Image
+from drawings import png
 
 from talo_mini import BadInput, Benchmark, Question, Task
-
-
-def png(colour="red"):
-    buffer = io.BytesIO()
-    Image.new("RGB", (64, 64), colour).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def question(

@@ -11,11 +11,10 @@ from pathlib import Path
 import nbformat
 import papermill
 import pytest
+import run
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "notebooks"))
-import run  # noqa: E402
+ROOT = Path(__file__).resolve().parents[2]
 
 names = [path.stem for path in run.NOTEBOOKS]
 ADDRESS = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]

@@ -2,14 +2,12 @@
 
 import json
 import re
-import sys
 from pathlib import Path
 
+import claims
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "notebooks"))
-import claims  # noqa: E402
+ROOT = Path(__file__).resolve().parents[2]
 
 COMMITTED = ROOT / "book" / "experiments"
 

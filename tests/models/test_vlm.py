@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 import torch
+from drawings import png
 from safetensors.torch import load_file, save_file
-from test_questions import png
 from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationConfig
 
 from talo_mini import VLM, BadInput, Knockout, Question, load_benchmark, load_vlm, sweep
