@@ -1,9 +1,11 @@
 # Two commands: `make book` and `make test`. See README.md.
 PYTHON ?= python3
 VENV := .venv
+CONSTRAINTS ?= --constraint constraints.txt
 RUN := HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false $(VENV)/bin/python
+PIP := $(VENV)/bin/pip --quiet --disable-pip-version-check
 
-.PHONY: book html publish test lint format clean
+.PHONY: book html publish test test-lowest lint format clean
 
 book: $(VENV)/installed
 	$(RUN) notebooks/run.py laptop
@@ -28,8 +30,22 @@ format: $(VENV)/installed
 	$(VENV)/bin/ruff format .
 
 $(VENV)/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c "import sys; v = sys.version_info; \
+	v >= (3, 11) or sys.exit(f'talo-mini needs Python 3.11 or newer, and {sys.executable} is {v[0]}.{v[1]}: make PYTHON=python3.11')"
+	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[book,test,finetune]'
+	$(PIP) install $(CONSTRAINTS) --editable '.[book,test,finetune]'
+	touch $@
+
+# The unit tests on the lowest versions that pyproject.toml declares, in an environment of their own.
+test-lowest: .venv-lowest/installed
+	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 .venv-lowest/bin/python -m pytest -n auto --dist loadgroup \
+	  tests/analysis tests/benchmarks tests/engine tests/interventions tests/models tests/outcomes -W default
+
+.venv-lowest/installed: pyproject.toml constraints-lowest.txt
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/pip install --quiet --disable-pip-version-check --constraint constraints-lowest.txt \
+	  --editable '.[test,finetune]'
 	touch $@
 
 clean:
