@@ -11,6 +11,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
+import architecture
 import claims
 import nbformat
 import papermill
@@ -65,41 +66,76 @@ def digest(notebook: Path, values: dict) -> str:
     return found.hexdigest()
 
 
+def is_done(target: Path, mark: str) -> bool:
+    """Whether a whole executed notebook with this mark lies there, and its results."""
+    try:
+        done = nbformat.read(target, 4).metadata.get("talo_mini") == mark
+        json.loads(target.with_suffix(".json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, AttributeError, nbformat.reader.NotJSONError):
+        return False
+    return done
+
+
 def execute(notebook: Path, scale: str, folder: Path) -> float:
-    """Execute a notebook into `folder`, unless that was done already; gives the seconds it took."""
-    values = parameters(notebook.stem, scale, folder.relative_to(ROOT).as_posix())
+    """Execute a notebook into `folder`, unless that was done already; gives the seconds it took.
+
+    It runs in a folder beside, so that what lies there stays until the new is whole. Raises
+    RuntimeError where it did not save results under its own name.
+    """
+    name, results = notebook.stem, folder.relative_to(ROOT).as_posix()
+    values = parameters(name, scale, results)
     target, mark = folder / notebook.name, digest(notebook, values)
-    if target.exists() and nbformat.read(target, 4).metadata.get("talo_mini") == mark:
+    if is_done(target, mark):
         return 0.0
     start = time.time()
-    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = folder / f".{name}"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
     stand_ins.write(STAND_INS)
+    beside = unfinished.relative_to(ROOT).as_posix()
     papermill.execute_notebook(
-        str(notebook), str(target), values, cwd=str(ROOT), progress_bar=False, kernel_name="python3"
+        str(notebook),
+        str(unfinished / notebook.name),
+        {**values, "RESULTS": beside},
+        cwd=str(ROOT),
+        progress_bar=False,
+        kernel_name="python3",
     )
-    executed = nbformat.read(target, 4)
-    executed.metadata = {key: executed.metadata[key] for key in ("kernelspec", "language_info")} | {
-        "talo_mini": mark
-    }
+    saved = unfinished / f"{name}.json"
+    if not saved.exists():
+        found = ", ".join(path.name for path in unfinished.glob("*.json")) or "nothing"
+        raise RuntimeError(f"{name} saved {found}, not {saved.name}; its last cell names another")
+    told = {**json.loads(saved.read_text(encoding="utf-8")), "commit": commit()}
+    saved.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    nbformat.write(
+        _published(unfinished / notebook.name, mark, beside, results), saved.parent / notebook.name
+    )
+    order = sorted(unfinished.iterdir(), key=lambda path: path.suffix == ".ipynb")  # the mark last
+    for path in order:
+        path.replace(folder / path.name)
+    unfinished.rmdir()
+    return time.time() - start
+
+
+def _published(path, mark, beside, results):
+    """An executed notebook as it is kept: with its mark, without what names this machine."""
+    executed = nbformat.read(path, 4)
+    kept = {key: executed.metadata[key] for key in ("kernelspec", "language_info")}
+    executed.metadata = kept | {"talo_mini": mark}
     for cell in executed.cells:
         cell.metadata = {"tags": cell.metadata.get("tags", [])}
+        cell.source = cell.source.replace(beside, results)
         if cell.cell_type == "code":  # progress bars and warnings name this machine's folders
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
-    nbformat.write(executed, target)
-    headline = folder / f"{notebook.stem}.json"
-    headline.write_text(
-        json.dumps({**json.loads(headline.read_text()), "commit": commit()}, indent=1) + "\n"
-    )
-    return time.time() - start
+    return executed
 
 
 def execute_all(scale: str, folder: Path):
     """Execute every notebook, as many at once as there are cores, one thread each; print how long
     each took.
     """
-    os.environ["OMP_NUM_THREADS"] = (
-        "1"  # kernels inherit it: two notebooks at once are faster than one with two threads
-    )
+    # kernels inherit it: two notebooks at once are faster than one with two threads
+    os.environ["OMP_NUM_THREADS"] = "1"
     stand_ins.write(STAND_INS)
     waiting, readers = {}, [path for path in NOTEBOOKS if path.stem in READS_CACHE]
     with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
@@ -184,6 +220,7 @@ def stage_book(stage: Path):
     )
     for card in sorted((ROOT / "talo_mini" / "minis").glob("*/README.md")):
         shutil.copy2(card, stage / "book" / f"{card.parent.name}.md")
+    architecture.draw(stage / "book" / "architecture.svg")
     claims.write(stage / EXPERIMENTS, stage / "book" / "paper_vs_ours.md")
 
 

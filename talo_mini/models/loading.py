@@ -11,15 +11,15 @@ from transformers import AutoModelForImageTextToText, BitsAndBytesConfig
 from transformers.utils import cached_file
 
 from ..errors import BadInput
+from .assembled import MINIS, assembled
 from .processors import load_processor
 from .vlm import VLM
 
-MINIS = Path(__file__).parents[1] / "minis"
-
 
 def shipped() -> list[str]:
-    """The names of the minis that ship with the package."""
-    return sorted(path.parent.name for path in MINIS.glob("*/config.json"))
+    """The names of the minis that ship with the package, whole or to be assembled."""
+    whole, learned = MINIS.glob("*/config.json"), MINIS.glob("*/learned.safetensors")
+    return sorted(path.parent.name for path in (*whole, *learned))
 
 
 def load_vlm(
@@ -75,7 +75,8 @@ def load_vlm(
 def _source(name):
     """Where a model of this name is read. Raises BadInput for a path that is no folder."""
     if name in shipped():
-        return MINIS / name
+        whole = (MINIS / name / "config.json").exists()
+        return MINIS / name if whole else assembled(name)
     looks_like_a_path = name.startswith((".", "~", os.sep)) or not re.fullmatch(
         r"[^/]+/[^/]+", name
     )
