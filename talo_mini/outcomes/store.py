@@ -25,6 +25,8 @@ class OutcomeStore:
 
     def __init__(self, folder: Path | str):
         self.folder = Path(folder)
+        if self.folder.exists() and not self.folder.is_dir():
+            raise BadInput(f"{self.folder} is a file; outcomes are kept in a folder, name one")
 
     def read(self, key: str, digests: set[str] | None = None) -> pd.DataFrame:
         """Every row kept under a key, or those of some questions, one a question and knockout.

@@ -143,8 +143,8 @@ def _parts_and_heads(layers):
     """
     for i, layer in enumerate(layers):
         for name, part in layer.parts.items():
-            for path, module in part.modules.items():
-                yield module.register_forward_hook, (name, i, 0, path)
+            for path in part.modules:
+                yield part.added(path).register_forward_hook, (name, i, 0, path)
                 if name == "self-attention" and part.heads and path in part.projections:
                     yield (
                         part.projections[path].register_forward_pre_hook,

@@ -63,7 +63,7 @@ def load_plants(mini: str) -> list[Plant]:
             f"no interference has been planted into {mini!r}; there are plants for {shipped}"
         )
     with safe_open(path, "pt") as file:
-        tensors = {key: file.get_tensor(key) for key in file}
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (it is no dict)
         return [
             Plant(
                 name,
@@ -117,7 +117,9 @@ def make_plant(
         leads = torch.stack(
             [
                 vlm.lead(question, row)
-                for question, row in zip(questions, logits[:SPOILED].log_softmax(-1), strict=True)
+                for question, row in zip(
+                    questions[:SPOILED], logits[:SPOILED].log_softmax(-1), strict=True
+                )
             ]
         )
         (leads.add(MARGIN).relu().mean() + DRIFT * drift).backward()

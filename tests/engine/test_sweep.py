@@ -567,3 +567,9 @@ def test_a_question_that_the_processor_refuses_is_named_and_the_others_are_kept(
         sweep(tiny, benchmark, layers=[0], cache=tmp_path)
     _, missing = kept_outcomes(tiny, benchmark, layers=[0], cache=tmp_path)
     assert missing == 2
+
+
+def test_a_cache_that_is_a_file_is_told_before_any_question_is_asked(tiny, benchmark, tmp_path):
+    (tmp_path / "kept").write_text("")
+    with pytest.raises(BadInput, match="kept is a file; outcomes are kept in a folder"):
+        sweep(tiny, benchmark, cache=tmp_path / "kept")

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 import torch
 from conftest import tiny_llava
-from families import FAMILIES, built, family, generated, logits
+from families import FAMILIES, built, family, generated, logits, reinit
+from mapping import shrink
 from oracles import difference
+from transformers import CONFIG_MAPPING, AutoModelForImageTextToText
 
 from talo_mini import BadInput, Knockout, knockout, load_benchmark
 from talo_mini.interventions import zeroed_weights
@@ -325,3 +327,109 @@ def test_a_part_that_never_ran_is_no_silent_success():
         knockout(anatomy, Knockout("cross-attention", 1)),
     ):
         model(input_ids=inputs["input_ids"], use_cache=False)
+
+
+class PackedLinear(torch.nn.Module):
+    """A linear map as quantisers write it: whole numbers and scales in buffers, no parameter."""
+
+    def __init__(self, linear):
+        super().__init__()
+        self.in_features, self.out_features = linear.in_features, linear.out_features
+        scale = linear.weight.detach().abs().amax(1, keepdim=True) / 127
+        self.register_buffer("qweight", torch.round(linear.weight.detach() / scale).to(torch.int8))
+        self.register_buffer("scales", scale)
+        self.register_buffer("bias", None if linear.bias is None else linear.bias.detach())
+
+    def forward(self, values):
+        return torch.nn.functional.linear(values, self.qweight * self.scales, self.bias)
+
+
+@pytest.fixture
+def packed():
+    vlm = tiny_llava(5)
+    for layer in vlm.model.get_decoder().layers:
+        for parent in (layer.self_attn, layer.mlp):
+            for name, child in list(parent.named_children()):
+                if isinstance(child, torch.nn.Linear):
+                    setattr(parent, name, PackedLinear(child))
+    return vlm
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        Knockout("self-attention", 1),
+        Knockout("self-attention", 1, head=2),
+        Knockout("self-attention", 1, "uniform"),
+        Knockout("mlp", 1, neuron=7),
+        Knockout("mlp", 1, "scale", amount=0.5),
+    ],
+    ids=str,
+)
+def test_hooks_work_on_quantised_maps_and_zeroed_weights_refuse(packed, inputs, target):
+    """What can be hooked is found by structure; a map without float weights cannot be zeroed."""
+    base = packed.last_logits(inputs)
+    with knockout(packed.anatomy, target):
+        assert difference(packed.last_logits(inputs), base) > 1e-6
+    assert torch.equal(packed.last_logits(inputs), base)
+    if target == Knockout("self-attention", 1):
+        attention = packed.model.get_decoder().layers[1].self_attn.o_proj
+        kept = attention.scales.clone()
+        attention.scales.zero_()
+        attention.bias.zero_()
+        expected = packed.last_logits(inputs)
+        attention.scales.copy_(kept)
+        with knockout(packed.anatomy, target):
+            assert difference(packed.last_logits(inputs), expected) < 1e-5
+        with pytest.raises(BadInput, match="quantised, packed"):
+            with zeroed_weights(packed.anatomy, target):
+                pass
+
+
+@pytest.mark.parametrize("name", ["gemma3", "paligemma2"])
+@pytest.mark.parametrize("part", ["self-attention", "mlp"])
+def test_noise_is_as_loud_as_what_is_added_behind_a_norm(name, part):
+    """A norm after the part would undo its loudness."""
+    _, _, anatomy = built(name)
+    seen = {}
+
+    def sees(key, module, take):
+        return module.register_forward_hook(
+            lambda m, args, output: seen.update({key: take(output)})
+        )
+
+    (path,) = anatomy.part(part, 1).modules
+    handle = sees("added", anatomy.part(part, 1).added(path), lambda output: output)
+    logits(name)
+    plain = seen["added"].float()
+    handle.remove()
+    with knockout(anatomy, Knockout(part, 1, "noise", amount=0.5)):
+        handle = sees("noise", anatomy.part(part, 1).added(path), lambda output: output)
+        logits(name)
+    handle.remove()
+    loud = seen["noise"].float().std(-1) / plain.std(-1)
+    assert torch.allclose(loud.mean(), torch.tensor(0.5), atol=0.1)
+    base = logits(name)
+    with knockout(anatomy, Knockout(part, 1, "scale", amount=100.0)):
+        assert difference(logits(name), base) > 0.1
+
+
+def test_an_mlp_is_all_of_the_feed_forward_also_where_experts_stand_beside_it():
+    """Gemma 4's mixture of experts: dense MLP and routed experts are added through one norm."""
+    config = shrink(CONFIG_MAPPING["gemma4"]())
+    config.text_config.enable_moe_block = True
+    config.text_config.num_experts, config.text_config.top_k_experts = 4, 2
+    config.text_config.moe_intermediate_size = 16
+    model = AutoModelForImageTextToText.from_config(config).eval()
+    reinit(model)
+    anatomy = find_anatomy(model)
+    part = anatomy.part("mlp", 1)
+    assert {path.rpartition(".")[2] for path in part.modules} == {"mlp", "experts"}
+    ids = torch.arange(3, 9)[None]
+    with torch.inference_mode():
+        base = model(input_ids=ids, use_cache=False).logits
+        with knockout(anatomy, Knockout("mlp", 1)):
+            hooked = model(input_ids=ids, use_cache=False).logits
+        with zeroed_weights(anatomy, Knockout("mlp", 1)):
+            zeroed = model(input_ids=ids, use_cache=False).logits
+    assert torch.equal(hooked, zeroed) and difference(hooked, base) > 1e-6

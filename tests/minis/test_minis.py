@@ -137,7 +137,7 @@ def test_training_goes_on_from_its_checkpoint(name, tmp_path, monkeypatch):
     from talo_mini.minis import train
 
     monkeypatch.setattr(train, "CHECKPOINT", 3)
-    monkeypatch.setattr(train, "PICTURES", 2)
+    monkeypatch.setattr(train.Trainer, "pictures", 2)
     monkeypatch.setattr(torch.nn.Module, "compile", lambda self: None)
     whole = train.Trainer(name, tmp_path / "whole", "cpu")
     whole.run(6, log=lambda **row: None)

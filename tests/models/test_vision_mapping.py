@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 
 from talo_mini import Knockout, knockout
 from talo_mini.interventions import zeroed_weights
-from talo_mini.models.anatomy import Anatomy, find_anatomy
+from talo_mini.models.anatomy import find_anatomy
 
 GRID = torch.tensor([[1, 4, 4]])
 SQUARE = torch.cartesian_prod(torch.arange(6), torch.arange(6))[None]
@@ -148,15 +148,12 @@ def check(name):
     except Exception as error:
         return f"not buildable here: {type(error).__name__}: {' '.join(str(error).split())[:60]}"
     anatomy, found = find_anatomy(model), 0
-    anatomy = Anatomy(
-        anatomy.model,
-        {
-            stack: tuple(
-                replace(layer, dead=False) for layer in layers
-            )  # the tower alone: all is read
-            for stack, layers in anatomy.stacks.items()
-        },
-    )
+    # the tower runs alone here, so that all its layers are read
+    read = {
+        stack: tuple(replace(layer, dead=False) for layer in layers)
+        for stack, layers in anatomy.stacks.items()
+    }
+    anatomy = replace(anatomy, stacks=read)
     for stack, layers in anatomy.stacks.items():
         if not stack.startswith(("vision", "video")):
             continue
