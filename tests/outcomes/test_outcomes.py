@@ -1,6 +1,7 @@
 import random
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import made_up_outcomes
 
@@ -203,3 +204,11 @@ def test_a_killed_run_leaves_few_files(table, tmp_path, monkeypatch):
     for row in rows[30:33]:
         keeper.add([row])
     assert len(store.read("key")) == 33
+
+
+def test_outcomes_of_two_models_are_not_read_as_one(table):
+    both = pd.concat([table, table.assign(model="another")], ignore_index=True)
+    task = table.task.iloc[0]
+    part = table.part[table.part != "base"].iloc[0]
+    with pytest.raises(BadInput, match=r"several answers of question .*, of model .*one model at"):
+        correctness(both, task, part)
