@@ -30,7 +30,10 @@ def test_with_little_memory_a_sweep_is_the_same(tiny, monkeypatch):
     parts = ["self-attention", "mlp", "layer"]
     expected = sweep(tiny, benchmark, parts=parts)
     tokens = max(tiny.inputs([question])["input_ids"].numel() for question in benchmark.questions)
-    monkeypatch.setattr("talo_mini.engine.replay.free_memory", lambda device: 10 * tokens * 32 * 4)
+    for module in ("recording", "replay"):
+        monkeypatch.setattr(
+            f"talo_mini.engine.{module}.free_memory", lambda device: 10 * tokens * 32 * 4
+        )
     with pytest.warns(UserWarning, match="memory ran out; going on with 2 questions at once"):
         found = sweep(tiny, benchmark, parts=parts, batch=4)
     columns = ["question", "part", "layer", "answer"]

@@ -5,7 +5,7 @@ import torch
 from families import FAMILIES, built, family
 
 from talo_mini import Knockout, knockout, load_benchmark
-from talo_mini.engine.replay import CannotReplay, one_pass
+from talo_mini.engine.replay import CannotReplay, Replay, _checked, one_pass
 from talo_mini.interventions.knockout import mean_outputs
 from talo_mini.interventions.names import as_knockouts
 from talo_mini.models.anatomy import find_anatomy
@@ -148,3 +148,26 @@ def test_an_overflow_is_no_reason_to_give_up(tiny):
         hook.remove()
     for logits, right in zip(found, expected, strict=True):
         assert not logits[0].isfinite().any() and torch.allclose(logits[1:], right[1:], atol=1e-4)
+
+
+@pytest.mark.parametrize("spoiled", [1.0, float("nan"), float("inf")])
+def test_answers_that_differ_from_hooks_are_refused(tiny, monkeypatch, spoiled):
+    """The check's failing branch: the engine is made to go wrong in one layer."""
+    questions = load_benchmark("mini-worlds", tasks=["more"], per_task=2).questions
+    inputs, own = tiny.inputs(questions), Replay._knocked
+
+    def wrong(self, i, hidden, knockouts):
+        return own(self, i, hidden, knockouts) + (spoiled if i == 2 else 0)
+
+    groups = [(Knockout("mlp", i),) for i in range(4)]
+    one_pass(tiny.model, tiny.anatomy, inputs, groups, check=True)
+    monkeypatch.setattr(Replay, "_knocked", wrong)
+    with pytest.raises(CannotReplay, match=r"Knockout.*layer=2.* differs by"):
+        one_pass(tiny.model, tiny.anatomy, inputs, groups, check=True)
+    one_pass(tiny.model, tiny.anatomy, inputs, groups, check=False)
+
+
+def test_kinds_are_checked_at_their_lowest_middle_and_highest_layer():
+    groups = [(Knockout("mlp", i),) for i in (4, 0, 3, 1, 2)]
+    groups += [(Knockout("self-attention", 0, head=1),)]
+    assert [groups[i][0].layer for i in _checked(groups)] == [4, 0, 2, 0]
