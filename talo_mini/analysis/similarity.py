@@ -128,39 +128,38 @@ def _within_and_between(values, labels):
 
 
 def transfer(source: pd.DataFrame, target: pd.DataFrame) -> pd.DataFrame:
-    """What a layer chosen on one task gains on another, one row a pair of tasks: from, to, layer,
-    delta, low, high, kin.
+    """What a layer chosen on one task gains on another, one row a pair of tasks.
 
+    Columns: from, to, layer, delta, low, high (95% interval over questions), kin (same ability).
     `source` and `target` are tables of vectors, a task goes with itself only where they are
     different tables. The layer is the best of the source task, NONE (-1) and delta 0 where none
-    helps; of models with other numbers of layers the one at the same relative depth is taken. low,
-    high: 95% interval over questions. kin: same ability.
+    helps; of models with other numbers of layers the one at the same relative depth is taken.
     """
-    ours, theirs, lows, highs = (
+    ours, measured = (
         matrix(source),
-        *(matrix(target, column) for column in ("delta", "low", "high")),
+        {name: matrix(target, name) for name in ("delta", "low", "high")},
     )
     abilities = pd.concat([source, target]).drop_duplicates("task").set_index("task").ability
-    depth = (theirs.columns.to_numpy() + 0.5) / (theirs.columns.max() + 1)
+    layers = measured["delta"].columns
     rows = []
     for task, deltas in ours.iterrows():
-        helps, chosen = deltas.max() > 0, deltas.idxmax()
-        nearest = theirs.columns[np.abs(depth - (chosen + 0.5) / (ours.columns.max() + 1)).argmin()]
-        rows += [
-            {
-                "from": task,
-                "to": other,
-                "layer": int(nearest) if helps else -1,
-                **{
-                    name: table.loc[other, nearest] if helps else 0.0
-                    for name, table in (("delta", theirs), ("low", lows), ("high", highs))
-                },
-                "kin": abilities[task] == abilities[other],
-            }
-            for other in theirs.index
-            if other != task or source is not target
-        ]
+        helps = deltas.max() > 0
+        layer = _same_depth(deltas.idxmax(), ours.columns, layers)
+        for other in measured["delta"].index:
+            if other == task and source is target:
+                continue
+            row = {"from": task, "to": other, "layer": int(layer) if helps else -1}
+            for name, table in measured.items():
+                row[name] = table.loc[other, layer] if helps else 0.0
+            rows.append(row | {"kin": abilities[task] == abilities[other]})
     return pd.DataFrame(rows)
+
+
+def _same_depth(layer, layers, others):
+    """Of other layers the one at the same relative depth, by the middle of each layer."""
+    own = (layer + 0.5) / (layers.max() + 1)
+    depth = (others.to_numpy() + 0.5) / (others.max() + 1)
+    return others[np.abs(depth - own).argmin()]
 
 
 def shared_structure(

@@ -49,35 +49,42 @@ class Pictures:
             yield
 
     def _features(self, own, args, options):
-        options = {**dict(zip(inspect.signature(own).parameters, args, strict=False)), **options}
+        """What the model's own method gives; pictures seen before are not encoded again."""
+        named = zip(inspect.signature(own).parameters, args, strict=False)
+        options = {**dict(named), **options}
         pictures = _by_picture(options) if self.able else None
         if pictures is None:
             return own(**options)
         keys = [_digest(tensors) for tensors in pictures]
-        new = {
-            key: tensors
-            for key, tensors in zip(keys, pictures, strict=True)
-            if key not in self.kept
-        }
-        # several tiles a picture: how many of a batch's features are whose is known one by one only
-        groups = (
-            [[key] for key in new]
-            if options["pixel_values"].ndim == 5
-            else [list(new)]
-            if new
-            else []
-        )
-        found = {key: self.kept[key] for key in keys if key not in new}
-        for group in groups:
-            joined = {name: torch.cat([new[key][name] for key in group]) for name in pictures[0]}
-            shares = _shares(own(**{**options, **joined}), len(group))
-            if shares is None:
-                self.able = False
-                return own(**options)
-            found.update(zip(group, shares, strict=True))
-        self._keep({key: found[key] for key in keys}, sum(_bytes(found[key][1]) for key in new))
-        kinds, shares = zip(*(found[key] for key in keys), strict=True)
+        new = {}
+        for key, tensors in zip(keys, pictures, strict=True):
+            if key not in self.kept:
+                new[key] = tensors
+        encoded = self._encoded(own, options, new)
+        if encoded is None:
+            self.able = False
+            return own(**options)
+        used = {key: encoded[key] if key in new else self.kept[key] for key in keys}
+        self._keep(used, sum(_bytes(features) for _, features in encoded.values()))
+        kinds, shares = zip(*(used[key] for key in keys), strict=True)
         return _output(kinds[0], shares)
+
+    @staticmethod
+    def _encoded(own, options, new):
+        """The features of new pictures by key; None where they cannot be told apart by picture."""
+        together = [list(new)] if new else []
+        if options["pixel_values"].ndim == 5:
+            # several tiles a picture: how many features are whose is known one by one only
+            together = [[key] for key in new]
+        found = {}
+        for keys in together:
+            names = new[keys[0]]
+            joined = {name: torch.cat([new[key][name] for key in keys]) for name in names}
+            shares = _shares(own(**{**options, **joined}), len(keys))
+            if shares is None:
+                return None
+            found.update(zip(keys, shares, strict=True))
+        return found
 
     def _keep(self, used, more):
         self.kept = {key: share for key, share in self.kept.items() if key not in used} | used
