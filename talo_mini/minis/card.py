@@ -1,5 +1,6 @@
-"""Write a mini's model card from what it answers today: `python -m talo_mini.minis.card
-llava-mini`.
+"""Write a mini's model card from what it answers today.
+
+`python -m talo_mini.minis.card llava-mini`
 """
 
 import argparse
@@ -8,10 +9,21 @@ from pathlib import Path
 
 from ..analysis.vectors import task_accuracy
 from ..benchmarks import load_benchmark
+from ..benchmarks.questions import Benchmark
 from ..engine.sweep import sweep
+from ..errors import BadInput
+from ..models.assembled import language_model
 from ..models.loading import MINIS, load_vlm
+from ..models.vlm import VLM
+from .plain import plain_answers
 
-CARD = Path(__file__).with_name("card.template.md").read_text(encoding="utf-8")
+FORMS = ("direct", "choice")
+
+
+def template(name: str) -> str:
+    """The text of a card; minis with a pretrained language model have another one."""
+    kind = "adapted" if (MINIS / name / "learned.safetensors").exists() else "card"
+    return Path(__file__).with_name(f"{kind}.template.md").read_text(encoding="utf-8")
 
 
 def training_record(name: str) -> dict:
@@ -19,54 +31,85 @@ def training_record(name: str) -> dict:
     return json.loads((MINIS / name / "training.json").read_text())
 
 
+def askable(vlm: VLM, benchmark: Benchmark) -> Benchmark:
+    """The tasks and forms whose questions the model can be asked."""
+    refused = set()
+    for question in benchmark.questions:
+        try:
+            vlm.check(question)
+        except BadInput:
+            refused.add((question.task, question.form))
+    return benchmark.only([q for q in benchmark.questions if (q.task, q.form) not in refused])
+
+
+def accuracy_rows(benchmark: Benchmark, accuracy) -> str:
+    """The card's table: a row a task, accuracy and chance in both forms."""
+    by, rows = {(row.task, row.form): row for row in accuracy.itertuples()}, []
+    for task in benchmark.tasks:
+        cells = []
+        for form in FORMS:
+            row = by.get((task.name, form))
+            cells.append(
+                "- | -"
+                if row is None
+                else f"{row.accuracy:.3f} [{row.low:.3f}, {row.high:.3f}] | {row.chance:.3f}"
+            )
+        held_out = "" if task.trained else " (held out)"
+        rows.append(f"| {task.ability} | {task.name}{held_out} | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def about(name: str, vlm: VLM) -> dict:
+    """What a card says of the model itself."""
+    config, decoder = vlm.model.config.text_config, vlm.anatomy.stacks["decoder"]
+    crossed = sum("cross-attention" in layer.parts for layer in decoder)
+    vision = [
+        len(layers) for name, layers in vlm.anatomy.stacks.items() if name.startswith("vision")
+    ]
+    training = training_record(name)
+    runs = training.get("runs") or [f"--steps {training['drilled'] + training['pictures']}"]
+    base = name.removesuffix("-half")
+    shipped = next((MINIS / name).glob("*.safetensors"))
+    told = dict(
+        name=name,
+        million=sum(p.numel() for p in vlm.model.parameters()) / 1e6,
+        architecture=type(vlm.model).__name__,
+        vision=sum(vision),
+        layers=len(decoder),
+        crossed=f" ({crossed} of them cross-attention)" if crossed else "",
+        heads=config.num_attention_heads,
+        width=config.hidden_size,
+        words=len(vlm.processor.tokenizer),
+        size=shipped.stat().st_size / 1e6,
+        digest=vlm.digest,
+        commands=", then ".join(f"`python -m talo_mini.minis.train {base} {run}`" for run in runs),
+    )
+    return told | training
+
+
 def card(name: str, per_task: int, cache: str) -> str:
     """The text of the model card."""
     vlm = load_vlm(name, device="cpu")
     benchmark = load_benchmark("mini-worlds", per_task=per_task)
-    accuracy = task_accuracy(sweep(vlm, benchmark, parts=(), cache=cache))
-    easy = sweep(vlm, load_benchmark("easy-vqa"), parts=(), cache=cache)
-    by = accuracy.set_index(["task", "form"])
-    rows = []
-    for task in benchmark.tasks:
-        cells = [
-            f"{r.accuracy:.3f} [{r.low:.3f}, {r.high:.3f}] | {r.chance:.3f}"
-            for r in (by.loc[(task.name, form)] for form in ("direct", "choice"))
-        ]
-        rows.append(
-            f"| {task.ability} | {task.name}{'' if task.trained else ' (held out)'} | "
-            f"{' | '.join(cells)} |"
-        )
-    trained = (
-        accuracy[accuracy.task.isin([t.name for t in benchmark.tasks if t.trained])]
-        .groupby("form")
-        .accuracy.mean()
-    )
-    config, decoder = vlm.model.config, vlm.anatomy.stacks["decoder"]
-    crossed = sum("cross-attention" in layer.parts for layer in decoder)
-    training = training_record(name)
-    runs = training.get("runs") or [f"--steps {training['drilled'] + training['pictures']}"]
-    return CARD.format(
-        name=name,
-        million=sum(p.numel() for p in vlm.model.parameters()) / 1e6,
-        architecture=type(vlm.model).__name__,
-        vision=sum(
-            len(layers) for name, layers in vlm.anatomy.stacks.items() if name.startswith("vision")
-        ),
-        layers=len(decoder),
-        crossed=f" ({crossed} of them cross-attention)" if crossed else "",
-        heads=config.text_config.num_attention_heads,
-        width=config.text_config.hidden_size,
-        words=len(vlm.processor.tokenizer),
-        size=(MINIS / name / "model.safetensors").stat().st_size / 1e6,
-        digest=vlm.digest,
+    accuracy = task_accuracy(sweep(vlm, askable(vlm, benchmark), parts=(), cache=cache))
+    adapted = (MINIS / name / "learned.safetensors").exists()
+    easy_questions = load_benchmark("easy-vqa", per_task=per_task if adapted else None)
+    easy = sweep(vlm, askable(vlm, easy_questions), parts=(), cache=cache)
+    taught = [task.name for task in benchmark.tasks if task.trained]
+    means = accuracy[accuracy.task.isin(taught)].groupby("form").accuracy.mean()
+    plain = {}
+    if adapted:
+        plain["before"] = plain_answers(*language_model())
+        plain["after"] = plain_answers(vlm.model, vlm.processor.tokenizer)
+    return template(name).format(
         per_task=per_task,
-        direct=trained["direct"],
-        choice=trained["choice"],
+        direct=means["direct"],
+        choice=means["choice"],
         easy=easy.correct.mean(),
         easy_questions=len(easy),
-        rows="\n".join(rows),
-        commands=", then ".join(f"`python -m talo_mini.minis.train {name} {run}`" for run in runs),
-        **training,
+        rows=accuracy_rows(benchmark, accuracy),
+        **plain,
+        **about(name, vlm),
     )
 
 

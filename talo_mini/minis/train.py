@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from ..models.assembled import weights_digest
 from .architectures import ARCHITECTURES
 from .lessons import ChatPacker, Packer
 from .smollm import smollm_mini
@@ -218,6 +219,8 @@ class Trainer:
         """Letter drill first, then pictures, the tasks of `mend` most often; a checkpoint at every
         50th step.
         """
+        if self.step >= steps:
+            return
         recent = 0.0
         bar = tqdm(total=steps, initial=self.step, unit="step", mininterval=10)
         while self.step < steps:
@@ -313,7 +316,8 @@ class AdapterTrainer(Trainer):
             for name, p in self.learned.items()
         }
         save_file(short, target / "learned.safetensors", metadata={"rank": str(RANK)})
-        (target / "training.json").write_text(json.dumps(self.record(), indent=1) + "\n")
+        told = self.record() | dict(weights=weights_digest(target / "learned.safetensors"))
+        (target / "training.json").write_text(json.dumps(told, indent=1) + "\n")
 
 
 TRAINERS = {**dict.fromkeys(ARCHITECTURES, Trainer), **dict.fromkeys(ADAPTED, AdapterTrainer)}

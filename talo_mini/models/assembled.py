@@ -162,6 +162,13 @@ def write(learned: Path, target: Path):
     processor.save_pretrained(target)
 
 
+def weights_digest(learned: Path) -> str | None:
+    """The digest of the whole checkpoint that these changes make."""
+    with tempfile.TemporaryDirectory() as folder:
+        write(learned, Path(folder))
+        return _digest(Path(folder))
+
+
 def _made(folder):
     try:
         folder.mkdir(parents=True, exist_ok=True)
