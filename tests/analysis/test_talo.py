@@ -3,9 +3,12 @@ from functools import partial
 import numpy as np
 import pytest
 from conftest import made_up_outcomes
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from talo_mini import BadInput, talo_gains
 from talo_mini.analysis import choose_layer, shots_curve, talo_draws
+from talo_mini.analysis.rules import RULES, Probing
 from talo_mini.analysis.talo import NONE, draw_best, draw_cautious, draw_released
 from talo_mini.outcomes.table import UNSCORED
 
@@ -257,3 +260,27 @@ def test_the_cautious_rule_counts_pictures():
             draw_cautious(np.random.default_rng(0), right, knocked, 10, pictures, 0.05)[0]
             == expected
         )
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.integers(0, 12), min_size=12, max_size=60),
+    st.integers(1, 6),
+    st.sampled_from(sorted(RULES)),
+    st.integers(0, 2**32 - 1),
+)
+def test_no_picture_is_both_probed_and_measured(pictures, shots, rule, seed):
+    """Whatever the pictures, the rule and the luck."""
+    rng = np.random.default_rng(seed)
+    pictures = np.unique(pictures, return_inverse=True)[1]
+    right, knocked = rng.random(len(pictures)) < 0.5, rng.random((len(pictures), 3)) < 0.6
+    draw = Probing(shots=shots, rule=rule).draw
+    _, probe, evaluation = draw(rng, right, knocked, shots, pictures)
+    assert not set(pictures[probe]) & set(pictures[evaluation])
+    assert len(set(evaluation)) == len(evaluation)
+
+
+@pytest.mark.parametrize("wrong", [dict(shots=0), dict(draws=0), dict(rule="luck")])
+def test_probing_that_means_nothing_is_refused(wrong):
+    with pytest.raises(BadInput, match=r"unknown rule|at least one of each"):
+        Probing(**wrong)

@@ -1,5 +1,7 @@
 import pytest
 from drawings import png
+from hypothesis import given
+from hypothesis import strategies as st
 
 from talo_mini import BadInput, Benchmark, Question, Task
 
@@ -91,3 +93,11 @@ def test_a_question_of_one_option_is_refused():
 
 def test_a_benchmark_shows_itself_in_a_line():
     assert len(repr(Benchmark("b", (Task("t", "a"),), (question(),)))) < 200
+
+
+@given(st.integers(1, 40), st.integers(1, 12))
+def test_the_shares_of_processes_are_a_partition(questions, of):
+    asked = tuple(question(id=str(i)) for i in range(questions))
+    benchmark = Benchmark("b", (Task("t", "a"),), asked)
+    shares = [benchmark.share(i, of).questions for i in range(min(of, questions))]
+    assert sorted(q.id for share in shares for q in share) == sorted(q.id for q in asked)
