@@ -3,6 +3,7 @@ apart.
 """
 
 import textwrap
+from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -36,7 +37,7 @@ def _axes(width, height, title=None, **options):
 
 
 def _ability_colour(abilities):
-    return dict(zip(dict.fromkeys(abilities), ABILITY_COLOURS, strict=False))
+    return dict(zip(dict.fromkeys(abilities), cycle(ABILITY_COLOURS), strict=False))
 
 
 def show_questions(questions, columns: int = 4, titles=None):
@@ -176,7 +177,7 @@ def show_pairs(
     """Two columns against each other by label, with the `line` where they are equal."""
     figure, axis = _axes(5.5, 4.2, title)
     for (label, table), colour, marker in zip(
-        tables.items(), ABILITY_COLOURS, "osD^v", strict=False
+        tables.items(), cycle(ABILITY_COLOURS), cycle("osD^v"), strict=False
     ):
         axis.plot(table[x], table[y], marker, ms=4, color=colour, alpha=0.8, label=label)
     if line:
@@ -193,7 +194,7 @@ def _curves(axis, curves, scale=1, log=False):
     """
     axis.axhline(0, color="black", lw=0.8)
     for i, ((label, table), colour, marker) in enumerate(
-        zip(curves.items(), ABILITY_COLOURS, "osD^vPX", strict=False)
+        zip(curves.items(), cycle(ABILITY_COLOURS), cycle("osD^vP"), strict=False)
     ):
         apart = i - (len(curves) - 1) / 2
         x = table.index * 1.04**apart if log else table.index + 0.08 * apart
@@ -371,7 +372,7 @@ def show_spread(values: dict, title: str, xlabel: str):
     everything = np.concatenate([np.asarray(found, float) for found in values.values()])
     bins = np.histogram_bin_edges(POINTS * everything, 30)
     for (label, found), colour, style in zip(
-        values.items(), ABILITY_COLOURS, ("-", "--", ":", "-."), strict=False
+        values.items(), cycle(ABILITY_COLOURS), cycle(("-", "--", ":", "-.")), strict=False
     ):
         found = POINTS * np.asarray(found, float)
         axis.hist(

@@ -129,3 +129,22 @@ def test_bars_of_planted_models_fill_the_width():
     assert widths.sum(0) == pytest.approx([100, 100, 100]) and "layer 2, t (-30 points)" in texts(
         figure
     )
+
+
+def test_no_ability_or_curve_is_lost_however_many_there_are():
+    """Colours begin anew after the seventh."""
+    rng = np.random.default_rng(0)
+    tasks = [f"ability{i} {j}" for i in range(9) for j in range(2)]
+    right = {task: rng.random(40) < 0.6 for task in tasks}
+    knocked = {task: rng.random((40, 5)) < rng.random(5) for task in tasks}
+    vectors = interaction_vectors(made_up_outcomes(right, knocked))
+    similar = similarity(matrix(vectors))
+    abilities = vectors.drop_duplicates("task").set_index("task").ability
+    shown = texts(figures.show_similarity(similar, abilities, cluster_order(similar)[0], "all"))
+    assert all(f"ability{i}" in shown for i in range(9))
+    curve = pd.DataFrame(dict(delta=[0.1, 0.2], low=0.0, high=0.3, shots=[5, 10]))
+    curves = {f"curve {i}": curve for i in range(9)}
+    shown = texts(figures.show_curves(curves, "shots", "all", "shots", "gain (points)"))
+    assert all(f"curve {i}" in shown for i in range(9))
+    spread = texts(figures.show_spread({f"value {i}": [0.1, 0.2] for i in range(6)}, "all", "x"))
+    assert all(f"value {i}" in spread for i in range(6))
