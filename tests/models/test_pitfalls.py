@@ -48,7 +48,7 @@ def test_deepstack_is_carried_between_layers_in_one_pass():
     """What Qwen3-VL adds between decoder layers is no output of a layer, and is not lost."""
     model, inputs = family("qwen3_vl")
     replay = Replay(model, find_anatomy(model), inputs)
-    assert [added is not None for added in replay.between] == [True, True, False]
+    assert [added is not None for added in replay.between] == [True, True, False, False]
 
 
 def test_no_cache_is_captured():
