@@ -62,6 +62,12 @@ def drill(rng: random.Random, vocabulary: list[str]) -> tuple[str, tuple[str, ..
     return f"which is {options[wanted]}?", tuple(options), LETTERS[wanted]
 
 
+@lru_cache(1)
+def _easy_vqa_pictures(numbers: tuple[str, ...]) -> dict[str, Image.Image]:
+    folder = easy_vqa.folder("train") / "images"
+    return {number: Image.open(folder / f"{number}.png").convert("RGB") for number in numbers}
+
+
 def easy_vqa_lessons(seed: int, colours: float):
     """Pictures of easy-VQA's train split, mirrored at random (no answer depends on direction), with
     their questions.
@@ -72,10 +78,7 @@ def easy_vqa_lessons(seed: int, colours: float):
     asked = {}
     for text, answer, number in easy_vqa.rows("train"):
         asked.setdefault(number, []).append((text, (), answer))
-    pictures = {
-        n: Image.open(easy_vqa.folder("train") / "images" / f"{n}.png").convert("RGB")
-        for n in asked
-    }
+    pictures = _easy_vqa_pictures(tuple(asked))
     while True:
         number = rng.choice(list(asked))
         image = pictures[number]

@@ -4,16 +4,18 @@ import argparse
 import copy
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 from torch.nn import functional as F
+from torch.utils.data import DataLoader, IterableDataset
 from tqdm import tqdm
 
 from ..models.assembled import weights_digest
 from .architectures import ARCHITECTURES
-from .lessons import ChatPacker, Packer
+from .lessons import Batch, ChatPacker, Packer
 from .smollm import smollm_mini
 
 SEED = 0
@@ -65,10 +67,9 @@ class Trainer:
         self.seconds = 0.0
         self.step = 0
         self.drilled: int | None = None  # the step from which pictures are shown
-        self.runs, self.begun = (
-            [],
-            0,
-        )  # the options of each finished run; the step at which this one began
+        self.runs: list[str] = []  # the options of each run
+        self.devices: list[str] = []  # where they ran
+        self.begun = 0  # the step at which the last of them began
         self.prepare(name)
 
     def prepare(self, name: str):
@@ -167,6 +168,7 @@ class Trainer:
             step=self.step,
             drilled=self.drilled,
             runs=self.runs,
+            devices=self.devices,
             begun=self.begun,
             seconds=self.seconds,
         )
@@ -182,8 +184,8 @@ class Trainer:
         self.restore(state["model"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
-        self.step, self.drilled, self.runs = state["step"], state["drilled"], state.get("runs", [])
-        self.begun, self.seconds = state.get("begun", 0), state.get("seconds", 0.0)
+        for name in ("step", "drilled", "runs", "devices", "begun", "seconds"):
+            setattr(self, name, state[name])
         with torch.no_grad():
             for full, half in self.pairs:
                 half.copy_(full)
@@ -199,12 +201,6 @@ class Trainer:
 
     def record(self) -> dict:
         """How the model was made, for its card."""
-        cores = torch.get_num_threads()
-        device = (
-            torch.cuda.get_device_name()
-            if self.device == "cuda"
-            else f"{cores} CPU core" + "s" * (cores > 1)
-        )
         return dict(
             seed=self.seed,
             runs=self.runs,
@@ -212,8 +208,28 @@ class Trainer:
             pictures=self.step - (self.drilled or self.step),
             batch=self.pictures,
             hours=round(self.seconds / 3600, 2),
-            device=device,
+            device=", then ".join(self.devices),
         )
+
+    def begin(self, options: str):
+        """Note a run that begins; one that was stopped and is called again with the same options
+        goes on.
+        """
+        cores = torch.get_num_threads()
+        device = f"{cores} CPU core" + "s" * (cores > 1)
+        if self.device == "cuda":
+            device = torch.cuda.get_device_name()
+        if not self.runs or self.runs[-1] != options:
+            self.runs.append(options)
+            self.begun = self.step
+        if not self.devices or self.devices[-1] != device:
+            self.devices.append(device)
+
+    def batches(self, steps: int, mend: tuple[str, ...]) -> Iterator[Batch]:
+        """Lessons from here to the end; beside a GPU another process packs them ahead."""
+        ahead = dict(num_workers=1, prefetch_factor=16, multiprocessing_context="fork")
+        options = ahead if self.device == "cuda" else {}
+        return iter(DataLoader(Lessons(self, steps, mend), batch_size=None, **options))
 
     def run(self, steps: int, log, mend: tuple[str, ...] = ()):
         """Letter drill first, then pictures, the tasks of `mend` most often; a checkpoint at every
@@ -221,25 +237,23 @@ class Trainer:
         """
         if self.step >= steps:
             return
-        recent = 0.0
+        self.begin(" ".join([f"--steps {steps}", *(["--mend", *mend] if mend else [])]))
+        recent, batches = 0.0, self.batches(steps, mend)
         bar = tqdm(total=steps, initial=self.step, unit="step", mininterval=10)
         while self.step < steps:
-            if self.step % CHECKPOINT == 0 or bar.n == bar.initial:
-                stage = STAGES[max(start for start in STAGES if start * steps <= 60 * self.step)]
-                packer = self.packer(self.seed * 1000 + self.step // CHECKPOINT, stage, mend)
-            pictures = self.drilled is not None
             start = time.time()
             accuracy = self.learn(
-                packer.batch(pictures),
+                next(batches),
                 learning_rate(self.step, steps, self.begun, self.drilled or 0),
             )
             recent = 0.95 * recent + 0.05 * accuracy
             self.step += 1
             self.seconds += time.time() - start
-            if not pictures and recent >= DRILLED:
+            if self.drilled is None and recent >= DRILLED:
                 self.drilled = self.step
+                batches = self.batches(steps, mend)
             bar.update()
-            bar.set_postfix(accuracy=f"{recent:.3f}", pictures=pictures)
+            bar.set_postfix(accuracy=f"{recent:.3f}", pictures=self.drilled is not None)
             log(
                 step=self.step,
                 accuracy=accuracy,
@@ -247,13 +261,27 @@ class Trainer:
                 drilled=self.drilled,
                 seconds=time.time() - start,
             )
-            if self.step % CHECKPOINT == 0:
+            if self.step % CHECKPOINT == 0 or self.step == steps:
                 self.save()
             if self.step in {round(share * steps) for share in SNAPSHOTS}:
                 self.export(self.folder / f"step-{self.step}")
-        self.runs.append(" ".join([f"--steps {steps}", *(["--mend", *mend] if mend else [])]))
-        self.begun = self.step
-        self.save()
+
+
+class Lessons(IterableDataset):
+    """Batches of a trainer from its present step on, drill or pictures as it stands now."""
+
+    def __init__(self, trainer: Trainer, steps: int, mend: tuple[str, ...]):
+        self.trainer, self.first, self.steps, self.mend = trainer, trainer.step, steps, mend
+        self.pictures = trainer.drilled is not None
+
+    def __iter__(self):
+        """A packer of its own for every stretch between two checkpoints."""
+        for step in range(self.first, self.steps):
+            if step % CHECKPOINT == 0 or step == self.first:
+                stage = STAGES[max(start for start in STAGES if start * self.steps <= 60 * step)]
+                number = self.trainer.seed * 1000 + step // CHECKPOINT
+                packer = self.trainer.packer(number, stage, self.mend)
+            yield packer.batch(self.pictures)
 
 
 class AdapterTrainer(Trainer):
