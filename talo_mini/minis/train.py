@@ -63,6 +63,7 @@ class Trainer:
 
     def __init__(self, name: str, folder: Path, device: str, seed: int = SEED):
         torch.manual_seed(seed)
+        torch.set_float32_matmul_precision("high")  # a GPU multiplies in TF32
         self.folder, self.device, self.seed = folder, device, seed
         self.seconds = 0.0
         self.step = 0
