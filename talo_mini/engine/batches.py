@@ -60,9 +60,9 @@ def _order(asked, prompt, question):
     return prod(question.size), shared, len(write_prompt(question, prompt))
 
 
-def cells_at_once(vlm: VLM, questions: int) -> int:
-    """Of how many cells the logits take an eighth of the free memory at most."""
-    taken = 4 * questions * len(vlm.processor.tokenizer)  # bytes, in float32
+def cells_at_once(vlm: VLM, places: int) -> int:
+    """Of how many cells the logits at so many places take an eighth of the free memory at most."""
+    taken = 4 * places * len(vlm.processor.tokenizer)  # bytes, in float32
     return max(1, free_memory(vlm.model.device) // 8 // taken)
 
 

@@ -9,6 +9,7 @@ import torch
 
 from ..interventions.hooks import held
 from ..models.anatomy import Anatomy
+from ..models.packed import wanted_logits
 from .memory import free_memory
 from .pictures import Pictures
 
@@ -21,9 +22,10 @@ class CannotReplay(Exception):
 class Recording:
     """What was seen of a base run. `calls` are (args, kwargs) of each decoder layer.
 
-    `outputs` are the layers' hidden states, [questions, tokens, width]; `logits` those of the next
-    token, [questions, vocabulary]. `zeros` makes what a part adds when it is zero, by path, where
-    that is known. `taken` is the memory that the run took, in bytes, on a GPU.
+    `outputs` are the layers' hidden states, [rows, tokens, width]; `logits` those that are wanted,
+    [places, vocabulary]: of each question's next token, or as packed inputs say. `zeros` makes what
+    a part adds when it is zero, by path, where that is known. `taken` is the memory that the run
+    took, in bytes, on a GPU.
     """
 
     calls: list[tuple[tuple, dict]]
@@ -48,7 +50,7 @@ def record(model, anatomy: Anatomy, inputs, pictures: Pictures | None) -> Record
         held(_hooks(anatomy, layers, calls, outputs, zeros)),
         pictures.shared() if pictures else nullcontext(),
     ):
-        logits = model(**inputs, use_cache=False, logits_to_keep=1).logits[:, -1]
+        logits = wanted_logits(model, inputs)
     _check_followable(len(layers), calls, outputs)
     taken = torch.cuda.max_memory_allocated(device) - before if on_gpu else 0
     in_order = range(len(layers))

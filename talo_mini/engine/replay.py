@@ -5,13 +5,15 @@ through it as one batch, and the variants knocked out at it start from the base 
 """
 
 from contextlib import ExitStack
+from functools import partial
 
 import torch
 
 from ..interventions.effects import WHOLE
-from ..interventions.hooks import held
+from ..interventions.hooks import first_of, held, with_first
 from ..interventions.knockout import Knockout, knockout
 from ..models.anatomy import Anatomy, Part
+from ..models.packed import PackedInputs, wanted_logits
 from .memory import free_memory, out_of_memory
 from .pictures import Pictures, replaced
 from .recording import CannotReplay, check_room, record
@@ -41,6 +43,7 @@ class Replay:
     ):
         self.model, self.anatomy, self.means = model, anatomy, means
         self.layers = [layer.module for layer in anatomy.stacks["decoder"]]
+        self.wanted = inputs.wanted if isinstance(inputs, PackedInputs) else None
         ids = inputs["input_ids"]
         variant = ids.numel() * model.config.get_text_config().hidden_size * model.dtype.itemsize
         check_room(len(self.layers), variant, ids.device)
@@ -64,21 +67,23 @@ class Replay:
         base, relative = self.base.float(), max(1e-4, rounding(self.base.dtype))
         for norm in (*norms, torch.nn.Identity()):
             self.norm = norm
-            if torch.allclose(self.head(last), base, atol=1e-4, rtol=relative, equal_nan=True):
+            if torch.allclose(
+                self.head(self._read(last)), base, atol=1e-4, rtol=relative, equal_nan=True
+            ):
                 return norm
         raise CannotReplay(
             "the final norm and the output embeddings do not give the model's logits"
         )
 
     def head(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Logits of the next token, float32 [rows, vocabulary]."""
-        logits = self.model.get_output_embeddings()(self.norm(hidden[:, -1])).float()
+        """Logits at places, float32 [places, vocabulary], of their hidden states."""
+        logits = self.model.get_output_embeddings()(self.norm(hidden)).float()
         logits = logits.to(self.base.device)
         cap = getattr(self.model.config.get_text_config(), "final_logit_softcapping", None)
         return logits if cap is None else cap * torch.tanh(logits / cap)
 
     def logits(self, groups: list[Group]) -> list[torch.Tensor]:
-        """Logits of the next token with each group of knockouts, [questions, vocabulary] each."""
+        """The wanted logits with each group of knockouts, [places, vocabulary] each."""
         # two names may mean the same
         different = sorted(dict.fromkeys(groups), key=lambda group: group[0].layer)
         found = {}
@@ -101,8 +106,12 @@ class Replay:
                         own = hidden.get(group, self.calls[i][0][0])
                         hidden[group] = self._knocked(i, own, knockouts)
             self._add_between(i, hidden)
-        last = self._joined(-1, [hidden[group][:, -1:] for group in groups])
-        return self.head(last).split(self.questions)
+        last = self._joined(-1, [self._read(hidden[group]) for group in groups])
+        return self.head(last).split(len(self.base))
+
+    def _read(self, hidden):
+        """The hidden states that logits are wanted of, [places, width]."""
+        return hidden[:, -1] if self.wanted is None else self.wanted.read(hidden)
 
     def _passed(self, i, groups, hidden):
         """What layer i makes of the groups that are knocked out below it, in chunks."""
@@ -129,18 +138,44 @@ class Replay:
         return torch.cat(values) if len(values) > 1 else values[0]
 
     def _only_scored(self, i):
-        """Hooks by which the last layer's MLP sees the last position only.
+        """Hooks by which the last layer's MLP sees the positions only whose logits are wanted.
 
         Its sum with the others' inputs is never read.
         """
-
-        def shortened(module, args):
-            return (args[0][:, -1:], *args[1:]) if args[0].ndim == 3 else args
-
         if i < len(self.layers) - 1:
             return []
         part = self.anatomy.stacks["decoder"][i].parts.get("mlp", Part({}))
-        return [(module.register_forward_pre_hook, shortened) for module in part.modules.values()]
+        hooks = []
+        for module in part.modules.values():
+            if self.wanted is None:
+                hooks.append((module.register_forward_pre_hook, _shortened))
+            else:
+                spread: list = []
+                hooks.append((module.register_forward_pre_hook, partial(self._taken, spread)))
+                hooks.append((module.register_forward_hook, partial(self._put_back, spread)))
+        return hooks
+
+    def _taken(self, spread, module, args):
+        """The wanted positions of an MLP's input as one row; where they stood is noted."""
+        if args[0].ndim != 3:
+            return args
+        times = len(args[0]) // self.questions
+        shift = torch.arange(times, device=args[0].device)[:, None] * self.questions
+        rows = (self.wanted.rows + shift).flatten()
+        columns = self.wanted.columns.repeat(times)
+        spread[:] = [args[0], rows, columns]
+        return (args[0][rows, columns][None], *args[1:])
+
+    def _put_back(self, spread, module, args, output):
+        """What the MLP made of them where they stood, and zeros elsewhere."""
+        if not spread:
+            return output
+        given, rows, columns = spread
+        if first_of(output).shape[:2] != (1, len(rows)):  # zeros in place of an MLP, for all
+            return output
+        whole = torch.zeros_like(given)
+        whole[rows, columns] = first_of(output)[0]
+        return with_first(output, whole)
 
     def _knocked(self, i, hidden, knockouts):
         """What layer i makes of hidden states with these parts of it knocked out."""
@@ -185,6 +220,10 @@ class Replay:
         return value
 
 
+def _shortened(module, args):
+    return (args[0][:, -1:], *args[1:]) if args[0].ndim == 3 else args
+
+
 def _between(recording):
     """What is added behind each layer before the next is given it, None where nothing is."""
     found = []
@@ -206,9 +245,10 @@ def one_pass(
 ) -> list[torch.Tensor]:
     """Logits of the base model and under each group of knockouts, [questions, vocabulary] each.
 
-    Those of `pictures` that were seen before are not encoded again. With `check`, for every part
-    and effect the group of the lowest, the middle and the highest layer is also run with hooks.
-    Raises CannotReplay if they differ, or where a layer does not run alone.
+    Of packed inputs [places, vocabulary]. Those of `pictures` that were seen before are not encoded
+    again. With `check`, for every part and effect the group of the lowest, the middle and the
+    highest layer is also run with hooks, each question alone. Raises CannotReplay if they differ,
+    or where a layer does not run alone.
     """
     try:
         replay = Replay(model, anatomy, inputs, means, pictures)
@@ -219,11 +259,43 @@ def one_pass(
         raise CannotReplay(
             f"its decoder layers cannot be run alone ({' '.join(str(error).split())[:100]})"
         ) from error
-    for i in _checked(groups) if check else ():
-        with knockout(anatomy, *groups[i], means=means):
-            hooked = model(**inputs, use_cache=False, logits_to_keep=1).logits[:, -1].float()
-        _compare(groups[i], hooked, logits[i], rounding(replay.base.dtype))
+    if check:
+        _check(model, anatomy, inputs, groups, means, replay.base, logits)
     return [replay.base.float(), *logits]
+
+
+def _check(model, anatomy, inputs, groups, means, base, logits):
+    """Raise CannotReplay where some logits are not those under hooks, each question alone."""
+    error = rounding(base.dtype)
+    packed = isinstance(inputs, PackedInputs)
+    alone = inputs.alone() if packed else inputs
+    matching = _same_places(inputs, alone) if packed else slice(None)
+    if packed:
+        plain = wanted_logits(model, alone).float()
+        _compare("the base model", plain[matching], base.float(), error)
+    for i in _checked(groups):
+        with knockout(anatomy, *groups[i], means=means):
+            hooked = wanted_logits(model, alone).float()
+        _compare(groups[i], hooked[matching], logits[i], error)
+
+
+def _same_places(packed, alone):
+    """For each place of packed inputs the one where the same is predicted with questions alone."""
+    if not isinstance(alone, PackedInputs):  # a question's next token, in their order
+        pairs = {
+            option[0][0][0]: number
+            for number, question in enumerate(packed.wanted.options)
+            for option in question
+        }
+    else:
+        pairs = {
+            step[0]: same[0]
+            for question, others in zip(packed.wanted.options, alone.wanted.options, strict=True)
+            for option, other in zip(question, others, strict=True)
+            for path, line in zip(option, other, strict=True)
+            for step, same in zip(path, line, strict=True)
+        }
+    return torch.tensor([pairs[place] for place in range(len(packed.wanted.rows))])
 
 
 def _checked(groups):

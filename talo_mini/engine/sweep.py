@@ -14,6 +14,7 @@ from ..interventions.effects import find_effect
 from ..interventions.knockout import mean_outputs
 from ..interventions.names import all_cells, as_knockouts, names_of
 from ..models.ownership import owned
+from ..models.packed import PackedInputs
 from ..models.scoring import scores
 from ..models.vlm import VLM
 from ..outcomes.store import Keeper, OutcomeStore
@@ -23,6 +24,7 @@ from .batches import Batch, batches, cells_at_once, checked_size, halved
 from .key import answers_key, check_can_answer
 from .logits import hooked_logits, replayed_logits
 from .memory import out_of_memory
+from .packing import CannotPack, apart, packed
 from .pictures import Pictures
 from .replay import CannotReplay
 
@@ -154,12 +156,17 @@ def _answers(vlm, benchmark, waiting: list[Batch], means) -> Iterator[list[dict]
 
     Raises BadInput at the end, when all others are answered, for questions that are refused.
     """
-    method, checked, pictures, refused = replayed_logits, False, Pictures(vlm.model), []
+    ways = _ways(waiting)
+    checked, pictures, refused = set(), Pictures(vlm.model), []
     while waiting:
         batch = waiting.pop(0)
-        now = batch.cells[: cells_at_once(vlm, len(batch.questions))]
+        layout, method = ways[0]
         try:
-            inputs = vlm.inputs(batch.questions, benchmark.prompt)
+            inputs = layout(vlm, batch.questions, benchmark.prompt)
+        except CannotPack:
+            ways.pop(0)
+            waiting.insert(0, batch)
+            continue
         except Exception as error:  # processors have no common class of errors
             if out_of_memory(error):
                 waiting = halved([batch, *waiting], error)
@@ -169,14 +176,19 @@ def _answers(vlm, benchmark, waiting: list[Batch], means) -> Iterator[list[dict]
                 refused.append((batch.questions[0], error))
             continue
         seeds = [int(question.digest[:15], 16) for question in batch.questions]
+        kind = type(inputs)
+        places = len(inputs.wanted.rows) if kind is PackedInputs else len(batch.questions)
+        now = batch.cells[: cells_at_once(vlm, places)]
         try:
-            logits = method(vlm, inputs, now, not checked, means, pictures, seeds)
-            rows = _rows(vlm, benchmark, batch.questions, now, logits)
+            logits = method(vlm, inputs, now, kind not in checked, means, pictures, seeds)
+            rows = _rows(vlm, benchmark, batch.questions, now, logits, inputs)
         except CannotReplay as why:
-            warnings.warn(
-                f"{vlm.name} is swept with hooks, at about twice the price: {why}", stacklevel=3
-            )
-            method = hooked_logits
+            ways.pop(0)
+            if ways[0][1] is hooked_logits:
+                warnings.warn(
+                    f"{vlm.name} is swept with hooks, at about twice the price: {why}",
+                    stacklevel=3,
+                )
             waiting.insert(0, batch)
             continue
         except (RuntimeError, MemoryError) as error:
@@ -184,11 +196,25 @@ def _answers(vlm, benchmark, waiting: list[Batch], means) -> Iterator[list[dict]
                 raise
             waiting = halved([batch, *waiting], error)
             continue
-        checked = True
+        checked.add(kind)
         if len(now) < len(batch.cells):
             waiting.insert(0, Batch(batch.questions, batch.cells[len(now) :]))
         yield rows
     _raise_refused(refused)
+
+
+def _ways(waiting):
+    """Pairs of (how questions are laid out, how the layers are knocked out), the fastest first.
+
+    Noise is drawn for each question, so that none shares its beginning.
+    """
+    noise = any(
+        " " in effect and find_effect(effect.split()[0]).needs == "seeds"
+        for batch in waiting
+        for _, effect, _ in batch.cells
+    )
+    ways = [(packed, replayed_logits), (apart, replayed_logits), (apart, hooked_logits)]
+    return ways[noise:]
 
 
 def _raise_refused(refused):
@@ -205,11 +231,12 @@ def _raise_refused(refused):
     ) from error
 
 
-def _rows(vlm, benchmark, questions, cells, logits):
+def _rows(vlm, benchmark, questions, cells, logits, inputs):
     """A row for every cell and question."""
     rows = []
     for cell, values in zip(cells, logits, strict=True):
-        for question, score in zip(questions, scores(vlm, questions, values), strict=True):
+        found = scores(vlm, questions, values, inputs)
+        for question, score in zip(questions, found, strict=True):
             rows.append(_row(vlm, benchmark, question, score, cell))
     return rows
 

@@ -69,7 +69,7 @@ def _replacement(k, place, means, share=slice(None)):
 
 def _replace_by(replacement):
     def hook(module, args, kwargs, output):
-        return _with_first(output, replacement(first_of(output)))
+        return with_first(output, replacement(first_of(output)))
 
     return hook
 
@@ -89,7 +89,7 @@ def _changed(values, share, replacement):
 
 
 def _bypass(module, args, kwargs, output):
-    return _with_first(output, args[0] if args else kwargs["hidden_states"])
+    return with_first(output, args[0] if args else kwargs["hidden_states"])
 
 
 def _share(part, path, k):
@@ -175,5 +175,6 @@ def first_of(output):
     return output[0] if isinstance(output, tuple) else output
 
 
-def _with_first(output, tensor):
+def with_first(output, tensor):
+    """What a module hands on with another first tensor."""
     return (tensor, *output[1:]) if isinstance(output, tuple) else tensor

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from ..errors import BadInput
 from ..progress import progress
 from .anatomy import Anatomy, find_anatomy
 from .ownership import owned
+from .packed import wanted_logits
 
 # What an image processor may limit: all of it changes what a model sees, so it is recorded with
 # every result.
@@ -179,10 +181,10 @@ class VLM:
     def check(self, question: Question):
         """Raise BadInput where a question cannot be scored, before it is asked.
 
-        Its options share a token or hold a word that the tokenizer lacks, its text would be read as
-        a special token, or the model would think before it answers.
+        Its options are the same tokens or hold a word that the tokenizer lacks, its text would be
+        read as a special token, or the model would think before it answers.
         """
-        self.option_tokens(question)
+        self.option_paths(question)
         for text in (question.text, question.hint, question.written, *question.options):
             special = next((token for token in self._special if token in text), None)
             if special:
@@ -214,26 +216,74 @@ class VLM:
         opened = THINKING.search(begun)
         return bool(opened) and len(THINKING.findall(begun)) % 2 == 1
 
+    def scoring(self, question: Question) -> str:
+        """How options are scored: by their "letter", "first token", or "whole text"."""
+        if question.form == "choice":
+            return "letter"
+        return "first token" if _distinct(self._first(question)) else "whole text"
+
+    def option_paths(self, question: Question) -> list[list[tuple[int, ...]]]:
+        """The tokens by which each option is scored, in each spelling: without and after a space.
+
+        One token where that tells the options apart, else all of their text; and the token that
+        ends an answer where one option is the beginning of another. Raises BadInput where two
+        options are the same tokens, and where the tokenizer lacks one.
+        """
+        if self.scoring(question) != "whole text":
+            return [[(token,) for token in option] for option in self.option_tokens(question)]
+        self._check_known(question)
+        paths = [self._spelt(option) for option in question.options]
+        every = sorted(path for option in paths for path in option)
+        if len(set(every)) < len(every):
+            raise BadInput(
+                f"question {question.id!r}: options {list(question.options)} are the same tokens "
+                f"to {self.name}; ask it in the choice form"
+            )
+        following = pairwise(every)
+        if any(longer[: len(path)] == path for path, longer in following):
+            end = (self.processor.tokenizer.eos_token_id,)
+            paths = [[path + end for path in option] for option in paths]
+        return paths
+
     def option_tokens(self, question: Question) -> list[tuple[int, ...]]:
         """The tokens each option is scored by: its letter, or the first token of its words.
 
         Without and after a space. Raises BadInput where two options share such a token, and where
         the tokenizer lacks it.
         """
-        words = LETTERS[: len(question.options)] if question.form == "choice" else question.options
-        tokens = [self._first_tokens(word) for word in words]
-        for word, found in zip(words, tokens, strict=True):
-            if not found or self.processor.tokenizer.unk_token_id in found:
-                raise BadInput(
-                    f"question {question.id!r}: {self.name} has no token for its option {word!r}; "
-                    "ask it with other words or fewer options"
-                )
-        if len({token for option in tokens for token in option}) < sum(map(len, tokens)):
+        tokens = self._check_known(question)
+        if not _distinct(tokens):
             raise BadInput(
                 f"question {question.id!r}: options {list(question.options)} cannot be told apart "
                 "by their first token; ask it in the choice form or use generated answers"
             )
         return tokens
+
+    def _check_known(self, question):
+        """The options' first tokens. Raises BadInput where the tokenizer lacks one."""
+        tokens = self._first(question)
+        for word, found in zip(_words(question), tokens, strict=True):
+            if not found or self.processor.tokenizer.unk_token_id in found:
+                raise BadInput(
+                    f"question {question.id!r}: {self.name} has no token for its option {word!r}; "
+                    "ask it with other words or fewer options"
+                )
+        return tokens
+
+    def _first(self, question):
+        return [self._first_tokens(word) for word in _words(question)]
+
+    @cached_property
+    def _spelt(self):
+        """A word's tokens without and after a space, remembered."""
+        tokenizer = self.processor.tokenizer
+
+        @lru_cache(100_000)
+        def found(word):
+            texts = (word, f" {word}")
+            return sorted({tuple(tokenizer(t, add_special_tokens=False).input_ids) for t in texts})
+
+        return found
 
     def option_logs(self, question: Question, logs: torch.Tensor) -> torch.Tensor:
         """Log-probability of each option, [options], from those of the next token, [vocabulary].
@@ -270,8 +320,11 @@ class VLM:
 
     @torch.inference_mode()
     def last_logits(self, inputs) -> torch.Tensor:
-        """Logits of the next token, [questions, vocabulary], float32."""
-        return self.model(**inputs, use_cache=False, logits_to_keep=1).logits[:, -1].float()
+        """Logits of the next token, [questions, vocabulary], float32.
+
+        Of packed inputs those that are wanted, [places, vocabulary].
+        """
+        return wanted_logits(self.model, inputs).float()
 
     @torch.inference_mode()
     def generate(
@@ -313,6 +366,16 @@ class VLM:
         finally:
             for module, settings in own.items():
                 module.generation_config = settings
+
+
+def _words(question):
+    """What an answer begins with: a letter, or an option's own words."""
+    return LETTERS[: len(question.options)] if question.form == "choice" else question.options
+
+
+def _distinct(tokens):
+    """Whether no two options have a token in common."""
+    return len({token for option in tokens for token in option}) == sum(map(len, tokens))
 
 
 def _weights(model):

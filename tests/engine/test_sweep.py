@@ -194,21 +194,21 @@ def test_with_little_memory_few_cells_are_asked_at_once(tiny, benchmark, table, 
         asked.append((len(inputs["input_ids"]), len(cells)))
         return replayed_logits(vlm, inputs, cells, *more)
 
-    def small(vlm, questions, logits):
+    def small(vlm, questions, logits, inputs):
         if len(questions) > 10:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return scores(vlm, questions, logits)
+        return scores(vlm, questions, logits, inputs)
 
     monkeypatch.setattr(
         "talo_mini.engine.batches.free_memory", lambda device: 8 * 20 * vocabulary * 4 * 4
     )
     monkeypatch.setattr(module, "replayed_logits", noted)
     found = sweep(tiny, benchmark, parts=("self-attention", "layer"), batch=20)
-    assert asked == [(20, 4), (20, 4), (20, 1)]
+    assert asked == [(10, 4), (10, 4), (10, 1)]  # both forms of a question share a row
     monkeypatch.setattr(module, "scores", small)
     with pytest.warns(UserWarning, match="memory ran out; going on with 10 questions at once"):
         again = sweep(tiny, benchmark, parts=("self-attention", "layer"), batch=20)
-    assert asked[3:] == [(20, 4), (10, 8), (10, 1), (10, 8), (10, 1)]
+    assert asked[3:] == [(10, 4), (5, 8), (5, 1), (5, 8), (5, 1)]
     columns = ["question", "part", "layer", "answer", "correct"]
     for one in (found, again):
         pd.testing.assert_frame_equal(one[columns], table[columns])
@@ -251,13 +251,13 @@ def test_options_that_cannot_be_told_apart_are_told_before_any_question_is_asked
     tiny, benchmark, monkeypatch
 ):
     bad = dataclasses.replace(
-        benchmark.questions[-1], form="direct", options=("red thing", "red house"), answer=0
+        benchmark.questions[-1], form="direct", options=("red circle", "red circle "), answer=0
     )
     mixed = dataclasses.replace(benchmark, questions=(*benchmark.questions[:-1], bad))
     monkeypatch.setattr(
         module, "replayed_logits", lambda *args: pytest.fail("a question was asked")
     )
-    with pytest.raises(BadInput, match="cannot be told apart by their first token"):
+    with pytest.raises(BadInput, match="are the same tokens to tiny-0; ask it in the choice form"):
         sweep(tiny, mixed)
 
 
@@ -271,11 +271,11 @@ def test_where_memory_runs_out_the_batch_is_halved(tiny, benchmark, table, monke
         return replayed_logits(vlm, inputs, cells, check)
 
     monkeypatch.setattr(module, "replayed_logits", small)
-    with pytest.warns(UserWarning, match="memory ran out; going on with 2 questions at once"):
+    with pytest.warns(UserWarning, match="memory ran out; going on with 4 questions at once"):
         found = sweep(tiny, benchmark, parts=("self-attention", "layer"), batch=8)
     columns = ["question", "part", "layer", "answer", "correct"]
     pd.testing.assert_frame_equal(found[columns], table[columns])
-    assert sizes[:3] == [8, 4, 2] and max(sizes[3:]) == 2
+    assert sizes[0] == 4 and max(sizes[1:]) == 2  # rows of both forms of a question
     monkeypatch.setattr(
         module,
         "replayed_logits",

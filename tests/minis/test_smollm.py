@@ -4,8 +4,9 @@ import importlib.util
 import re
 
 import pytest
+import torch
 
-from talo_mini import BadInput, Knockout, knockout, load_benchmark, load_vlm, sweep
+from talo_mini import Knockout, knockout, load_benchmark, load_vlm, sweep
 from talo_mini.minis.plain import plain_questions
 from talo_mini.models.loading import MINIS
 
@@ -45,7 +46,29 @@ def test_it_answers_above_chance_and_a_knockout_acts(vlm):
         assert (vlm.last_logits(inputs) - base).abs().max() > 1e-3
 
 
-def test_options_that_share_their_first_token_are_refused(vlm):
-    question = load_benchmark("mini-worlds", tasks=["nearest_corner"], per_task=1).questions[1]
-    with pytest.raises(BadInput, match="cannot be told apart by their first token"):
-        vlm.check(question)
+@pytest.mark.parametrize("task", ["nearest_corner", "digit_sum", "map_west"])
+def test_options_that_share_their_first_token_are_scored_by_their_whole_text(vlm, task):
+    """Against the definition: the sum of the log-probabilities of an option's tokens, in turn."""
+    benchmark = load_benchmark("mini-worlds", tasks=[task], per_task=2)
+    question = benchmark.questions[1]
+    assert vlm.scoring(question) == "whole text"
+    found = sweep(vlm, benchmark, layers=[22]).set_index(["question", "layer"]).scores
+    expected = []
+    inputs = vlm.inputs([question])
+    for option in vlm.option_paths(question)[:5]:
+        spelt = []
+        for path in option:
+            ids = torch.cat([inputs["input_ids"], torch.tensor([path])], 1)
+            given = dict(inputs, input_ids=ids, attention_mask=torch.ones_like(ids))
+            with torch.inference_mode(), knockout(vlm.anatomy, Knockout("self-attention", 22)):
+                logs = vlm.model(**given, use_cache=False).logits[0].log_softmax(-1)
+            places = range(len(ids[0]) - len(path) - 1, len(ids[0]) - 1)
+            spelt.append(sum(logs[i, token] for i, token in zip(places, path, strict=True)))
+        expected.append(torch.logsumexp(torch.stack(spelt), 0).item())
+    assert found[question.id, 22][:5] == pytest.approx(expected, abs=2e-3)
+
+
+def test_an_option_that_begins_another_is_told_by_the_end_of_the_answer(vlm):
+    question = load_benchmark("mini-worlds", tasks=["digit_sum"], per_task=1).questions[1]
+    end = vlm.processor.tokenizer.eos_token_id
+    assert {path[-1] for option in vlm.option_paths(question) for path in option} == {end}

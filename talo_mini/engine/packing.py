@@ -1,0 +1,281 @@
+"""What questions share is computed once: a row is a tree of tokens, not a line.
+
+Questions about one picture begin alike, and so do options of several tokens. Each token of a row
+sees the tokens on its way to the root and stands as far from it as it would alone, so that a causal
+decoder gives it what it would give it alone.
+"""
+
+import inspect
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from ..benchmarks.questions import Question
+from ..errors import BadInput
+from ..models.packed import PackedInputs, Wanted
+from ..models.vlm import VLM
+
+MASKED = ("eager", "sdpa")  # implementations of attention that take any mask
+WINDOWS = ("sliding_window", "attention_chunk_size")
+# per token and not needed where positions are given, or carried along
+TYPES, CARRIED = "mm_token_type_ids", ("cross_attention_mask",)
+
+
+class CannotPack(Exception):
+    """Why questions of a model cannot share a row."""
+
+
+class _Row:
+    """A tree of tokens, each with its parent, its position and the prompt token it comes from."""
+
+    def __init__(self):
+        self.tokens, self.parents, self.positions, self.origins = [], [], [], []
+        self.children = {}
+
+    def add(self, parent: int, token: int, position: tuple, origin: tuple[int, int]) -> int:
+        """The place of this token behind its parent (-1: the root), new or already there."""
+        key = (parent, token, position)
+        if key not in self.children:
+            self.children[key] = len(self.tokens)
+            self.tokens.append(token)
+            self.parents.append(parent)
+            self.positions.append(position)
+            self.origins.append(origin)
+        return self.children[key]
+
+    def seen(self, length: int) -> np.ndarray:
+        """Which tokens each one sees, [length, length]; padding sees itself."""
+        seen = np.eye(length, dtype=bool)
+        for place, parent in enumerate(self.parents):
+            if parent >= 0:
+                seen[place] |= seen[parent]
+        return seen
+
+
+def packed(vlm: VLM, questions: Sequence[Question], template: str) -> PackedInputs | dict:
+    """Inputs in which questions about one picture share a row, and options what they begin with.
+
+    Plain inputs where nothing is shared. Raises CannotPack where the model cannot be asked so.
+    """
+    whole = any(vlm.scoring(question) == "whole text" for question in questions)
+    rows = _by_picture(questions)
+    if len(rows) == len(questions) and not whole:
+        return vlm.inputs(questions, template)
+    _check_able(vlm)
+    plain = vlm.inputs(questions, template)
+    positions = _positions(vlm.model, plain)
+    _check_tensors(plain, positions)
+    trees, ends = _trees(plain, positions, rows)
+    image = _image_token(vlm.model.config)
+    for tree, group in zip(trees, rows, strict=True):
+        if tree.tokens.count(image) != (plain["input_ids"][group[0]] == image).sum():
+            raise CannotPack("its prompts do not begin with the picture")
+    wanted = _wanted(vlm, questions, trees, rows, ends)
+    length = max(len(tree.tokens) for tree in trees)
+    _check_window(vlm.model.config.get_text_config(), length)
+    firsts = [questions[group[0]] for group in rows]
+    own = plain if len(rows) == len(questions) else vlm.inputs(firsts, template)
+    tensors = _tensors(vlm, own, plain, trees, length, positions.ndim == 3)
+    return PackedInputs(tensors, wanted, lambda: apart(vlm, questions, template))
+
+
+def apart(vlm: VLM, questions: Sequence[Question], template: str) -> PackedInputs | dict:
+    """Inputs in which each question stands alone, and each spelling of an option of several tokens.
+
+    Raises BadInput where a model takes more of each token than itself, so that options of several
+    tokens cannot be written behind a prompt.
+    """
+    paths = [vlm.option_paths(question) for question in questions]
+    if all(len(path) == 1 for options in paths for option in options for path in option):
+        return vlm.inputs(questions, template)
+    # a line for each beginning of an option that something is predicted behind
+    lines = list(
+        dict.fromkeys(
+            (number, path[:-1])
+            for number, options in enumerate(paths)
+            for option in options
+            for path in option
+        )
+    )
+    plain = vlm.inputs([questions[number] for number, _ in lines], template)
+    known = {"input_ids", "attention_mask", TYPES, *CARRIED}
+    strange = [name for name in plain if name not in known and _by_token(plain, name)]
+    if strange:
+        raise BadInput(
+            f"question {questions[0].id!r}: options that share their first token cannot be scored "
+            f"by their whole text, since {vlm.name} also takes {strange[0]} of each token; ask it "
+            "in the choice form"
+        )
+    prompts = [mask.nonzero()[:, 0].tolist() for mask in plain["attention_mask"]]
+    more = [list(path) for _, path in lines]
+    wanted = _wanted_of_lines(paths, lines, [len(prompt) for prompt in prompts], vlm.model.device)
+    return PackedInputs(_lengthened(plain, prompts, more, vlm), wanted)
+
+
+def _wanted_of_lines(paths, lines, begins, device):
+    """Where in lines, whose prompts are so many tokens, each token of each path is predicted."""
+    rows = {line: row for row, line in enumerate(lines)}
+    places = {}
+
+    def steps(number, path):
+        row = rows[number, path[:-1]]
+        columns = range(begins[row] - 1, begins[row] - 1 + len(path))
+        own = [places.setdefault((row, column), len(places)) for column in columns]
+        return tuple(zip(own, path, strict=True))
+
+    options = []
+    for number, question in enumerate(paths):
+        options.append([[steps(number, path) for path in option] for option in question])
+    where = torch.tensor(list(places), device=device).T
+    return Wanted(where[0], where[1], options)
+
+
+def _lengthened(plain, prompts, more, vlm):
+    """The plain inputs with tokens behind each prompt, padded on the right."""
+    device, pad = vlm.model.device, vlm.processor.tokenizer.pad_token_id or 0
+    sizes = [len(prompt) + len(tokens) for prompt, tokens in zip(prompts, more, strict=True)]
+    length = max(sizes)
+    # which token of the prompt each one is, or comes behind
+    origins = [(prompt + prompt[-1:] * length)[:length] for prompt in prompts]
+    where = torch.tensor(origins, device=device)
+    rows = torch.arange(len(where), device=device)[:, None]
+    tensors = dict(plain)
+    tensors |= {name: plain[name][rows, where] for name in CARRIED if name in plain}
+    ids = plain["input_ids"][rows, where]
+    kinds = plain[TYPES][rows, where] if TYPES in plain else None
+    for row, (prompt, tokens, size) in enumerate(zip(prompts, more, sizes, strict=True)):
+        ids[row, len(prompt) : size] = torch.tensor(tokens, dtype=ids.dtype, device=device)
+        ids[row, size:] = pad
+        if kinds is not None:
+            kinds[row, len(prompt) :] = 0
+    tensors["input_ids"] = ids
+    ends = torch.tensor(sizes, device=device)[:, None]
+    tensors["attention_mask"] = (torch.arange(length, device=device) < ends).long()
+    return tensors if kinds is None else tensors | {TYPES: kinds}
+
+
+def _by_picture(questions):
+    """The numbers of the questions about each picture."""
+    rows = {}
+    for number, question in enumerate(questions):
+        rows.setdefault(question.image_bytes, []).append(number)
+    return list(rows.values())
+
+
+def _check_able(vlm):
+    """Raise CannotPack where a model's decoder does not look back through an attention mask."""
+    text = vlm.model.config.get_text_config()
+    if getattr(text, "_attn_implementation", None) not in MASKED:
+        raise CannotPack("its attention takes no mask of one's own")
+    if getattr(text, "is_encoder_decoder", False) or _image_token(vlm.model.config) is None:
+        raise CannotPack("its prompt has no place for the picture")
+    for layer in vlm.anatomy.stacks["decoder"]:
+        for part in layer.parts.values():
+            for mixer in part.mixers.values():
+                if not re.search("Att", type(mixer).__name__):
+                    raise CannotPack(f"{type(mixer).__name__} looks back without a mask")
+
+
+def _check_window(text, length):
+    for name in WINDOWS:
+        window = getattr(text, name, None)
+        if window and length > window:
+            raise CannotPack(f"its attention looks back {window} tokens only")
+
+
+def _image_token(config):
+    return getattr(config, "image_token_id", None) or getattr(config, "image_token_index", None)
+
+
+def _positions(model, plain) -> torch.Tensor:
+    """The position of each token, [questions, tokens], or [axes, questions, tokens]."""
+    index = getattr(getattr(model, "model", None), "get_rope_index", None)
+    if index is None:
+        return plain["attention_mask"].cumsum(-1) - 1
+    known = inspect.signature(index).parameters
+    found, _ = index(**{name: value for name, value in plain.items() if name in known})
+    return found
+
+
+def _by_token(plain, name):
+    value = plain[name]
+    return torch.is_tensor(value) and value.shape[:2] == plain["input_ids"].shape
+
+
+def _check_tensors(plain, positions):
+    """Raise CannotPack where a model is given more of each token than can be carried along."""
+    known = {"input_ids", "attention_mask", *CARRIED}
+    if positions.ndim == 3:
+        known.add(TYPES)  # only positions are made of them
+    for name in plain:
+        if name not in known and (_by_token(plain, name) or name.startswith("qformer")):
+            raise CannotPack(f"it also takes {name}")
+
+
+def _trees(plain, positions, rows):
+    """A tree for each row, and the place where each question's prompt ends."""
+    trees, ends = [], {}
+    axes = positions if positions.ndim == 3 else positions[None]
+    for group in rows:
+        tree = _Row()
+        for number in group:
+            own = plain["attention_mask"][number].nonzero()[:, 0].tolist()
+            ids, spots = plain["input_ids"][number].tolist(), axes[:, number].T.tolist()
+            place = -1
+            for column in own:
+                place = tree.add(place, ids[column], tuple(spots[column]), (number, column))
+            ends[number] = place
+        trees.append(tree)
+    return trees, ends
+
+
+def _wanted(vlm, questions, trees, rows, ends):
+    """Add the options' tokens to the trees; where each of them is predicted."""
+    places, options = {}, {}
+    for row, (tree, group) in enumerate(zip(trees, rows, strict=True)):
+        for number in group:
+            own = vlm.option_paths(questions[number])
+            options[number] = [
+                [_steps(tree, row, ends[number], path, places) for path in option] for option in own
+            ]
+    where = torch.tensor(list(places), device=vlm.model.device).T
+    return Wanted(where[0], where[1], [options[number] for number in range(len(questions))])
+
+
+def _steps(tree, row, place, path, places):
+    """Each token of a path with the place where it is predicted; all but the last are added."""
+    steps = []
+    for token in path:
+        if steps:
+            following = (max(tree.positions[place]) + 1,) * len(tree.positions[place])
+            place = tree.add(place, steps[-1][1], following, tree.origins[place])
+        steps.append((places.setdefault((row, place), len(places)), token))
+    return tuple(steps)
+
+
+def _tensors(vlm, own, plain, trees, length, rotary):
+    """What the model is called with: one row a tree."""
+    device, dtype = vlm.model.device, vlm.model.dtype
+    pad = [length - len(tree.tokens) for tree in trees]
+    ids = [tree.tokens + [0] * more for tree, more in zip(trees, pad, strict=True)]
+    nowhere = (0,) * len(trees[0].positions[0])
+    spots = [tree.positions + [nowhere] * more for tree, more in zip(trees, pad, strict=True)]
+    positions = torch.tensor(spots, device=device)  # [rows, tokens, axes]
+    seen = torch.tensor(np.stack([tree.seen(length) for tree in trees]), device=device)
+    hidden = torch.zeros(seen.shape, dtype=dtype, device=device)
+    tensors = {name: value for name, value in own.items() if name != TYPES}
+    tensors |= dict(
+        input_ids=torch.tensor(ids, device=device),
+        attention_mask=hidden.masked_fill_(~seen, torch.finfo(dtype).min)[:, None],
+        position_ids=positions.permute(2, 0, 1) if rotary else positions[..., 0],
+    )
+    for name in CARRIED:
+        if name in plain:
+            origins = [
+                tree.origins + [(0, 0)] * more for tree, more in zip(trees, pad, strict=True)
+            ]
+            number, column = torch.tensor(origins, device=device).permute(2, 0, 1)
+            tensors[name] = plain[name][number, column]
+    return tensors

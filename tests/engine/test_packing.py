@@ -1,0 +1,165 @@
+"""Questions that share a row are answered as they are alone."""
+
+import dataclasses
+import importlib
+
+import numpy as np
+import pytest
+import torch
+from checkpoints import CHECKPOINTS, save_checkpoint
+
+from talo_mini import BadInput, Knockout, knockout, load_benchmark, load_vlm, sweep
+from talo_mini.engine import packing
+from talo_mini.engine.logits import hooked_logits, replayed_logits
+from talo_mini.engine.packing import CannotPack, apart, packed
+from talo_mini.interventions.knockout import mean_outputs
+from talo_mini.interventions.names import all_cells
+from talo_mini.models.loading import MINIS
+from talo_mini.models.packed import PackedInputs
+from talo_mini.models.scoring import scores
+
+module = importlib.import_module("talo_mini.engine.sweep")
+NATIVE = ("internvl-mini", "llava-mini", "mllama-mini", "qwen2vl-mini")
+# Families whose questions cannot share a row, and why.
+ALONE = {
+    "instructblip": "also takes qformer",
+    "instructblip_t5": "no place for the picture",
+    "paligemma": "also takes token_type_ids",
+}
+PARTS = ("self-attention", "mlp", "layer", "head 1", "neuron 3", "mlp and 0")
+
+
+@pytest.fixture(scope="module")
+def questions():
+    """Both forms of two questions about each of three pictures, of words that share a token."""
+    found = []
+    for q in load_benchmark("mini-worlds", tasks=["object_colour"], per_task=3).questions:
+        more = dataclasses.replace(
+            q,
+            id=f"{q.id}/more",
+            text="is it a red circle or a red square?",
+            options=("red circle", "red square", "blue"),
+            answer=0,
+        )
+        found += [q, more]
+    return found
+
+
+@pytest.mark.parametrize("name", NATIVE)
+def test_minis_answer_alike_in_shared_rows(name, questions):
+    vlm = load_vlm(name, device="cpu")
+    cells = all_cells(vlm.anatomy, PARTS, None, "zero")
+    shared = packed(vlm, questions, "bare")
+    alone = apart(vlm, questions, "bare")
+    assert isinstance(shared, PackedInputs) and len(shared["input_ids"]) == 3
+    found = replayed_logits(vlm, shared, cells, check=True)
+    hooks = hooked_logits(vlm, shared, cells)
+    expected = hooked_logits(vlm, alone, cells)
+    for cell, one, two, three in zip(cells, found, hooks, expected, strict=True):
+        wanted = scores(vlm, questions, three, alone)
+        for logits in (one, two):
+            own = scores(vlm, questions, logits, shared)
+            assert np.allclose(np.concatenate(own), np.concatenate(wanted), atol=1e-4), cell
+
+
+@pytest.mark.parametrize("effect", ["scale 0.5", "uniform", "mean"])
+def test_effects_mean_the_same_in_shared_rows(tiny, questions, effect):
+    means = mean_outputs(
+        tiny.anatomy, lambda: tiny.last_logits(tiny.inputs(questions[:2])), ["self-attention"]
+    )
+    cells = all_cells(tiny.anatomy, ["self-attention"], None, effect)
+    shared, alone = packed(tiny, questions, "bare"), apart(tiny, questions, "bare")
+    found = replayed_logits(tiny, shared, cells, True, means)
+    expected = hooked_logits(tiny, alone, cells, means=means)
+    for one, two in zip(found, expected, strict=True):
+        own, wanted = scores(tiny, questions, one, shared), scores(tiny, questions, two, alone)
+        assert np.allclose(np.concatenate(own), np.concatenate(wanted), atol=1e-4)
+        assert not torch.equal(one, found[0]) or one is found[0]
+
+
+@pytest.mark.parametrize("name", sorted(CHECKPOINTS))
+def test_families_share_rows_or_say_why_not(name, questions, tmp_path):
+    """Their sweeps give what hooks give with every question alone."""
+    vlm = load_vlm(save_checkpoint(CHECKPOINTS[name], tmp_path), device="cpu")
+    plain = [q for q in questions if not q.id.endswith("more")]
+    if name in ALONE:
+        with pytest.raises(CannotPack, match=ALONE[name]):
+            packed(vlm, plain, "bare")
+    else:
+        assert isinstance(packed(vlm, plain, "bare"), PackedInputs)
+    benchmark = load_benchmark("mini-worlds", tasks=["object_colour"], per_task=3)
+    found = sweep(vlm, benchmark, parts=("self-attention", "layer"))
+    for _, row in found[found.layer >= 0].iterrows():
+        question = next(q for q in plain if q.id == row.question)
+        with knockout(vlm.anatomy, Knockout(row.part, row.layer)):
+            logits = vlm.last_logits(vlm.inputs([question]))
+        assert np.allclose(row.scores, scores(vlm, [question], logits)[0], atol=1e-4)
+
+
+def test_an_option_is_scored_by_its_whole_text_where_first_tokens_are_shared(tiny, questions):
+    """Against the definition, and where questions cannot share a row."""
+    question = next(q for q in questions if q.id.endswith("direct/more"))
+    expected = []
+    for option in question.options:
+        inputs = tiny.inputs([question])
+        tokens = tiny.processor.tokenizer(option, add_special_tokens=False).input_ids
+        total = 0.0
+        for token in tokens:
+            total += tiny.last_logits(inputs).log_softmax(-1)[0, token].item()
+            inputs["input_ids"] = torch.cat([inputs["input_ids"], torch.tensor([[token]])], 1)
+            inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
+        expected.append(total)
+    for layout in (packed, apart):
+        inputs = layout(tiny, [question], "bare")
+        own = scores(tiny, [question], tiny.last_logits(inputs), inputs)[0]
+        assert np.allclose(own, expected, atol=1e-4)
+    assert tiny.scoring(question) == "whole text"
+
+
+def test_questions_that_share_nothing_are_asked_as_before(tiny, questions):
+    assert not isinstance(packed(tiny, [questions[0]], "bare"), PackedInputs)
+
+
+def test_noise_is_drawn_for_each_question_alone(tiny, monkeypatch):
+    monkeypatch.setattr(module, "packed", lambda *args: pytest.fail("noise in a shared row"))
+    benchmark = load_benchmark("mini-worlds", tasks=["object_colour"], per_task=2)
+    sweep(tiny, benchmark, effect="noise 1", layers=[1])
+
+
+def test_a_window_shorter_than_a_row_is_told(tiny, questions, monkeypatch):
+    monkeypatch.setattr(tiny.model.config.text_config, "sliding_window", 20, raising=False)
+    with pytest.raises(CannotPack, match="looks back 20 tokens only"):
+        packed(tiny, questions, "bare")
+
+
+def test_a_row_that_leaks_is_found_and_given_up(tiny, questions, monkeypatch):
+    """Where tokens of one question see those of another, the check finds it."""
+    monkeypatch.setattr(
+        packing._Row, "seen", lambda self, length: np.tri(length, dtype=bool), raising=True
+    )
+    benchmark = load_benchmark("mini-worlds", tasks=["object_colour"], per_task=3)
+    asked = []
+
+    def noted(vlm, inputs, *more):
+        asked.append(type(inputs))
+        return replayed_logits(vlm, inputs, *more)
+
+    monkeypatch.setattr(module, "replayed_logits", noted)
+    found = sweep(tiny, benchmark, layers=[1])
+    assert asked[0] is PackedInputs and asked[-1] is not PackedInputs
+    row = found.iloc[0]
+    question = next(q for q in benchmark.questions if q.id == row.question)
+    alone = tiny.last_logits(tiny.inputs([question]))
+    assert np.allclose(row.scores, scores(tiny, [question], alone)[0], atol=1e-4)
+
+
+def test_options_of_the_same_tokens_are_told(tiny, questions):
+    bad = dataclasses.replace(
+        questions[1], form="direct", options=("red circle", "red circle "), answer=0
+    )
+    with pytest.raises(BadInput, match="are the same tokens to tiny-0"):
+        tiny.check(bad)
+
+
+def test_shipped_minis_are_the_ones_tried():
+    assert set(NATIVE) == {path.name for path in MINIS.iterdir() if (path / "config.json").exists()}
