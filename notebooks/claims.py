@@ -35,7 +35,6 @@ QUESTIONS = (
     ("How often is TaLo right, where the truth is known?", "09_planted_interference"),
 )
 MINI = "a mini VLM trained from scratch on drawn pictures; all tasks are counted, not a choice"
-RATE = "(false-discovery rate 5%)"
 
 
 @dataclass(frozen=True)
@@ -55,13 +54,35 @@ def clear_signs(rows) -> list[int]:
     return [Estimate.of(row).clear for row in rows]
 
 
+def judged(rows: list[Estimate]) -> str:
+    """The status that some means lead to: reproduced, in part, contradicted, or what they bound."""
+    signs = [row.clear for row in rows]
+    if not rows:
+        return "could not be tested here: no task has room to gain"
+    if signs.count(1) == len(signs):
+        return "reproduced"
+    if 1 in signs:
+        return f"reproduced in part: {signs.count(1)} of {len(signs)} means clearly above zero"
+    if -1 in signs:
+        return f"contradicted: {signs.count(-1)} of {len(signs)} means clearly below zero"
+    most = max(rows, key=lambda row: row.high)
+    return f"bounded: the mean gain is at most {most.number(most.high)} points (95%)"
+
+
 def some_layers_interfere(found: dict) -> str:
     """C1: some knockouts help."""
-    if found["counts"]["... from above chance to higher"]:
-        return "reproduced, but rare"
-    if found["counts"]["... from chance or below to above"]:
-        return "reproduced only from chance or below"
-    return "not reproduced above chance"
+    room = found["room"]
+    if not room["cells"]:
+        return "could not be tested here: no task has room to gain"
+    where = f"{room['cells']} tasks and forms with room to gain"
+    if room["helped_cells"]:
+        whole = room["helped_cells"] == room["cells"]
+        told = "reproduced" if whole else "reproduced in part"
+        return f"{told}: a knockout clearly helps in {room['helped_cells']} of {where}"
+    return (
+        f"bounded: in {where} none of {room['knockouts']} knockouts clearly helps, and none gains "
+        f"more than {100 * room['bound']:.0f} points (95%, all together)"
+    )
 
 
 def similar_tasks_have_similar_vectors(found: dict) -> str:
@@ -69,8 +90,8 @@ def similar_tasks_have_similar_vectors(found: dict) -> str:
     if found["centred"]["p"] < 0.05 and found["centred"]["difference"] > 0:
         return "reproduced"
     if found["raw"]["difference"] > 0:
-        return "not reproduced beyond what all tasks share"
-    return "not reproduced"
+        return "reproduced in part: not beyond what all tasks share"
+    return "contradicted: vectors of one ability are no more alike than others"
 
 
 def pair_with(found: dict, effect: str) -> dict:
@@ -86,60 +107,38 @@ def hurt_by(found: dict, effect: str) -> dict:
 def kind_hardly_matters(found: dict) -> str:
     """C3: zeroing and uniform attention agree, noise collapses the model."""
     pair, noise = pair_with(found, "uniform"), hurt_by(found, "noise")
-    told = "agreement not reproduced at r above 0.95"
-    if pair["low"] > 0.95:
-        told = "agreement reproduced"
-    elif pair["delta"] > 0.95:
-        told = "agreement reproduced, though the interval reaches below 0.95"
-    special = noise["beside_high"] < 0
+    agree, special = pair["delta"] > 0.95, noise["beside_high"] < 0
+    status = {0: "contradicted", 1: "reproduced in part", 2: "reproduced"}[agree + special]
+    told = "zeroing and uniform attention agree" if agree else "they agree less than r = 0.95"
+    if agree and not pair["low"] > 0.95:
+        told += ", though the interval reaches below 0.95"
     told += "; noise hurts more than zeroing" if special else ""
-    told += "" if special else "; that noise is special is not reproduced"
+    told += "" if special else "; that noise is special is not seen"
     if pair["deep_high"] < 0.95:
         r = Estimate(pair["deep"], unit="r")
         told += f"; without layers 0 and 1 zeroing and uniform attention agree less (r = {r})"
-    return told
+    return f"{status}: {told}"
 
 
 def talo_gains(found: dict) -> str:
-    """C4: TaLo gains without training."""
-    signs = {}
-    for method in ("TaLo", "TaLo, tasks above chance"):
-        rows = [row for row in found["whole"] if row["method"] == method]
-        signs[method] = [in_points(row).clear for row in rows]
-    told = {
-        0: "not reproduced: neither mean is clearly above zero",
-        1: "partly reproduced: one of two means is clearly above zero",
-        2: "reproduced",
-    }[signs["TaLo"].count(1)]
-    above = signs["TaLo, tasks above chance"]
-    able = "it neither clearly gains nor loses"
-    if 1 in above or -1 in above:
-        able = "TaLo clearly gains" if 1 in above else "TaLo clearly loses"
-    return f"{told} {RATE}; where the base model is above chance, {able}"
+    """C4: TaLo gains without training, where there is room."""
+    rows = [row for row in found["whole"] if row["method"] == "TaLo, tasks with room"]
+    return judged([in_points(row) for row in rows])
 
 
 def maps_gain(found: dict) -> str:
     """The headline gain, on real weights."""
     if found["stand_in"]:
         return "not run on real weights"
-    return "reproduced" if found["gains"][0]["low"] > 0 else "not reproduced"
+    return judged([Estimate.of(found["gains"][0])])
 
 
 def gains_carry_over(found: dict) -> str:
     """C5: gains on whole benchmarks, in several models."""
-    of = {
-        kind: clear_signs(row for row in found["whole"] if row["of"] == kind)
-        for kind in ("all tasks", "tasks above chance")
-    }
-    everything, able = of["all tasks"], of["tasks above chance"]
-    told = "partly reproduced" if 1 in everything else "not reproduced"
-    if everything.count(1) == len(everything):
-        told = "reproduced"
-    return (
-        f"{told}: of {len(everything)} means over all tasks {everything.count(1)} are clearly "
-        f"above zero and {everything.count(-1)} clearly below {RATE}; of {len(able)} over the "
-        f"tasks above chance {able.count(1)} above and {able.count(-1)} below"
-    )
+    able = [row for row in found["whole"] if row["of"] == "tasks above chance"]
+    rows = able or found["whole"]
+    kind = "over the tasks above chance" if able else "over all tasks"
+    return f"{judged([Estimate.of(row) for row in rows])}; {kind}"
 
 
 def beats_fine_tuning(found: dict) -> str:
@@ -148,24 +147,22 @@ def beats_fine_tuning(found: dict) -> str:
     signs = clear_signs(versus)
     ahead = [row["method"] for row, sign in zip(versus, signs, strict=True) if sign < 0]
     if ahead:
-        return f"not reproduced: {' and '.join(ahead)} clearly ahead"
-    if 1 not in signs:
-        return "undecided: no difference is clear after the correction"
-    return "reproduced" if 0 not in signs else "partly reproduced"
+        return f"contradicted: {' and '.join(ahead)} clearly ahead"
+    if 1 in signs:
+        return "reproduced" if 0 not in signs else "reproduced in part"
+    most = max(100 * row["high"] for row in versus)
+    return f"bounded: TaLo is ahead by at most {most:.1f} points (95%)"
 
 
 def few_shots_suffice(found: dict) -> str:
     """C7: 10 to 20 shots suffice."""
-    gains = clear_signs(row for row in found["at_few"] if row["name"].endswith("best rule"))
+    gains = [Estimate.of(row) for row in found["at_few"] if row["name"].endswith("best rule")]
     named = {sign: [] for sign in (1, 0, -1)}
     for row in found["more"]:
         named[Estimate.of(row).clear].append(row["name"])
     better = f"clearly better in: {', '.join(named[1])}" if named[1] else "nowhere clearly better"
     worse = f"clearly worse in: {', '.join(named[-1])}" if named[-1] else "nowhere clearly worse"
-    return (
-        f"{gains.count(1)} of {len(gains)} gains at 10 shots are clearly above zero {RATE}; more "
-        f"shots are {better}; {worse}"
-    )
+    return f"{judged(gains)}, at 10 shots; more shots are {better}; {worse}"
 
 
 CLAIMS = (
@@ -251,7 +248,7 @@ def change(row: dict) -> str:
     """One task's change: from what to what, with its interval and the level of chance."""
     layer = f" without layer {row['layer']}" if row.get("layer", -1) >= 0 else ""
     base, after, chance = (
-        Estimate(row[name], unit="percent") for name in ("base", "accuracy", "chance")
+        Estimate(row[name], unit="percent") for name in ("base", "accuracy", "informed")
     )
     return (
         f"{row['task']} ({row['form']}){layer}, {Estimate.of(row)} from {base} to {after}, chance "

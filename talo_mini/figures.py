@@ -65,7 +65,7 @@ def show_questions(questions, columns: int = 4, titles=None):
 
 
 def show_accuracy(table: pd.DataFrame, title: str):
-    """Accuracy of each task and form with 95% intervals, and the chance level; `table` is from
+    """Accuracy of each task and form with 95% intervals, and both levels of chance; `table` is from
     `task_accuracy`.
     """
     tasks = list(dict.fromkeys(table.task))[::-1]
@@ -87,14 +87,12 @@ def show_accuracy(table: pd.DataFrame, title: str):
             color=colour,
             label=f"{form} form (95% interval)",
         )
-        axis.plot(
-            POINTS * rows.chance,
-            y,
-            "|",
-            color="black",
-            ms=7,
-            label="chance" if form == "choice" else None,
-        )
+        for column, ticks, label in (
+            ("chance", "|", "a blind guess"),
+            ("informed", "4", "a guess that has looked"),
+        ):
+            shown = label if form == "choice" else None
+            axis.plot(POINTS * rows[column], y, ticks, color="black", ms=7, label=shown)
     axis.set(
         yticks=range(len(tasks)),
         yticklabels=tasks,
@@ -254,9 +252,9 @@ def show_planted(marks: pd.DataFrame, title: str):
 
 
 def task_labels(table: pd.DataFrame) -> list[str]:
-    """Each row's task with the accuracy of the base model and the chance level."""
+    """Each row's task with the accuracy of the base model and of a guess that has looked."""
     return [
-        f"{row.task}  {POINTS * row.base:.0f}% (chance {POINTS * row.chance:.0f}%)"
+        f"{row.task}  {POINTS * row.base:.0f}% (chance {POINTS * row.informed:.0f}%)"
         for row in table.itertuples()
     ]
 

@@ -112,6 +112,7 @@ def made_up_outcomes(
                         bool(value),
                         0.25,
                         [0.0],
+                        0.25,
                     )
                 )
     return pd.DataFrame(rows, columns=list(COLUMNS))

@@ -2,6 +2,7 @@
 torch.
 """
 
+from .room import room_to_gain
 from .similarity import (
     ability_contrast,
     cluster_order,
@@ -14,6 +15,7 @@ from .talo import choose_layer, shots_curve, talo_draws, talo_gains
 from .vectors import (
     above_chance,
     gain_kind,
+    has_room,
     interaction_vectors,
     matrix,
     task_accuracy,
@@ -26,8 +28,10 @@ __all__ = [
     "choose_layer",
     "cluster_order",
     "gain_kind",
+    "has_room",
     "interaction_vectors",
     "matrix",
+    "room_to_gain",
     "shared_structure",
     "shots_curve",
     "similarity",

@@ -163,6 +163,7 @@ def _task_average(outcomes, task, part, probing):
         ability=asked.ability.iloc[0],
         questions=len(asked),
         chance=asked.chance.mean(),
+        informed=asked.informed.mean(),
         base=table.base.mean(),
         accuracy=table.accuracy.mean(),
         delta=table.delta.mean(),
@@ -188,12 +189,12 @@ def talo_gains(
 ) -> pd.DataFrame:
     """What TaLo gains on every task, one row a task, averaged over redrawn probe sets.
 
-    Columns: task, ability, questions, chance, base, accuracy, delta, low, high (95% interval of
-    delta) and p (Student's t on `gain_error`), q (Benjamini-Hochberg over tasks), acted (share of
-    draws that bypassed a layer), harmed (share that lost accuracy), layer (the most frequent
-    choice, NONE if none), agreement (its share among the draws that acted), alike (how often two
-    draws choose alike, NONE being a choice), probe_delta (of the draws that acted), random,
-    hindsight. Fractions throughout.
+    Columns: task, ability, questions, chance, informed, base, accuracy, delta, low, high (95%
+    interval of delta) and p (Student's t on `gain_error`), q (Benjamini-Hochberg over tasks), acted
+    (share of draws that bypassed a layer), harmed (share that lost accuracy), layer (the most
+    frequent choice, NONE if none), agreement (its share among the draws that acted), alike (how
+    often two draws choose alike, NONE being a choice), probe_delta (of the draws that acted),
+    random, hindsight. Fractions throughout.
     """
     probing = Probing(shots, draws, seed, rule, level)
     table = _averages(outcomes, part, probing)

@@ -3,18 +3,22 @@
 import numpy as np
 import pandas as pd
 
+from ..errors import BadInput
 from ..outcomes.table import UNSCORED, correctness, pictures_of, with_part
 from .significance import change_interval, change_p, false_discovery, right_interval
+
+ROOM = 0.9  # an accuracy above which a gain has no room
 
 
 def interaction_vectors(outcomes: pd.DataFrame, part: str = "self-attention") -> pd.DataFrame:
     """One row a task and layer: `delta` = accuracy knocked out - accuracy of the base model (paper,
     section 3).
 
-    Columns: task, ability, layer, questions, pictures (how many they are about), chance, base,
-    accuracy, delta, low, high (95% interval of delta), p (exact McNemar), q (Benjamini-Hochberg
-    over all tasks and layers of the table). Accuracies are fractions. Where several questions of a
-    task are about one picture, interval and p are those of `significance.clustered`.
+    Columns: task, ability, layer, questions, pictures (how many they are about), chance (of a blind
+    guess), informed (of one that has seen picture and question), base, accuracy, delta, low, high
+    (95% interval of delta), p (exact McNemar), q (Benjamini-Hochberg over all tasks and layers of
+    the table). Accuracies are fractions. Where several questions of a task are about one picture,
+    interval and p are those of `significance.clustered`.
     """
     base, _ = with_part(outcomes, part)
     tables = [
@@ -39,6 +43,7 @@ def _task_vector(outcomes, task, part, base):
             questions=len(right),
             pictures=len(set(pictures)),
             chance=base.chance.mean(),
+            informed=base.informed.mean(),
             base=right.mean(),
             base_low=right_interval(right, pictures)[0],
             accuracy=after.mean(0),
@@ -71,8 +76,22 @@ def gain_kind(vectors: pd.DataFrame) -> pd.Series:
 
 
 def above_chance(table: pd.DataFrame, low: str = "low") -> pd.Series:
-    """Whether an accuracy is above chance: the lower end of its 95% interval is."""
-    return table[low] > table.chance
+    """Whether an accuracy is above chance: the lower end of its 95% interval is.
+
+    Chance is that of a guess that has seen picture and question, no smaller than a blind one's.
+    Raises BadInput where the table does not hold it.
+    """
+    if "informed" not in table:
+        raise BadInput(
+            "the table has no column 'informed', the accuracy of a guess that has seen the "
+            "picture; make it again from a sweep's outcomes (kept answers are not asked again)"
+        )
+    return table[low] > table.informed
+
+
+def has_room(table: pd.DataFrame, accuracy: str = "accuracy", low: str = "low") -> pd.Series:
+    """Whether a knockout could show a gain: the base model is above chance and below 90%."""
+    return above_chance(table, low) & (table[accuracy] < ROOM)
 
 
 def tasks_above_chance(outcomes: pd.DataFrame) -> list[str]:
@@ -84,7 +103,8 @@ def tasks_above_chance(outcomes: pd.DataFrame) -> list[str]:
 def task_accuracy(outcomes: pd.DataFrame) -> pd.DataFrame:
     """Accuracy of the base model, one row a task and form, of what could be scored.
 
-    Columns: task, ability, form, questions, accuracy, low, high (95% interval), chance.
+    Columns: task, ability, form, questions, accuracy, low, high (95% interval), chance (of a blind
+    guess), informed (of one that has seen picture and question).
     """
     base = outcomes[(outcomes.part == "base") & (outcomes.answer != UNSCORED)]
     rows = []
@@ -92,6 +112,7 @@ def task_accuracy(outcomes: pd.DataFrame) -> pd.DataFrame:
         low, high = right_interval(group.correct, pictures_of(group, group.question))
         row = dict(task=task, ability=group.ability.iloc[0], form=form, questions=len(group))
         row |= dict(accuracy=group.correct.mean(), low=low, high=high, chance=group.chance.mean())
+        row |= dict(informed=group.informed.mean())
         rows.append(row)
     return pd.DataFrame(rows)
 

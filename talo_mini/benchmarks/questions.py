@@ -21,7 +21,8 @@ class Question:
     `form` is "choice" (the options are shown as A, B, ...) or "direct" (they are not shown, the
     answer is the option's own words). `image_bytes` holds an encoded picture (PNG, JPEG, ...).
     `hint` is a text to read before the question, `written` the whole question as its benchmark
-    wrote it, options and all, where it is one text.
+    wrote it, options and all, where it is one text. `seen` are the answers that a look at picture
+    and question leaves to guess among, where the scene is known; empty elsewhere.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Question:
     form: str = "choice"
     hint: str = ""
     written: str = ""
+    seen: tuple[str, ...] = ()
 
     def __post_init__(self):
         if not 0 <= self.answer < len(self.options):
@@ -49,6 +51,11 @@ class Question:
             raise BadInput(
                 f"question {self.id!r} has a single option, so that any answer is right; give it "
                 "another"
+            )
+        if self.seen and self.options[self.answer] not in self.seen:
+            raise BadInput(
+                f"question {self.id!r}: its answer is not among what can be seen "
+                f"({', '.join(self.seen[:8])}); correct one of them"
             )
         if self.form not in FORMS:
             raise BadInput(f"question {self.id!r}: unknown form {self.form!r}; use one of {FORMS}")
@@ -100,8 +107,17 @@ class Question:
 
     @property
     def chance(self) -> float:
-        """Accuracy of a blind guess, in [0, 1]."""
+        """Accuracy of a blind guess, which knows the options only, in [0, 1]."""
         return 1 / len(self.options)
+
+    @property
+    def informed(self) -> float:
+        """Accuracy of a guess among those options that picture and question show, in [0, 1].
+
+        That of a blind guess where the scene is not known.
+        """
+        left = [option for option in self.options if option in self.seen]
+        return 1 / len(left) if left else self.chance
 
 
 @dataclass(frozen=True)

@@ -266,6 +266,8 @@ def _assemble(table, vlm, benchmark, cells):
     """The rows of this benchmark and these cells, under its names, in its order."""
     order = {question.digest: i for i, question in enumerate(benchmark.questions)}
     abilities = {task.name: task.ability for task in benchmark.tasks}
+    informed = {question.digest: question.informed for question in benchmark.questions}
+    scoring = {question.digest: vlm.scoring(question) for question in benchmark.questions}
     pictures = {
         question.digest: hashlib.blake2b(question.image_bytes, digest_size=8).hexdigest()
         for question in benchmark.questions
@@ -278,11 +280,13 @@ def _assemble(table, vlm, benchmark, cells):
     table = table.sort_values(["cell", "order"]).assign(
         ability=lambda t: t.task.map(abilities),
         picture=lambda t: t.digest.map(pictures),
+        informed=lambda t: t.digest.map(informed),
+        scoring=lambda t: t.digest.map(scoring),
         benchmark=benchmark.name,
         model=vlm.name,
     )
     table = (
-        table[[*COLUMNS, "picture"]]
+        table[[*COLUMNS, "picture", "scoring"]]
         .astype({"layer": "int64", "answer": "int64", "correct": bool})
         .reset_index(drop=True)
     )

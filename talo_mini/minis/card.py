@@ -43,20 +43,23 @@ def askable(vlm: VLM, benchmark: Benchmark) -> Benchmark:
 
 
 def accuracy_rows(benchmark: Benchmark, accuracy) -> str:
-    """The card's table: a row a task, accuracy and chance in both forms."""
+    """The card's table: a row a task; accuracy, blind and informed chance in both forms."""
     by, rows = {(row.task, row.form): row for row in accuracy.itertuples()}, []
     for task in benchmark.tasks:
         cells = []
         for form in FORMS:
             row = by.get((task.name, form))
-            cells.append(
-                "- | -"
-                if row is None
-                else f"{row.accuracy:.3f} [{row.low:.3f}, {row.high:.3f}] | {row.chance:.3f}"
-            )
+            cells.append("- | -" if row is None else _cell(row))
         held_out = "" if task.trained else " (held out)"
         rows.append(f"| {task.ability} | {task.name}{held_out} | {' | '.join(cells)} |")
     return "\n".join(rows)
+
+
+def _cell(row):
+    chance = f"{row.chance:.2f}"
+    if round(row.informed, 2) != round(row.chance, 2):
+        chance += f", {row.informed:.2f}"
+    return f"{row.accuracy:.3f} [{row.low:.3f}, {row.high:.3f}] | {chance}"
 
 
 def about(name: str, vlm: VLM) -> dict:

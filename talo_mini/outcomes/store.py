@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import BadInput
-from .table import COLUMNS
+from .table import KEPT
 
 
 class OutcomeStore:
@@ -47,7 +47,7 @@ class OutcomeStore:
                 break
         tables = [table for table in tables if table is not None]
         if not tables:
-            return pd.DataFrame(columns=[*COLUMNS, "digest"])
+            return pd.DataFrame(columns=[*KEPT, "digest"])
         found = pd.concat(tables, ignore_index=True).drop_duplicates(
             ["digest", "part", "effect", "layer"]
         )
@@ -66,7 +66,7 @@ class OutcomeStore:
             ):
                 return None  # one column is read in no time, a thousand files of scores are not
             table = pd.read_parquet(io.BytesIO(content))
-            missing = {*COLUMNS, "digest"} - set(table.columns)
+            missing = {*KEPT, "digest"} - set(table.columns)
             if missing:
                 raise ValueError(f"it has no column {min(missing)!r}")
             return table

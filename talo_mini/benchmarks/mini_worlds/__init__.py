@@ -101,7 +101,8 @@ def drawn_questions(task: str, count: int = TEST_QUESTIONS, split: str = "test")
         buffer = io.BytesIO()
         world.draw(scene).save(buffer, "PNG")
         options, position = choices(asked, rng, i)
-        shared = dict(task=task, image_bytes=buffer.getvalue(), text=asked.text)
+        seen = tuple(sorted(set(asked.seen or asked.shown or asked.candidates)))
+        shared = dict(task=task, image_bytes=buffer.getvalue(), text=asked.text, seen=seen)
         name = f"{task}/{i}" if split == "test" else f"{split}/{task}/{i}"
         questions.append(
             Question(f"{name}/choice", options=options, answer=position, form="choice", **shared)

@@ -46,7 +46,8 @@ def describe(scene):
 
 def chart_value(scene, rng):
     bar = rng.choice(scene[2])
-    return Asked(f"what is the value of the {bar.colour} bar?", str(bar.value), VALUES)
+    shown = tuple(str(other.value) for other in scene[2])
+    return Asked(f"what is the value of the {bar.colour} bar?", str(bar.value), VALUES, seen=shown)
 
 
 def _which(scene, word, side):

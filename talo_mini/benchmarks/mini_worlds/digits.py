@@ -74,12 +74,19 @@ def describe_pair(scene):
     return " ".join(str(digit.value) for digit in scene[1])
 
 
+def _shown(scene):
+    """The digits of a picture: a guess among these has seen it."""
+    return tuple(sorted({str(digit.value) for digit in scene[1]}))
+
+
 def digit_left(scene, rng):
-    return Asked("what is the left digit?", str(scene[1][0].value), DIGITS)
+    left, _ = scene[1]
+    return Asked("what is the left digit?", str(left.value), DIGITS, seen=_shown(scene))
 
 
 def digit_right(scene, rng):
-    return Asked("what is the right digit?", str(scene[1][1].value), DIGITS)
+    _, right = scene[1]
+    return Asked("what is the right digit?", str(right.value), DIGITS, seen=_shown(scene))
 
 
 def digit_sum(scene, rng):
@@ -87,11 +94,13 @@ def digit_sum(scene, rng):
 
 
 def digit_largest(scene, rng):
-    return Asked("what is the largest digit?", str(max(d.value for d in scene[1])), DIGITS)
+    found = max(d.value for d in scene[1])
+    return Asked("what is the largest digit?", str(found), DIGITS, seen=_shown(scene))
 
 
 def digit_smallest(scene, rng):
-    return Asked("what is the smallest digit?", str(min(d.value for d in scene[1])), DIGITS)
+    found = min(d.value for d in scene[1])
+    return Asked("what is the smallest digit?", str(found), DIGITS, seen=_shown(scene))
 
 
 def _parity(digit, side):
@@ -161,7 +170,9 @@ def describe_table(scene):
 
 def table_read(scene, rng):
     digit = rng.choice(scene[1])
-    return Asked(f"what number is in the {digit.colour} row?", str(digit.value), DIGITS)
+    return Asked(
+        f"what number is in the {digit.colour} row?", str(digit.value), DIGITS, seen=_shown(scene)
+    )
 
 
 def table_row(scene, rng):

@@ -181,7 +181,8 @@ def describe(scene):
 
 def map_name(scene, rng):
     colour, name = rng.choice(scene[2])
-    return Asked(f"which state is {colour}?", name, names())
+    highlighted = tuple(name for _, name in scene[2])
+    return Asked(f"which state is {colour}?", name, names(), seen=highlighted)
 
 
 def _farthest(scene, word, axis, side):

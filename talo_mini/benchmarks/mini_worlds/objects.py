@@ -81,20 +81,42 @@ def describe(scene):
     return " ".join(f"{thing.size} {thing.colour} {thing.shape}" for thing in things)
 
 
+def _shown(scene, field):
+    """What the things of a scene are, each once: a guess among these has seen the picture."""
+    return tuple(sorted({getattr(thing, field) for thing in scene[1]}))
+
+
+def _corner(thing):
+    return CORNERS[2 * (thing.row > 1) + (thing.column > 1)]
+
+
 def object_colour(scene, rng):
     thing = unique(scene[1], "shape", rng)
-    return thing and Asked(f"what colour is the {thing.shape}?", thing.colour, tuple(COLOURS))
+    return thing and Asked(
+        f"what colour is the {thing.shape}?",
+        thing.colour,
+        tuple(COLOURS),
+        seen=_shown(scene, "colour"),
+    )
 
 
 def object_shape(scene, rng):
     thing = unique(scene[1], "colour", rng)
-    return thing and Asked(f"what shape is the {thing.colour} object?", thing.shape, SHAPES)
+    return thing and Asked(
+        f"what shape is the {thing.colour} object?",
+        thing.shape,
+        SHAPES,
+        seen=_shown(scene, "shape"),
+    )
 
 
 def object_size(scene, rng):
     thing = unique(scene[1], "colour", rng)
     return thing and Asked(
-        f"is the {thing.colour} object small or large?", thing.size, ("small", "large")
+        f"is the {thing.colour} object small or large?",
+        thing.size,
+        ("small", "large"),
+        seen=_shown(scene, "size"),
     )
 
 
@@ -108,19 +130,30 @@ def _count(scene, rng, field, words):
     return wanted, str(count) if count < len(COUNTS) else None
 
 
+def _up_to_all(scene):
+    """The counts that a picture with so many things leaves."""
+    return COUNTS[: len(scene[1]) + 1]
+
+
 def count_colour(scene, rng):
     colour, count = _count(scene, rng, "colour", list(COLOURS))
-    return count and Asked(f"how many {colour} objects are there?", count, COUNTS)
+    return count and Asked(
+        f"how many {colour} objects are there?", count, COUNTS, seen=_up_to_all(scene)
+    )
 
 
 def count_shape(scene, rng):
     shape, count = _count(scene, rng, "shape", SHAPES)
-    return count and Asked(f"how many {shape} objects are there?", count, COUNTS)
+    return count and Asked(
+        f"how many {shape} objects are there?", count, COUNTS, seen=_up_to_all(scene)
+    )
 
 
 def count_size(scene, rng):
     size, count = _count(scene, rng, "size", ("small", "large"))
-    return count and Asked(f"how many {size} objects are there?", count, COUNTS)
+    return count and Asked(
+        f"how many {size} objects are there?", count, COUNTS, seen=_up_to_all(scene)
+    )
 
 
 def _two(scene, rng, field):
@@ -154,8 +187,9 @@ def nearest_corner(scene, rng):
     thing = unique(scene[1], "shape", rng)
     return thing and Asked(
         f"which corner is nearest to the {thing.shape}?",
-        CORNERS[2 * (thing.row > 1) + (thing.column > 1)],
+        _corner(thing),
         CORNERS,
+        seen=tuple(sorted({_corner(other) for other in scene[1]})),
     )
 
 
@@ -167,22 +201,36 @@ def _extreme(scene, side):
 
 def leftmost_colour(scene, rng):
     thing = _extreme(scene, 1)
-    return thing and Asked("what colour is the leftmost object?", thing.colour, tuple(COLOURS))
+    return thing and Asked(
+        "what colour is the leftmost object?",
+        thing.colour,
+        tuple(COLOURS),
+        seen=_shown(scene, "colour"),
+    )
 
 
 def rightmost_colour(scene, rng):
     thing = _extreme(scene, -1)
-    return thing and Asked("what colour is the rightmost object?", thing.colour, tuple(COLOURS))
+    return thing and Asked(
+        "what colour is the rightmost object?",
+        thing.colour,
+        tuple(COLOURS),
+        seen=_shown(scene, "colour"),
+    )
 
 
 def leftmost_shape(scene, rng):
     thing = _extreme(scene, 1)
-    return thing and Asked("what shape is the leftmost object?", thing.shape, SHAPES)
+    return thing and Asked(
+        "what shape is the leftmost object?", thing.shape, SHAPES, seen=_shown(scene, "shape")
+    )
 
 
 def rightmost_shape(scene, rng):
     thing = _extreme(scene, -1)
-    return thing and Asked("what shape is the rightmost object?", thing.shape, SHAPES)
+    return thing and Asked(
+        "what shape is the rightmost object?", thing.shape, SHAPES, seen=_shown(scene, "shape")
+    )
 
 
 def same_colour(scene, rng):

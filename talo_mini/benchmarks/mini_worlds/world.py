@@ -11,13 +11,15 @@ class Asked(NamedTuple):
     """A question about a scene: its text, its right answer, and the answers it could have had.
 
     Where `shown` is given, the options of the choice form are taken from it instead of from all
-    candidates.
+    candidates. `seen` are the candidates that whoever looks, and does not work the answer out,
+    would guess among; empty: all of them.
     """
 
     text: str
     answer: str
     candidates: tuple[str, ...]
     shown: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
