@@ -13,6 +13,7 @@ import jinja2
 from talo_mini.estimates import Estimate
 
 PROSE = Path(__file__).with_name("claims")
+PRETRAINED = "19_a_pretrained_language_model"
 QUESTIONS = (
     ("Why do some benchmarks need every layer?", "03_do_all_layers_help"),
     ("Would more training data of the domain remove it?", "13_fine_tuned_models"),
@@ -47,6 +48,7 @@ class Claim:
     verdict: Callable[[dict], str]
     paper: str
     differs: str
+    pretrained: Callable[[dict], str] | None = None  # a verdict from the numbers of `PRETRAINED`
 
 
 def clear_signs(rows) -> list[int]:
@@ -92,6 +94,34 @@ def similar_tasks_have_similar_vectors(found: dict) -> str:
     if found["raw"]["difference"] > 0:
         return "reproduced in part: not beyond what all tasks share"
     return "contradicted: vectors of one ability are no more alike than others"
+
+
+def layers_of_a_pretrained_model(found: dict) -> str:
+    """C1 on the models with a pretrained language model, together."""
+    rooms = [room for room in found["room"].values() if room["cells"]]
+    if not rooms:
+        return some_layers_interfere(dict(room=dict(cells=0)))
+    counts = ("cells", "knockouts", "helped_cells")
+    together = {name: sum(room[name] for room in rooms) for name in counts}
+    bound = max(room["bound"] for room in rooms)
+    return some_layers_interfere(dict(room=together | dict(bound=bound)))
+
+
+def vectors_of_a_pretrained_model(found: dict) -> str:
+    """C2 on the models with a pretrained language model."""
+    clear = [own["p"] < 0.05 and own["difference"] > 0 for own in found["alike"].values()]
+    if all(clear):
+        return "reproduced"
+    if any(clear):
+        return f"reproduced in part: in {sum(clear)} of {len(clear)} models"
+    most = max(own["high"] for own in found["alike"].values())
+    return f"bounded: vectors of one ability are more alike by r = {most:.2f} at most (95%)"
+
+
+def gains_of_a_pretrained_model(found: dict) -> str:
+    """C4 on the models with a pretrained language model."""
+    rows = [row for row in found["means"] if row["method"] == "talo" and row["tasks"]]
+    return judged([Estimate.of(row) for row in rows])
 
 
 def pair_with(found: dict, effect: str) -> dict:
@@ -174,6 +204,7 @@ CLAIMS = (
         "knocking out one layer can raise accuracy on some of nearly 100 tasks, in three model "
         "families",
         f"{MINI}; every gain is tested and compared with chance",
+        layers_of_a_pretrained_model,
     ),
     Claim(
         "C2",
@@ -183,6 +214,7 @@ CLAIMS = (
         "tasks that need similar abilities have highly correlated vectors, and cluster",
         f"{MINI}; compared with a permutation of the abilities, with and without each layer's "
         "mean effect",
+        vectors_of_a_pretrained_model,
     ),
     Claim(
         "C3",
@@ -200,6 +232,7 @@ CLAIMS = (
         "up to +10.4 points on LLaVA, on chosen tasks",
         f"{MINI}; the mean over redrawn probe sets, measured on questions that did not choose the "
         "layer",
+        gains_of_a_pretrained_model,
     ),
     Claim(
         "C4_maps",
@@ -287,7 +320,10 @@ def _templates() -> jinja2.Environment:
 
 def tell(claim: Claim, experiments: Path) -> dict:
     """What the page says of a claim; one whose notebook was not run says so."""
-    told = dict(title=claim.title, paper=claim.paper, differs=claim.differs)
+    told = dict(title=claim.title, paper=claim.paper, differs=claim.differs, pretrained="not run")
+    other = experiments / f"{PRETRAINED}.json"
+    if claim.pretrained and other.exists():
+        told["pretrained"] = claim.pretrained(json.loads(other.read_text(encoding="utf-8")))
     path = experiments / f"{claim.notebook}.json"
     if not path.exists():
         return told | dict(ours="-", status="not run", made="no notebook yet")

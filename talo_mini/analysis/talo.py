@@ -17,6 +17,7 @@ __all__ = [
     "draw_cautious",
     "draw_released",
     "gain_error",
+    "mean_gain",
     "shots_curve",
     "talo_draws",
     "talo_gains",
@@ -48,7 +49,7 @@ def talo_draws(
 
 
 def _draws(outcomes, task, part, probing):
-    base, table, pictures = _prepared(outcomes, task, part, probing)
+    base, table, pictures = prepared(outcomes, task, part, probing)
     right, knocked, layers = base.to_numpy(), table.to_numpy(), table.columns.to_numpy()
     rng, rows = probing.generator(task), []
     for _ in range(probing.draws):
@@ -84,7 +85,7 @@ def _gain(right, knocked, choice, questions):
     return knocked[questions, choice].mean() - right[questions].mean()
 
 
-def _prepared(outcomes, task, part, probing):
+def prepared(outcomes, task, part, probing):
     """Base [questions], knocked out [questions, layers], pictures [questions] of a task."""
     base, table = correctness(outcomes, task, part)
     if len(base) < 2 * probing.shots:
@@ -119,7 +120,7 @@ def gain_error(
 
 
 def _error(outcomes, task, part, probing):
-    base, table, pictures = _prepared(outcomes, task, part, probing)
+    base, table, pictures = prepared(outcomes, task, part, probing)
     right = np.append(base.to_numpy(), [False, True])
     made_up = np.repeat([[True], [False]], table.shape[1], axis=1)
     knocked = np.vstack([table.to_numpy(), made_up])
@@ -130,11 +131,11 @@ def _error(outcomes, task, part, probing):
         resampled = rng.integers(len(members), size=len(members) - 2)
         rows = np.concatenate([members[picture] for picture in resampled])
         again = right[rows], knocked[rows], np.unique(pictures[rows], return_inverse=True)[1]
-        means.append(_mean_gain(rng, *again, probing))
+        means.append(_resampled_gain(rng, *again, probing))
     return float(np.nanstd(means, ddof=1)), len(members) - 3
 
 
-def _mean_gain(rng, right, knocked, pictures, probing):
+def _resampled_gain(rng, right, knocked, pictures, probing):
     """The mean gain over some probe sets; nan where none leaves a question to measure on."""
     gains = []
     for _ in range(min(probing.draws, REDRAWN)):
@@ -194,14 +195,30 @@ def talo_gains(
     (share of draws that bypassed a layer), harmed (share that lost accuracy), layer (the most
     frequent choice, NONE if none), agreement (its share among the draws that acted), alike (how
     often two draws choose alike, NONE being a choice), probe_delta (of the draws that acted),
-    random, hindsight. Fractions throughout.
+    random, hindsight, error (standard error of delta), freedom (its degrees of freedom). Fractions
+    throughout.
     """
     probing = Probing(shots, draws, seed, rule, level)
     table = _averages(outcomes, part, probing)
     errors = np.array([_error(outcomes, task, part, probing) for task in table.task])
+    table["error"], table["freedom"] = errors.T
     low, high, p = t_interval(table.delta.to_numpy(), errors[:, 0], errors[:, 1])
     table["low"], table["high"], table["p"] = low, high, p
     return table.assign(q=false_discovery(table.p))
+
+
+def mean_gain(gains: pd.DataFrame) -> dict:
+    """The mean gain over these very tasks, were new questions asked: delta, low, high, p.
+
+    `gains` are rows of `talo_gains`. The tasks' errors are independent; degrees of freedom by Welch
+    and Satterthwaite. New tasks would vary more: that is what `significance.mean_interval` over the
+    tasks tells.
+    """
+    squares = gains.error.to_numpy() ** 2
+    error = np.sqrt(squares.sum()) / len(gains)
+    freedom = squares.sum() ** 2 / (squares**2 / gains.freedom.to_numpy()).sum()
+    low, high, p = t_interval(gains.delta.mean(), error, freedom)
+    return dict(delta=gains.delta.mean(), low=float(low), high=float(high), p=float(p))
 
 
 def shots_curve(

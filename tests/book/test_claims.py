@@ -50,21 +50,22 @@ def test_every_notebook_that_a_claim_names_exists_or_is_said_to_be_missing(exper
 
 
 def test_the_status_follows_the_numbers(experiments):
-    def counted(above, across):
-        return lambda found: found["counts"].update(
-            {"... from above chance to higher": above, "... from chance or below to above": across}
+    def room(cells, helped):
+        return lambda found: found["room"].update(
+            cells=cells, helped_cells=helped, knockouts=12 * cells, bound=0.12
         )
 
-    def talo(*strong, losing=()):
-        return lambda found: [
-            row.update(
-                points=-0.5 if (row["method"], row["form"]) in losing else 0.5,
-                q=0.01
-                if row["method"] in strong or (row["method"], row["form"]) in losing
-                else 0.5,
-            )
-            for row in found["whole"]
-        ]
+    def talo(*signs, rows=2):
+        """Means over tasks with room: clearly above (1) or below (-1) zero, or neither."""
+
+        def edit(found):
+            found["whole"] = [
+                dict(method="TaLo, tasks with room", form=form, points=3.0 * (sign or 0.2))
+                | dict(low=-1.0, high=4.0, q=0.01 if sign else 0.5)
+                for form, sign in zip(("choice", "direct"), signs, strict=False)
+            ] + [row for row in found["whole"] if row["method"] != "TaLo, tasks with room"]
+
+        return edit
 
     def whole(of, delta, q):
         return lambda found: [
@@ -97,72 +98,61 @@ def test_the_status_follows_the_numbers(experiments):
     def noise(high):
         return lambda found: [row.update(beside_high=high) for row in found["hurt"]]
 
-    able = "TaLo, tasks above chance"
     for name, edit, title, status in (
-        ("03_do_all_layers_help", counted(0, 0), "C1", "not reproduced above chance"),
-        ("03_do_all_layers_help", counted(0, 3), "C1", "reproduced only from chance or below"),
-        ("03_do_all_layers_help", counted(2, 3), "C1", "reproduced, but rare"),
+        ("03_do_all_layers_help", room(0, 0), "C1", "could not be tested here: no task has room"),
+        (
+            "03_do_all_layers_help",
+            room(3, 0),
+            "C1",
+            "bounded: in 3 tasks and forms with room to gain none of 36 knockouts clearly helps, "
+            "and none gains more than 12 points (95%, all together)",
+        ),
+        ("03_do_all_layers_help", room(3, 1), "C1", "reproduced in part: a knockout clearly helps"),
+        ("03_do_all_layers_help", room(3, 3), "C1", " reproduced: a knockout clearly helps in 3"),
         ("04_task_layer_interaction_vectors", alike(0.1, 0.1, 0.01), "C2", "reproduced\n"),
         (
             "04_task_layer_interaction_vectors",
             alike(0.1, 0.1, 0.5),
             "C2",
-            "not reproduced beyond what all tasks share\n",
+            "reproduced in part: not beyond what all tasks share\n",
         ),
-        ("04_task_layer_interaction_vectors", alike(-0.1, 0.1, 0.5), "C2", "not reproduced\n"),
+        ("04_task_layer_interaction_vectors", alike(-0.1, 0.1, 0.5), "C2", "contradicted: vectors"),
         ("06_kind_of_intervention", noise(-0.1), "C3", "noise hurts more than zeroing"),
-        ("06_kind_of_intervention", noise(0.1), "C3", "that noise is special is not reproduced"),
-        (
-            "05_talo",
-            talo("TaLo", able),
-            "C4. ",
-            " reproduced (false-discovery rate 5%); where the base model is above chance, TaLo "
-            "clearly gains\n",
-        ),
-        (
-            "05_talo",
-            talo("TaLo"),
-            "C4. ",
-            " reproduced (false-discovery rate 5%); where the base model is above chance, it "
-            "neither clearly gains nor loses\n",
-        ),
-        (
-            "05_talo",
-            talo("TaLo", losing=[("TaLo", "choice"), (able, "direct")]),
-            "C4. ",
-            "partly reproduced: one of two means is clearly above zero (false-discovery "
-            "rate 5%); where the base model is above chance, TaLo clearly loses\n",
-        ),
-        ("05_talo", talo(), "C4. ", "not reproduced: neither mean is clearly above zero"),
+        ("06_kind_of_intervention", noise(0.1), "C3", "that noise is special is not seen"),
+        ("05_talo", talo(1, 1), "C4. ", "**Status:** reproduced\n"),
+        ("05_talo", talo(1, 0), "C4. ", "reproduced in part: 1 of 2 means clearly above zero\n"),
+        ("05_talo", talo(-1, 0), "C4. ", "contradicted: 1 of 2 means clearly below zero\n"),
+        ("05_talo", talo(0, 0), "C4. ", "bounded: the mean gain is at most +4.0 points (95%)\n"),
+        ("05_talo", talo(), "C4. ", "could not be tested here: no task has room to gain\n"),
         (
             "11_whole_benchmarks",
-            whole("all tasks", 0.1, 0.01),
+            whole("tasks above chance", 0.1, 0.01),
             "C5",
-            " reproduced: of 4 means over all tasks 4 are clearly above zero and 0 clearly below",
+            " reproduced; over the tasks above chance\n",
         ),
         (
             "11_whole_benchmarks",
             whole("tasks above chance", -0.1, 0.001),
             "C5",
-            "over the tasks above chance 0 above and 2 below\n",
+            "contradicted: 2 of 2 means clearly below zero; over the tasks above chance\n",
         ),
         (
             "07_how_many_shots",
             few(0.1, 0.01),
             "C7",
-            " 3 of 3 gains at 10 shots are clearly above zero",
+            " reproduced, at 10 shots; more shots are ",
         ),
         (
             "07_how_many_shots",
             few(0.1, 0.06),
             "C7",
-            " 0 of 3 gains at 10 shots are clearly above zero",
+            "bounded: the mean gain is at most +",
         ),
         (
             "12_against_fine_tuning",
             versus(-0.1, 0.01, "LoRA", "OFT"),
             "C6",
-            "not reproduced: LoRA and OFT clearly ahead\n",
+            "contradicted: LoRA and OFT clearly ahead\n",
         ),
         (
             "12_against_fine_tuning",
@@ -170,12 +160,12 @@ def test_the_status_follows_the_numbers(experiments):
             "C6",
             "reproduced\n",
         ),
-        ("12_against_fine_tuning", versus(0.1, 0.01, "LoRA"), "C6", "partly reproduced\n"),
+        ("12_against_fine_tuning", versus(0.1, 0.01, "LoRA"), "C6", "reproduced in part\n"),
         (
             "12_against_fine_tuning",
             versus(-0.1, 0.06, "LoRA"),
             "C6",
-            "undecided: no difference is clear after the correction\n",
+            "bounded: TaLo is ahead by at most ",
         ),
         (
             "07_how_many_shots",
@@ -199,6 +189,41 @@ def test_the_status_follows_the_numbers(experiments):
         change(experiments, name, edit)
         told = section(experiments, title)
         assert status in told[told.index("**Status:**") :], (name, told)
+
+
+def pretrained(cells, helped, delta, q, p=0.5):
+    """Numbers of the chapter on a pretrained language model, of one model."""
+    room = dict(cells=cells, of_cells=9, knockouts=30 * cells, helped=helped, helped_cells=helped)
+    mean = dict(method="talo", tasks=cells, delta=delta, low=delta - 0.02, high=delta + 0.02, q=q)
+    return dict(
+        room=dict(half=room | dict(bound=0.2)),
+        means=[dict(mean, model="half"), dict(mean, model="half", method="shift")],
+        alike=dict(half=dict(difference=0.1, low=-0.1, high=0.3, p=p)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("numbers", "told"),
+    [
+        (pretrained(6, 2, 0.05, 0.01), ("reproduced in part: a knockout", "bounded", "reproduced")),
+        (pretrained(6, 0, 0.01, 0.5, 0.01), ("bounded: in 6 tasks", "reproduced", "bounded: the")),
+        (pretrained(0, 0, 0.0, 0.5), ("could not be", "bounded: vectors", "could not be tested")),
+    ],
+)
+def test_a_pretrained_language_model_has_a_column_of_its_own(experiments, numbers, told):
+    (experiments / f"{claims.PRETRAINED}.json").write_text(json.dumps(numbers))
+    for title, status in zip(("C1", "C2", "C4. "), told, strict=True):
+        assert f"pretrained language model:** {status}" in section(experiments, title)
+    (experiments / f"{claims.PRETRAINED}.json").unlink()
+    assert "pretrained language model:** not run" in section(experiments, "C1")
+
+
+def test_every_status_begins_with_one_of_six_words(experiments):
+    words = "reproduced|reproduced in part|bounded|contradicted|could not be tested here|not run"
+    claims.write(experiments, experiments / "page.md")
+    page = (experiments / "page.md").read_text()
+    for told in re.findall(r"(?:Status|language model):\*\* (.*)", page):
+        assert re.match(rf"({words})\b", told), told
 
 
 def test_a_notebook_that_was_not_run_is_said_so(experiments):
