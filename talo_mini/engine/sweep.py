@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+import torch
+import transformers
 
 from ..benchmarks.prompts import prompt_key
 from ..benchmarks.questions import Benchmark
@@ -27,6 +29,9 @@ from .memory import out_of_memory
 from .packing import CannotPack, apart, packed
 from .pictures import Pictures
 from .replay import CannotReplay
+
+# what computed an answer, kept beside it; answers of all versions of the library are one table
+LIBRARY = f"transformers {transformers.__version__}, torch {torch.__version__}"
 
 
 def sweep(
@@ -50,10 +55,11 @@ def sweep(
     allows it; where it does not, a warning says why and the whole model runs once for every layer.
     Where memory runs out, the batch is halved, with a warning. A question whose scores are not
     finite is UNSCORED, with a warning that names one. The table's `attrs` tell where the questions
-    were read and how many rows were left out or malformed. The calling thread owns the model
-    meanwhile. Raises BadInput before any question is asked for an unknown part, layer or effect, a
-    model in training mode, one whose answers cannot be kept, and a question whose options cannot be
-    told apart; and at the end, naming it, for a question that the processor refuses.
+    were read, how many rows were left out or malformed, and which libraries computed the answers.
+    The calling thread owns the model meanwhile. Raises BadInput before any question is asked for an
+    unknown part, layer or effect, a model in training mode, one whose answers cannot be kept, and a
+    question whose options cannot be told apart; and at the end, naming it, for a question that the
+    processor refuses.
     """
     with owned(vlm.anatomy):
         check_can_answer(vlm, kept=cache is not None)
@@ -259,6 +265,7 @@ def _row(vlm, benchmark, question, score, cell):
         chance=question.chance,
         scores=score.tolist(),
         digest=question.digest,
+        library=LIBRARY,
     )
 
 
@@ -277,6 +284,8 @@ def _assemble(table, vlm, benchmark, cells):
         list(zip(table.part, table.effect, table.layer, strict=True)), index=table.index
     ).map(ranks)
     table = table.assign(cell=cell, order=table.digest.map(order)).dropna(subset=["cell", "order"])
+    computed = table.library if "library" in table else pd.Series(dtype=str)
+    libraries = sorted(computed.fillna("not noted").unique())
     table = table.sort_values(["cell", "order"]).assign(
         ability=lambda t: t.task.map(abilities),
         picture=lambda t: t.digest.map(pictures),
@@ -304,5 +313,6 @@ def _assemble(table, vlm, benchmark, cells):
         source=benchmark.source,
         left_out=len(benchmark.left_out),
         malformed=len(benchmark.malformed),
+        libraries=libraries,
     )  # kept in a parquet file's metadata, too
     return table

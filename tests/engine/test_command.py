@@ -1,5 +1,6 @@
 """The command line, in one process and in many, and runs that are killed."""
 
+import importlib
 import json
 import os
 import signal
@@ -15,6 +16,8 @@ from checkpoints import CHECKPOINTS, save_checkpoint
 
 import talo_mini.command as command
 from talo_mini import BadInput, load_benchmark, load_vlm, sweep
+
+LIBRARY = importlib.import_module("talo_mini.engine.sweep").LIBRARY  # the name is the function's
 
 ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = ["question", "part", "layer", "answer", "correct"]
@@ -58,7 +61,7 @@ def test_one_process(folder, expected, tmp_path, capsys):
     command.main(options(folder, tmp_path))
     written = pd.read_parquet(tmp_path / "outcomes.parquet")
     pd.testing.assert_frame_equal(written[COLUMNS], expected[COLUMNS])
-    assert written.attrs == {"source": "", "left_out": 0, "malformed": 0}
+    assert written.attrs == dict(source="", left_out=0, malformed=0, libraries=[LIBRARY])
     printed = capsys.readouterr().out
     assert "object_colour" in printed and "144 outcomes in" in printed
 

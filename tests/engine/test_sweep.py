@@ -2,12 +2,16 @@ import copy
 import dataclasses
 import importlib
 import itertools
+import random
+import signal
+import time
 import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+import transformers
 
 from talo_mini import BadInput, Knockout, knockout, load_benchmark, sweep
 from talo_mini.benchmarks.prompts import PROMPTS, prompt_key
@@ -573,3 +577,51 @@ def test_a_cache_that_is_a_file_is_told_before_any_question_is_asked(tiny, bench
     (tmp_path / "kept").write_text("")
     with pytest.raises(BadInput, match="kept is a file; outcomes are kept in a folder"):
         sweep(tiny, benchmark, cache=tmp_path / "kept")
+
+
+def test_the_libraries_that_computed_answers_are_told(tiny, benchmark, tmp_path, monkeypatch):
+    sweep(tiny, benchmark, layers=[0], cache=tmp_path)
+    monkeypatch.setattr(module, "LIBRARY", "transformers 5.9.0, torch 2.0.0")
+    found = sweep(tiny, benchmark, layers=[0, 1], cache=tmp_path)
+    assert found.attrs["libraries"] == sorted(
+        {f"transformers {transformers.__version__}, torch {torch.__version__}"}
+        | {"transformers 5.9.0, torch 2.0.0"}
+    )
+
+
+def traces(model):
+    """What could be left behind: hooks, and replaced methods."""
+    found = []
+    for name, one in model.named_modules():
+        hooks = [*one._forward_hooks.values(), *one._forward_pre_hooks.values()]
+        found.append((name, "forward" in vars(one), "get_image_features" in vars(one), hooks))
+    return found
+
+
+def test_a_hundred_interrupts_leave_no_trace(tiny, benchmark):
+    """At random moments of a sweep: no hook, no replaced method, no owner; the table ends equal."""
+    expected = sweep(tiny, benchmark, parts=("self-attention", "head 1"))
+    rng, before = random.Random(0), traces(tiny.model)
+
+    def alarm(signum, frame):
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGALRM, alarm)
+    start = time.monotonic()
+    sweep(tiny, benchmark, parts=("self-attention", "head 1"))
+    whole, interrupted = time.monotonic() - start, 0
+    try:
+        for _ in range(100):
+            signal.setitimer(signal.ITIMER_REAL, rng.uniform(0.002, 0.9 * whole))
+            try:
+                sweep(tiny, benchmark, parts=("self-attention", "head 1"))
+            except KeyboardInterrupt:
+                interrupted += 1
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            assert traces(tiny.model) == before  # the library's own hooks stay
+    finally:
+        signal.signal(signal.SIGALRM, previous)
+    assert interrupted > 50
+    again = sweep(tiny, benchmark, parts=("self-attention", "head 1"))
+    pd.testing.assert_frame_equal(again, expected)
