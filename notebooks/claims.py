@@ -14,6 +14,7 @@ from talo_mini.estimates import Estimate
 
 PROSE = Path(__file__).with_name("claims")
 PRETRAINED = "19_a_pretrained_language_model"
+FEWEST = 3  # tasks with room, below which their mean says nothing of TaLo
 QUESTIONS = (
     ("Why do some benchmarks need every layer?", "03_do_all_layers_help"),
     ("Would more training data of the domain remove it?", "13_fine_tuned_models"),
@@ -76,7 +77,8 @@ def some_layers_interfere(found: dict) -> str:
     room = found["room"]
     if not room["cells"]:
         return "could not be tested here: no task has room to gain"
-    where = f"{room['cells']} tasks and forms with room to gain"
+    several = f"{room['cells']} tasks and forms"
+    where = f"{'one task' if room['cells'] == 1 else several} with room to gain"
     if room["helped_cells"]:
         whole = room["helped_cells"] == room["cells"]
         told = "reproduced" if whole else "reproduced in part"
@@ -93,7 +95,10 @@ def similar_tasks_have_similar_vectors(found: dict) -> str:
         return "reproduced"
     if found["raw"]["difference"] > 0:
         return "reproduced in part: not beyond what all tasks share"
-    return "contradicted: vectors of one ability are no more alike than others"
+    most = found["raw"]["high"]
+    if most < 0:
+        return "contradicted: vectors of one ability are clearly less alike than others"
+    return f"bounded: vectors of one ability are more alike by r = {most:.2f} at most (95%)"
 
 
 def layers_of_a_pretrained_model(found: dict) -> str:
@@ -153,6 +158,9 @@ def kind_hardly_matters(found: dict) -> str:
 def talo_gains(found: dict) -> str:
     """C4: TaLo gains without training, where there is room."""
     rows = [row for row in found["whole"] if row["method"] == "TaLo, tasks with room"]
+    tasks = sum(row["tasks"] for row in rows)
+    if 0 < tasks < FEWEST:
+        return f"could not be tested here: only {tasks} of the tasks and forms has room to gain"
     return judged([in_points(row) for row in rows])
 
 

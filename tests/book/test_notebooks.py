@@ -23,14 +23,34 @@ names = [path.stem for path in run.NOTEBOOKS]
 ADDRESS = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
 
 
+SOLUTION = re.compile(r"```python\n(.*?)```", re.DOTALL)
+
+
 @pytest.fixture(scope="module")
 def executed():
     return ROOT / "_build" / "test"
 
 
+def with_solutions(name) -> Path:
+    """A copy of a notebook in which the solution of each exercise is a cell of its own."""
+    notebook = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", 4)
+    cells = []
+    for cell in notebook.cells:
+        cells.append(cell)
+        found = SOLUTION.findall(cell.source) if cell.cell_type == "markdown" else []
+        for i, code in enumerate(found):
+            cells.append(nbformat.v4.new_code_cell(code.strip(), id=f"{cell.id}-solution-{i}"))
+    path = ROOT / "_build" / "with_solutions" / f"{name}.ipynb"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    notebook.cells = cells
+    nbformat.write(notebook, path)
+    return path
+
+
 @pytest.mark.parametrize("name", names)
 def test_runs_through_papermill(name, executed):
-    run.execute(ROOT / "notebooks" / f"{name}.ipynb", "test", executed)
+    """With the solutions of its exercises."""
+    run.execute(with_solutions(name), "test", executed)
     headline = json.loads((executed / f"{name}.json").read_text())
     assert {"model_digest", "benchmark_digest", "questions", "chance", "seed", "versions"} <= set(
         headline
@@ -39,7 +59,7 @@ def test_runs_through_papermill(name, executed):
 
 @pytest.mark.parametrize("name", names)
 def test_runs_through_nbval(name, executed):
-    run.execute(ROOT / "notebooks" / f"{name}.ipynb", "test", executed)
+    run.execute(with_solutions(name), "test", executed)
     run.stand_ins.write(
         executed / run.STAND_INS.relative_to(ROOT)
     )  # nbval runs a notebook from its own folder
