@@ -18,6 +18,10 @@ FEWEST = 3  # tasks with room, below which their mean says nothing of TaLo
 QUESTIONS = (
     ("Why do some benchmarks need every layer?", "03_do_all_layers_help"),
     ("Would more training data of the domain remove it?", "13_fine_tuned_models"),
+    ("Does more training remove it?", "22_seeds_and_training"),
+    ("Does it come back in another training run?", "22_seeds_and_training"),
+    ("Does it happen in a pretrained language model?", "19_a_pretrained_language_model"),
+    ("Is it more than a leaning towards some answers?", "19_a_pretrained_language_model"),
     ("Does fine-tuning change which layers interfere?", "13_fine_tuned_models"),
     ("Why can more shots be worse, and are 10 to 20 robust?", "07_how_many_shots"),
     ("What of the MLPs, whole layers, heads and neurons?", "15_inside_the_layer"),

@@ -60,9 +60,9 @@ def test_runs_through_papermill(name, executed):
 @pytest.mark.parametrize("name", names)
 def test_runs_through_nbval(name, executed):
     run.execute(with_solutions(name), "test", executed)
-    run.stand_ins.write(
-        executed / run.STAND_INS.relative_to(ROOT)
-    )  # nbval runs a notebook from its own folder
+    # nbval runs a notebook from its own folder
+    run.stand_ins.write(executed / run.STAND_INS.relative_to(ROOT))
+    shutil.copytree(ROOT / "book" / "data", executed / "book" / "data", dirs_exist_ok=True)
     result = subprocess.run(
         [
             sys.executable,

@@ -1,0 +1,79 @@
+"""Several trainings side by side: which knockouts help in every run, and which are luck of one."""
+
+import pandas as pd
+
+from .room import room_to_gain
+from .significance import accuracy_interval, false_discovery
+from .vectors import gain_kind, interaction_vectors, task_accuracy
+
+
+def all_vectors(outcomes: pd.DataFrame) -> pd.DataFrame:
+    """The vectors of every part and form of one run, q over all of them together.
+
+    Columns: those of `interaction_vectors`, form, part, kind (of `gain_kind`).
+    """
+    found = []
+    for form, own in outcomes.groupby("form", sort=False):
+        for part in sorted(set(own.part) - {"base"}):
+            found.append(interaction_vectors(own, part).assign(form=form, part=part))
+    table = pd.concat(found, ignore_index=True)
+    return table.assign(q=false_discovery(table.p), kind=gain_kind(table))
+
+
+def returning(vectors: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Clear gains that end above chance, by task, form and layer, and in how many runs they are.
+
+    `vectors` are `all_vectors` by run. Heads have no order, so that a head of a layer in one run is
+    like any head of it in another. Columns: task, form, layer, what ("a head" or the part), runs
+    (how many), base, accuracy, delta (means over these runs of the best such part).
+    """
+    rows = []
+    for run, table in vectors.items():
+        clear = table[(table.q < 0.05) & table.kind.isin(["across chance", "above chance"])]
+        what = clear.part.where(~clear.part.str.startswith("head"), "a head")
+        best = clear.assign(what=what, run=run).sort_values("delta", ascending=False)
+        rows.append(best.drop_duplicates(["task", "form", "layer", "what"]))
+    everything = pd.concat(rows)
+    grouped = everything.groupby(["task", "form", "layer", "what"], as_index=False)
+    found = grouped.agg(
+        runs=("run", "nunique"),
+        base=("base", "mean"),
+        accuracy=("accuracy", "mean"),
+        delta=("delta", "mean"),
+    )
+    return found.sort_values(["runs", "delta"], ascending=False).reset_index(drop=True)
+
+
+def dose(outcomes: pd.DataFrame, vectors: pd.DataFrame) -> dict:
+    """One checkpoint: the base model's accuracy, its cells with room, and in how many of them some
+    knockout clearly helps.
+
+    Keys: accuracy, cells, helped_cells, delta (their share; nan without cells), low, high (95%
+    Wilson interval of the share).
+    """
+    room = room_to_gain(vectors)
+    cells, helped = room["cells"], room["helped_cells"]
+    accuracy = task_accuracy(outcomes).accuracy.mean()
+    told = dict(accuracy=float(accuracy), cells=cells, helped_cells=helped)
+    if not cells:
+        return told | dict.fromkeys(("delta", "low", "high"), float("nan"))
+    low, high = accuracy_interval(helped, cells)
+    return told | dict(delta=helped / cells, low=float(low), high=float(high))
+
+
+def agreement(vectors: dict[str, pd.DataFrame], part: str, first: int = 0) -> pd.DataFrame:
+    """How alike two runs' vectors of the same task and form are, one row a pair of runs.
+
+    Layers from `first` on. Columns: one, other, tasks (cells whose vectors vary in both), r (mean
+    correlation).
+    """
+    wide = {}
+    for run, table in vectors.items():
+        own = table[(table.part == part) & (table.layer >= first)]
+        wide[run] = own.pivot(index=["task", "form"], columns="layer", values="delta")
+    rows = []
+    for number, one in enumerate(wide):
+        for other in list(wide)[number + 1 :]:
+            r = wide[one].corrwith(wide[other], axis=1).dropna()
+            rows.append(dict(one=one, other=other, tasks=len(r), r=float(r.mean())))
+    return pd.DataFrame(rows, columns=["one", "other", "tasks", "r"])

@@ -1,0 +1,58 @@
+"""Several runs against made-up ones whose interfering parts are known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import made_up_outcomes
+
+from talo_mini.analysis.runs import agreement, all_vectors, dose, returning
+
+
+def run_with(guilty: int | None, seed: int, base=0.5, questions=200):
+    """Outcomes of an attention and two heads; head `guilty` of layer 1 stands in the way."""
+    rng = np.random.default_rng(seed)
+    right = {"see a": rng.random(questions) < base, "see b": rng.random(questions) < 0.97}
+    tables = []
+    for part in ("self-attention", "head 0", "head 1"):
+        knocked = {}
+        for task, own in right.items():
+            knocked[task] = np.repeat(own[:, None], 3, 1) & (rng.random((questions, 3)) < 0.9)
+            knocked[task][:, 2] &= rng.random(questions) < 0.6
+        if part == f"head {guilty}":
+            knocked["see a"][:, 1] = right["see a"] | (rng.random(questions) < 0.6)
+        table = made_up_outcomes(right, knocked, part)
+        tables.append(table if part == "self-attention" else table[table.layer >= 0])
+    return pd.concat(tables, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def runs():
+    return {"one": run_with(0, 0), "two": run_with(1, 1), "three": run_with(None, 2)}
+
+
+def test_a_head_that_helps_in_two_runs_is_found_whatever_its_number(runs):
+    found = returning({name: all_vectors(table) for name, table in runs.items()})
+    assert list(found.what) == ["a head"] and list(found.runs) == [2]
+    row = found.iloc[0]
+    assert (row.task, row.layer) == ("see a", 1) and row.delta == pytest.approx(0.3, abs=0.06)
+
+
+def test_all_parts_and_forms_share_one_correction(runs):
+    table = all_vectors(runs["one"])
+    assert len(table) == 2 * 3 * 3 and set(table.part) == {"self-attention", "head 0", "head 1"}
+    assert (table.q >= table.p).all()
+
+
+def test_the_dose_counts_cells_with_room(runs):
+    told = dose(runs["one"], all_vectors(runs["one"]))
+    assert (told["cells"], told["helped_cells"], told["delta"]) == (1, 1, 1.0)
+    assert told["low"] < 1 and told["accuracy"] == pytest.approx(0.73, abs=0.05)
+    none = run_with(None, 3, base=0.2)
+    empty = dose(none, all_vectors(none))
+    assert empty["cells"] == 0 and np.isnan(empty["delta"])
+
+
+def test_runs_agree_on_the_layer_that_everything_needs(runs):
+    table = agreement({name: all_vectors(own) for name, own in runs.items()}, "self-attention")
+    assert len(table) == 3 and (table.r > 0.8).all()
+    assert (table.tasks == 2).all()

@@ -1,0 +1,28 @@
+"""Tables of other seeds: whole, small, and analysed like any sweep."""
+
+import pandas as pd
+import pytest
+
+from talo_mini import BadInput, interaction_vectors, load_benchmark, sweep
+from talo_mini.minis.tables import CHECKPOINTS, compact, write
+from talo_mini.outcomes import check_outcomes
+
+
+def test_a_compact_table_is_analysed_like_the_whole(tiny, tmp_path):
+    benchmark = load_benchmark("mini-worlds", tasks=["object_colour"], per_task=4, form="direct")
+    whole = sweep(tiny, benchmark)
+    path = tmp_path / "table.parquet"
+    compact(whole, "m").to_parquet(path, index=False)
+    read = check_outcomes(pd.read_parquet(path))
+    pd.testing.assert_frame_equal(interaction_vectors(read), interaction_vectors(whole))
+    assert set(read.model) == {"m"} and read.scores.map(len).max() == 0
+
+
+def test_a_checkpoint_that_was_not_trained_is_told(tmp_path):
+    with pytest.raises(BadInput, match=r"train it first: .* llava-mini --seed 7"):
+        write(tmp_path / "llava-mini-seed-7" / "trained", tmp_path, 4, str(tmp_path))
+
+
+def test_two_seeds_are_followed_through_their_training():
+    assert len(CHECKPOINTS) == 4
+    assert sorted(map(len, CHECKPOINTS.values())) == [1, 1, 4, 4]
