@@ -25,6 +25,7 @@ from tqdm import tqdm
 import talo_mini
 from talo_mini import load_benchmark, load_vlm
 from talo_mini.engine.logits import hooked_logits, replayed_logits
+from talo_mini.engine.packing import apart, packed
 from talo_mini.engine.pictures import Pictures
 from talo_mini.interventions.names import all_cells
 from talo_mini.models.loading import MINIS
@@ -38,19 +39,19 @@ PAGE = Path(__file__).with_name("exactness.template.md").read_text(encoding="utf
 def compare(vlm, prompt, questions, cells, pictures) -> dict:
     """How many answers one pass and hooks were asked for, how many differ, and the largest
     difference of a log-probability.
+
+    In one pass questions about one picture share a row, as in a sweep; under hooks each is alone.
     """
-    inputs, found = (
-        vlm.inputs(questions, prompt),
-        dict(questions=len(questions), answers=0, different=0, largest=0.0),
-    )
+    found = dict(questions=len(questions), answers=0, different=0, largest=0.0)
+    shared, alone = packed(vlm, questions, prompt), apart(vlm, questions, prompt)
     for replayed, hooked in zip(
-        replayed_logits(vlm, inputs, cells, pictures=pictures),
-        hooked_logits(vlm, inputs, cells),
+        replayed_logits(vlm, shared, cells, pictures=pictures),
+        hooked_logits(vlm, alone, cells),
         strict=True,
     ):
-        for a, b in zip(
-            scores(vlm, questions, replayed), scores(vlm, questions, hooked), strict=True
-        ):
+        one = scores(vlm, questions, replayed, shared)
+        other = scores(vlm, questions, hooked, alone)
+        for a, b in zip(one, other, strict=True):
             found["answers"] += 1
             finite = bool(np.isfinite([a, b]).all())
             found["different"] += int(not finite or a.argmax() != b.argmax())
@@ -58,6 +59,16 @@ def compare(vlm, prompt, questions, cells, pictures) -> dict:
                 found["largest"], float(abs(a - b).max()) if finite else float("inf")
             )
     return found
+
+
+def by_picture(questions) -> list:
+    """The questions in random order, those about one picture one after the other."""
+    groups: dict[bytes, list] = {}
+    for question in questions:
+        groups.setdefault(question.image_bytes, []).append(question)
+    order = list(groups.values())
+    random.Random(0).shuffle(order)
+    return [question for group in order for question in group]
 
 
 def source_of(module: str) -> Path:
@@ -105,11 +116,8 @@ def run(vlms, benchmark, parts, folder: Path, minutes: float | None = None) -> p
     """Compare batch after batch, every mini and part in turn, for at most so many minutes; one row
     each of all that was ever compared.
     """
-    questions, ends = (
-        list(benchmark.questions),
-        float("inf") if minutes is None else time.monotonic() + 60 * minutes,
-    )
-    random.Random(0).shuffle(questions)
+    ends = float("inf") if minutes is None else time.monotonic() + 60 * minutes
+    questions = by_picture(benchmark.questions)
     batches = [questions[i : i + BATCH] for i in range(0, len(questions), BATCH)]
     files = {
         (vlm, part): folder / f"{vlm.name}-{vlm.digest}-{benchmark.digest}-{engine()}-{part}.jsonl"
