@@ -52,11 +52,6 @@ class Question:
                 f"question {self.id!r} has a single option, so that any answer is right; give it "
                 "another"
             )
-        if self.seen and self.options[self.answer] not in self.seen:
-            raise BadInput(
-                f"question {self.id!r}: its answer is not among what can be seen "
-                f"({', '.join(self.seen[:8])}); correct one of them"
-            )
         if self.form not in FORMS:
             raise BadInput(f"question {self.id!r}: unknown form {self.form!r}; use one of {FORMS}")
         if self.form == "choice" and len(self.options) > len(LETTERS):
@@ -114,10 +109,11 @@ class Question:
     def informed(self) -> float:
         """Accuracy of a guess among those options that picture and question show, in [0, 1].
 
-        That of a blind guess where the scene is not known.
+        That of a blind guess where the scene is not known, or does not show the right answer.
         """
-        left = [option for option in self.options if option in self.seen]
-        return 1 / len(left) if left else self.chance
+        if self.options[self.answer] not in self.seen:
+            return self.chance
+        return 1 / sum(option in self.seen for option in self.options)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ def logit_lens(vlm: VLM, benchmark: Benchmark, batch: int = 64) -> pd.DataFrame:
         questions = benchmark.questions[start : start + batch]
         replay = Replay(vlm.model, vlm.anatomy, vlm.inputs(questions, benchmark.prompt))
         for layer, logits in enumerate(
-            [*(replay.head(args[0]) for args, _ in replay.calls), replay.base.float()]
+            [*(replay.head(args[0][:, -1]) for args, _ in replay.calls), replay.base.float()]
         ):
             logs = logits.log_softmax(-1)
             leads = [vlm.lead(q, row).item() for q, row in zip(questions, logs, strict=True)]

@@ -255,6 +255,7 @@ def test_informed_chance_is_never_below_a_blind_guess(worlds):
     assert {question.informed for question in yes_no} == {0.5}
 
 
-def test_an_answer_that_cannot_be_seen_is_told():
-    with pytest.raises(BadInput, match="its answer is not among what can be seen"):
-        Question("q", "t", b"", "?", ("a", "b"), 0, "direct", seen=("b",))
+def test_where_the_answer_is_not_among_what_is_seen_only_the_blind_guess_counts(worlds):
+    """A question that somebody gave other options."""
+    other = Question("q", "t", b"", "?", ("a", "b", "c"), 0, "direct", seen=("b",))
+    assert other.informed == other.chance == 1 / 3
