@@ -2,9 +2,6 @@ import copy
 import dataclasses
 import importlib
 import itertools
-import random
-import signal
-import time
 import warnings
 
 import numpy as np
@@ -587,44 +584,3 @@ def test_the_libraries_that_computed_answers_are_told(tiny, benchmark, tmp_path,
         {f"transformers {transformers.__version__}, torch {torch.__version__}"}
         | {"transformers 5.9.0, torch 2.0.0"}
     )
-
-
-def traces(model):
-    """What could be left behind: hooks, and replaced methods."""
-    found = []
-    for name, one in model.named_modules():
-        hooks = [*one._forward_hooks.values(), *one._forward_pre_hooks.values()]
-        found.append((name, "forward" in vars(one), "get_image_features" in vars(one), hooks))
-    return found
-
-
-def test_a_hundred_interrupts_leave_no_trace(tiny, benchmark):
-    """At random moments of a sweep: no hook, no replaced method, no owner; the table ends equal."""
-    expected = sweep(tiny, benchmark, parts=("self-attention", "head 1"))
-    rng, before, sweeping = random.Random(0), traces(tiny.model), []
-
-    def alarm(signum, frame):
-        if sweeping:
-            raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGALRM, alarm)
-    start = time.monotonic()
-    sweep(tiny, benchmark, parts=("self-attention", "head 1"))
-    whole, interrupted = time.monotonic() - start, 0
-    try:
-        for _ in range(100):
-            signal.setitimer(signal.ITIMER_REAL, rng.uniform(0.002, 0.6 * whole))
-            try:
-                sweeping.append(True)
-                sweep(tiny, benchmark, parts=("self-attention", "head 1"))
-                sweeping.clear()
-            except KeyboardInterrupt:
-                sweeping.clear()
-                interrupted += 1
-            assert traces(tiny.model) == before  # the library's own hooks stay
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
-    assert interrupted > 20
-    again = sweep(tiny, benchmark, parts=("self-attention", "head 1"))
-    pd.testing.assert_frame_equal(again, expected)
