@@ -25,11 +25,10 @@ from tqdm import tqdm
 import talo_mini
 from talo_mini import load_benchmark, load_vlm
 from talo_mini.engine.logits import hooked_logits, replayed_logits
-from talo_mini.engine.packing import apart, packed
+from talo_mini.engine.packing import apart, by_picture, packed
 from talo_mini.engine.pictures import Pictures
 from talo_mini.interventions.names import all_cells
 from talo_mini.models.loading import MINIS
-from talo_mini.models.scoring import scores
 
 PARTS = ("self-attention", "mlp", "layer")
 BATCH = 8  # small, so that several knocked-out variants go through a layer at once
@@ -49,8 +48,7 @@ def compare(vlm, prompt, questions, cells, pictures) -> dict:
         hooked_logits(vlm, alone, cells),
         strict=True,
     ):
-        one = scores(vlm, questions, replayed, shared)
-        other = scores(vlm, questions, hooked, alone)
+        one, other = shared.wanted.scores(replayed), alone.wanted.scores(hooked)
         for a, b in zip(one, other, strict=True):
             found["answers"] += 1
             finite = bool(np.isfinite([a, b]).all())
@@ -59,16 +57,6 @@ def compare(vlm, prompt, questions, cells, pictures) -> dict:
                 found["largest"], float(abs(a - b).max()) if finite else float("inf")
             )
     return found
-
-
-def by_picture(questions) -> list:
-    """The questions in random order, those about one picture one after the other."""
-    groups: dict[bytes, list] = {}
-    for question in questions:
-        groups.setdefault(question.image_bytes, []).append(question)
-    order = list(groups.values())
-    random.Random(0).shuffle(order)
-    return [question for group in order for question in group]
 
 
 def source_of(module: str) -> Path:
@@ -117,7 +105,9 @@ def run(vlms, benchmark, parts, folder: Path, minutes: float | None = None) -> p
     each of all that was ever compared.
     """
     ends = float("inf") if minutes is None else time.monotonic() + 60 * minutes
-    questions = by_picture(benchmark.questions)
+    groups = by_picture(benchmark.questions)
+    random.Random(0).shuffle(groups)
+    questions = [benchmark.questions[number] for group in groups for number in group]
     batches = [questions[i : i + BATCH] for i in range(0, len(questions), BATCH)]
     files = {
         (vlm, part): folder / f"{vlm.name}-{vlm.digest}-{benchmark.digest}-{engine()}-{part}.jsonl"

@@ -13,6 +13,7 @@ from ..benchmarks.prompts import write_prompt
 from ..benchmarks.questions import Question
 from ..errors import BadInput
 from ..interventions.names import Cell
+from ..models.asked import Asked
 from ..models.vlm import VLM
 from .memory import free_memory
 
@@ -60,9 +61,9 @@ def _order(asked, prompt, question):
     return prod(question.size), shared, len(write_prompt(question, prompt))
 
 
-def cells_at_once(vlm: VLM, places: int) -> int:
-    """Of how many cells the logits at so many places take an eighth of the free memory at most."""
-    taken = 4 * places * len(vlm.processor.tokenizer)  # bytes, in float32
+def cells_at_once(vlm: VLM, inputs: Asked) -> int:
+    """Of how many cells the wanted logits take an eighth of the free memory at most."""
+    taken = 4 * len(inputs.wanted.rows) * len(vlm.processor.tokenizer)  # bytes, in float32
     return max(1, free_memory(vlm.model.device) // 8 // taken)
 
 

@@ -8,13 +8,15 @@ decoder gives it what it would give it alone.
 import inspect
 import re
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
 
 from ..benchmarks.questions import Question
 from ..errors import BadInput
-from ..models.packed import PackedInputs, Wanted
+from ..models.asked import Asked, Wanted
+from ..models.scoring import next_tokens
 from ..models.vlm import VLM
 
 MASKED = ("eager", "sdpa")  # implementations of attention that take any mask
@@ -54,21 +56,20 @@ class _Row:
         return seen
 
 
-def packed(vlm: VLM, questions: Sequence[Question], template: str) -> PackedInputs | dict:
+def packed(vlm: VLM, questions: Sequence[Question], template: str) -> Asked:
     """Inputs in which questions about one picture share a row, and options what they begin with.
 
-    Plain inputs where nothing is shared. Raises CannotPack where the model cannot be asked so.
+    Those of `apart` where nothing is shared. Raises CannotPack where the model cannot be asked so.
     """
-    whole = any(vlm.scoring(question) == "whole text" for question in questions)
-    rows = _by_picture(questions)
-    if len(rows) == len(questions) and not whole:
-        return vlm.inputs(questions, template)
+    rows = by_picture(questions)
+    if len(rows) == len(questions) and not any(map(partial(by_whole_text, vlm), questions)):
+        return apart(vlm, questions, template)
     _check_able(vlm)
     plain = vlm.inputs(questions, template)
     positions = _positions(vlm.model, plain)
     _check_tensors(plain, positions)
     trees, ends = _trees(plain, positions, rows)
-    image = _image_token(vlm.model.config)
+    image = vlm.image_token
     for tree, group in zip(trees, rows, strict=True):
         if tree.tokens.count(image) != (plain["input_ids"][group[0]] == image).sum():
             raise CannotPack("its prompts do not begin with the picture")
@@ -78,18 +79,19 @@ def packed(vlm: VLM, questions: Sequence[Question], template: str) -> PackedInpu
     firsts = [questions[group[0]] for group in rows]
     own = plain if len(rows) == len(questions) else vlm.inputs(firsts, template)
     tensors = _tensors(vlm, own, plain, trees, length, positions.ndim == 3)
-    return PackedInputs(tensors, wanted, lambda: apart(vlm, questions, template))
+    return Asked(tensors, wanted, lambda: apart(vlm, questions, template))
 
 
-def apart(vlm: VLM, questions: Sequence[Question], template: str) -> PackedInputs | dict:
+def apart(vlm: VLM, questions: Sequence[Question], template: str) -> Asked:
     """Inputs in which each question stands alone, and each spelling of an option of several tokens.
 
     Raises BadInput where a model takes more of each token than itself, so that options of several
     tokens cannot be written behind a prompt.
     """
+    if not any(map(partial(by_whole_text, vlm), questions)):
+        plain = vlm.inputs(questions, template)
+        return Asked(plain, next_tokens(vlm, questions, vlm.model.device))
     paths = [vlm.option_paths(question) for question in questions]
-    if all(len(path) == 1 for options in paths for option in options for path in option):
-        return vlm.inputs(questions, template)
     # a line for each beginning of an option that something is predicted behind
     lines = list(
         dict.fromkeys(
@@ -111,7 +113,7 @@ def apart(vlm: VLM, questions: Sequence[Question], template: str) -> PackedInput
     prompts = [mask.nonzero()[:, 0].tolist() for mask in plain["attention_mask"]]
     more = [list(path) for _, path in lines]
     wanted = _wanted_of_lines(paths, lines, [len(prompt) for prompt in prompts], vlm.model.device)
-    return PackedInputs(_lengthened(plain, prompts, more, vlm), wanted)
+    return Asked(_lengthened(plain, prompts, more, vlm), wanted)
 
 
 def _wanted_of_lines(paths, lines, begins, device):
@@ -156,9 +158,14 @@ def _lengthened(plain, prompts, more, vlm):
     return tensors if kinds is None else tensors | {TYPES: kinds}
 
 
-def _by_picture(questions):
+def by_whole_text(vlm: VLM, question: Question) -> bool:
+    """Whether a question's options are told apart by more than their first token."""
+    return vlm.scoring(question) == "whole text"
+
+
+def by_picture(questions: Sequence[Question]) -> list[list[int]]:
     """The numbers of the questions about each picture."""
-    rows = {}
+    rows: dict[bytes, list[int]] = {}
     for number, question in enumerate(questions):
         rows.setdefault(question.image_bytes, []).append(number)
     return list(rows.values())
@@ -169,7 +176,7 @@ def _check_able(vlm):
     text = vlm.model.config.get_text_config()
     if getattr(text, "_attn_implementation", None) not in MASKED:
         raise CannotPack("its attention takes no mask of one's own")
-    if getattr(text, "is_encoder_decoder", False) or _image_token(vlm.model.config) is None:
+    if getattr(text, "is_encoder_decoder", False) or vlm.image_token is None:
         raise CannotPack("its prompt has no place for the picture")
     for layer in vlm.anatomy.stacks["decoder"]:
         for part in layer.parts.values():
@@ -183,10 +190,6 @@ def _check_window(text, length):
         window = getattr(text, name, None)
         if window and length > window:
             raise CannotPack(f"its attention looks back {window} tokens only")
-
-
-def _image_token(config):
-    return getattr(config, "image_token_id", None) or getattr(config, "image_token_index", None)
 
 
 def _positions(model, plain) -> torch.Tensor:

@@ -9,7 +9,7 @@ import torch
 
 from ..interventions.hooks import held
 from ..models.anatomy import Anatomy
-from ..models.packed import wanted_logits
+from ..models.asked import wanted_logits
 from .memory import free_memory
 from .pictures import Pictures
 
@@ -23,7 +23,7 @@ class Recording:
     """What was seen of a base run. `calls` are (args, kwargs) of each decoder layer.
 
     `outputs` are the layers' hidden states, [rows, tokens, width]; `logits` those that are wanted,
-    [places, vocabulary]: of each question's next token, or as packed inputs say. `zeros` makes what
+    [places, vocabulary]: of each question's next token, or as the inputs say. `zeros` makes what
     a part adds when it is zero, by path, where that is known. `taken` is the memory that the run
     took, in bytes, on a GPU.
     """

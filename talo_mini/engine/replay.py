@@ -13,7 +13,7 @@ from ..interventions.effects import WHOLE
 from ..interventions.hooks import first_of, held, with_first
 from ..interventions.knockout import Knockout, knockout
 from ..models.anatomy import Anatomy, Part
-from ..models.packed import PackedInputs, wanted_logits
+from ..models.asked import Asked, Wanted, wanted_logits
 from .memory import free_memory, out_of_memory
 from .pictures import Pictures, replaced
 from .recording import CannotReplay, check_room, record
@@ -43,13 +43,14 @@ class Replay:
     ):
         self.model, self.anatomy, self.means = model, anatomy, means
         self.layers = [layer.module for layer in anatomy.stacks["decoder"]]
-        self.wanted = inputs.wanted if isinstance(inputs, PackedInputs) else None
         ids = inputs["input_ids"]
         variant = ids.numel() * model.config.get_text_config().hidden_size * model.dtype.itemsize
         check_room(len(self.layers), variant, ids.device)
         recording = record(model, anatomy, inputs, pictures)
         self.calls, self.base, self.zeros = recording.calls, recording.logits, recording.zeros
         self.questions, tokens, _ = self.calls[0][0][0].shape
+        nexts = Wanted.next_tokens(self.questions, ids.device)
+        self.wanted = inputs.wanted if isinstance(inputs, Asked) else nexts
         self.between = _between(recording)
         self.norm = self._final_norm(recording.outputs[-1])
         # of how many variants hidden states are held, and how many go through a layer at once
@@ -68,7 +69,7 @@ class Replay:
         for norm in (*norms, torch.nn.Identity()):
             self.norm = norm
             if torch.allclose(
-                self.head(self._read(last)), base, atol=1e-4, rtol=relative, equal_nan=True
+                self.head(self.wanted.read(last)), base, atol=1e-4, rtol=relative, equal_nan=True
             ):
                 return norm
         raise CannotReplay(
@@ -106,12 +107,8 @@ class Replay:
                         own = hidden.get(group, self.calls[i][0][0])
                         hidden[group] = self._knocked(i, own, knockouts)
             self._add_between(i, hidden)
-        last = self._joined(-1, [self._read(hidden[group]) for group in groups])
+        last = self._joined(-1, [self.wanted.read(hidden[group]) for group in groups])
         return self.head(last).split(len(self.base))
-
-    def _read(self, hidden):
-        """The hidden states that logits are wanted of, [places, width]."""
-        return hidden[:, -1] if self.wanted is None else self.wanted.read(hidden)
 
     def _passed(self, i, groups, hidden):
         """What layer i makes of the groups that are knocked out below it, in chunks."""
@@ -147,16 +144,13 @@ class Replay:
         part = self.anatomy.stacks["decoder"][i].parts.get("mlp", Part({}))
         hooks = []
         for module in part.modules.values():
-            if self.wanted is None:
-                hooks.append((module.register_forward_pre_hook, _shortened))
-            else:
-                spread: list = []
-                hooks.append((module.register_forward_pre_hook, partial(self._taken, spread)))
-                hooks.append((module.register_forward_hook, partial(self._put_back, spread)))
+            spread: list = []
+            hooks.append((module.register_forward_pre_hook, partial(self._taken, spread)))
+            hooks.append((module.register_forward_hook, partial(self._put_back, spread)))
         return hooks
 
     def _taken(self, spread, module, args):
-        """The wanted positions of an MLP's input as one row; where they stood is noted."""
+        """The wanted positions of an MLP's input, a row each; where they stood is noted."""
         if args[0].ndim != 3:
             return args
         times = len(args[0]) // self.questions
@@ -164,17 +158,18 @@ class Replay:
         rows = (self.wanted.rows + shift).flatten()
         columns = self.wanted.columns.repeat(times)
         spread[:] = [args[0], rows, columns]
-        return (args[0][rows, columns][None], *args[1:])
+        return (args[0][rows, columns][:, None], *args[1:])
 
     def _put_back(self, spread, module, args, output):
         """What the MLP made of them where they stood, and zeros elsewhere."""
         if not spread:
             return output
         given, rows, columns = spread
-        if first_of(output).shape[:2] != (1, len(rows)):  # zeros in place of an MLP, for all
+        made = first_of(output)
+        if made.shape[:2] != (len(rows), 1):  # zeros in place of an MLP, for all
             return output
-        whole = torch.zeros_like(given)
-        whole[rows, columns] = first_of(output)[0]
+        whole = made.new_zeros(*given.shape[:2], *made.shape[2:])
+        whole[rows, columns] = made[:, 0]
         return with_first(output, whole)
 
     def _knocked(self, i, hidden, knockouts):
@@ -220,10 +215,6 @@ class Replay:
         return value
 
 
-def _shortened(module, args):
-    return (args[0][:, -1:], *args[1:]) if args[0].ndim == 3 else args
-
-
 def _between(recording):
     """What is added behind each layer before the next is given it, None where nothing is."""
     found = []
@@ -245,10 +236,10 @@ def one_pass(
 ) -> list[torch.Tensor]:
     """Logits of the base model and under each group of knockouts, [questions, vocabulary] each.
 
-    Of packed inputs [places, vocabulary]. Those of `pictures` that were seen before are not encoded
-    again. With `check`, for every part and effect the group of the lowest, the middle and the
-    highest layer is also run with hooks, each question alone. Raises CannotReplay if they differ,
-    or where a layer does not run alone.
+    Of inputs that say what is wanted of them, [places, vocabulary]. Those of `pictures` that were
+    seen before are not encoded again. With `check`, for every part and effect the group of the
+    lowest, the middle and the highest layer is also run with hooks, each question alone. Raises
+    CannotReplay if they differ, or where a layer does not run alone.
     """
     try:
         replay = Replay(model, anatomy, inputs, means, pictures)
@@ -266,36 +257,27 @@ def one_pass(
 
 def _check(model, anatomy, inputs, groups, means, base, logits):
     """Raise CannotReplay where some logits are not those under hooks, each question alone."""
-    error = rounding(base.dtype)
-    packed = isinstance(inputs, PackedInputs)
-    alone = inputs.alone() if packed else inputs
-    matching = _same_places(inputs, alone) if packed else slice(None)
-    if packed:
-        plain = wanted_logits(model, alone).float()
-        _compare("the base model", plain[matching], base.float(), error)
+    error, alone, same = rounding(base.dtype), inputs, slice(None)
+    if getattr(inputs, "alone", None):
+        alone = inputs.alone()
+        same = _same_places(inputs.wanted, alone.wanted)
+        _compare("the base model", wanted_logits(model, alone).float()[same], base.float(), error)
     for i in _checked(groups):
         with knockout(anatomy, *groups[i], means=means):
             hooked = wanted_logits(model, alone).float()
-        _compare(groups[i], hooked[matching], logits[i], error)
+        _compare(groups[i], hooked[same], logits[i], error)
 
 
-def _same_places(packed, alone):
-    """For each place of packed inputs the one where the same is predicted with questions alone."""
-    if not isinstance(alone, PackedInputs):  # a question's next token, in their order
-        pairs = {
-            option[0][0][0]: number
-            for number, question in enumerate(packed.wanted.options)
-            for option in question
-        }
-    else:
-        pairs = {
-            step[0]: same[0]
-            for question, others in zip(packed.wanted.options, alone.wanted.options, strict=True)
-            for option, other in zip(question, others, strict=True)
-            for path, line in zip(option, other, strict=True)
-            for step, same in zip(path, line, strict=True)
-        }
-    return torch.tensor([pairs[place] for place in range(len(packed.wanted.rows))])
+def _same_places(shared, alone):
+    """For each place of shared rows the one where the same is predicted with questions alone."""
+    pairs = {}
+    for question, others in zip(shared.options, alone.options, strict=True):
+        for option, other in zip(question, others, strict=True):
+            for path, line in zip(option, other, strict=True):
+                pairs.update(
+                    (here, there) for (here, _), (there, _) in zip(path, line, strict=True)
+                )
+    return torch.tensor([pairs[place] for place in range(len(shared.rows))])
 
 
 def _checked(groups):

@@ -14,10 +14,8 @@ from ..benchmarks.questions import Benchmark
 from ..errors import BadInput
 from ..interventions.effects import find_effect
 from ..interventions.knockout import mean_outputs
-from ..interventions.names import all_cells, as_knockouts, names_of
+from ..interventions.names import BASE_CELL, all_cells, as_knockouts, names_of
 from ..models.ownership import owned
-from ..models.packed import PackedInputs
-from ..models.scoring import scores
 from ..models.vlm import VLM
 from ..outcomes.store import Keeper, OutcomeStore
 from ..outcomes.table import COLUMNS, UNSCORED
@@ -26,7 +24,7 @@ from .batches import Batch, batches, cells_at_once, checked_size, halved
 from .key import answers_key, check_can_answer
 from .logits import hooked_logits, replayed_logits
 from .memory import out_of_memory
-from .packing import CannotPack, apart, packed
+from .packing import CannotPack, apart, by_whole_text, packed
 from .pictures import Pictures
 from .replay import CannotReplay
 
@@ -68,6 +66,12 @@ def sweep(
         size = 1 if _one_by_one(effect, parts) else checked_size(batch)
         for question in benchmark.questions:
             vlm.check(question)  # raises now, and not among the answers
+            if _is_noise(effect) and by_whole_text(vlm, question):
+                raise BadInput(
+                    f"question {question.id!r}: its options are scored by their whole text, which "
+                    "noise would disturb differently for each; use another effect, or ask it in "
+                    "the choice form"
+                )
         store = OutcomeStore(cache) if cache is not None else None
         key = answers_key(vlm, benchmark) if cache is not None else ""
         kept = _kept(store, key, benchmark)
@@ -122,7 +126,7 @@ def _lacking(benchmark, cells, kept):
 
 def _one_by_one(effect, parts):
     """Whether questions go alone: noise is for each, and a vision stack's rows are none."""
-    if find_effect(effect.partition(" ")[0]).needs != "seeds":
+    if not _is_noise(effect):
         return False
     knockouts = (k for part in names_of(parts) for k in as_knockouts(part, "zero", -1))
     return any(k.stack != "decoder" for k in knockouts)
@@ -163,7 +167,8 @@ def _answers(vlm, benchmark, waiting: list[Batch], means) -> Iterator[list[dict]
     Raises BadInput at the end, when all others are answered, for questions that are refused.
     """
     ways = _ways(waiting)
-    checked, pictures, refused = set(), Pictures(vlm.model), []
+    checked: set[bool] = set()  # whether rows were shared in what was compared with hooks
+    pictures, refused = Pictures(vlm.model), []
     while waiting:
         batch = waiting.pop(0)
         layout, method = ways[0]
@@ -182,11 +187,9 @@ def _answers(vlm, benchmark, waiting: list[Batch], means) -> Iterator[list[dict]
                 refused.append((batch.questions[0], error))
             continue
         seeds = [int(question.digest[:15], 16) for question in batch.questions]
-        kind = type(inputs)
-        places = len(inputs.wanted.rows) if kind is PackedInputs else len(batch.questions)
-        now = batch.cells[: cells_at_once(vlm, places)]
+        shared, now = inputs.alone is not None, batch.cells[: cells_at_once(vlm, inputs)]
         try:
-            logits = method(vlm, inputs, now, kind not in checked, means, pictures, seeds)
+            logits = method(vlm, inputs, now, shared not in checked, means, pictures, seeds)
             rows = _rows(vlm, benchmark, batch.questions, now, logits, inputs)
         except CannotReplay as why:
             ways.pop(0)
@@ -202,7 +205,7 @@ def _answers(vlm, benchmark, waiting: list[Batch], means) -> Iterator[list[dict]
                 raise
             waiting = halved([batch, *waiting], error)
             continue
-        checked.add(kind)
+        checked.add(shared)
         if len(now) < len(batch.cells):
             waiting.insert(0, Batch(batch.questions, batch.cells[len(now) :]))
         yield rows
@@ -214,13 +217,14 @@ def _ways(waiting):
 
     Noise is drawn for each question, so that none shares its beginning.
     """
-    noise = any(
-        " " in effect and find_effect(effect.split()[0]).needs == "seeds"
-        for batch in waiting
-        for _, effect, _ in batch.cells
-    )
-    ways = [(packed, replayed_logits), (apart, replayed_logits), (apart, hooked_logits)]
-    return ways[noise:]
+    alone = [(apart, replayed_logits), (apart, hooked_logits)]
+    effects = {effect for batch in waiting for _, effect, _ in batch.cells}
+    return alone if any(map(_is_noise, effects)) else [(packed, replayed_logits), *alone]
+
+
+def _is_noise(effect):
+    """Whether an effect, as outcomes name it, is drawn for each question."""
+    return effect != BASE_CELL[1] and find_effect(effect.partition(" ")[0]).needs == "seeds"
 
 
 def _raise_refused(refused):
@@ -241,8 +245,7 @@ def _rows(vlm, benchmark, questions, cells, logits, inputs):
     """A row for every cell and question."""
     rows = []
     for cell, values in zip(cells, logits, strict=True):
-        found = scores(vlm, questions, values, inputs)
-        for question, score in zip(questions, found, strict=True):
+        for question, score in zip(questions, inputs.wanted.scores(values), strict=True):
             rows.append(_row(vlm, benchmark, question, score, cell))
     return rows
 

@@ -6,21 +6,24 @@ import numpy as np
 import torch
 
 from ..benchmarks.questions import Question
-from .packed import PackedInputs, Path, Wanted
+from .asked import Path, Wanted
 from .vlm import VLM
 
 
-def scores(
-    vlm: VLM, questions: Sequence[Question], logits: torch.Tensor, inputs=None
-) -> list[np.ndarray]:
-    """Log-probability of each option of each question, [options] each.
+def next_tokens(vlm: VLM, questions: Sequence[Question], device=None) -> Wanted:
+    """What is wanted of rows of one question each: its options' tokens as the next one.
 
-    logits: of the next token, [questions, vocabulary]; of packed `inputs`, [places, vocabulary].
+    Raises BadInput where a question's options share such a token.
     """
-    if isinstance(inputs, PackedInputs):
-        return inputs.wanted.scores(logits)
     options: list[list[list[Path]]] = []
     for row, question in enumerate(questions):
         options.append([[((row, t),) for t in option] for option in vlm.option_tokens(question)])
-    nowhere = torch.empty(0)
-    return Wanted(nowhere, nowhere, options).scores(logits)
+    return Wanted.next_tokens(len(questions), device, options)
+
+
+def scores(vlm: VLM, questions: Sequence[Question], logits: torch.Tensor) -> list[np.ndarray]:
+    """Log-probability of each option of each question, [options] each.
+
+    logits: of the next token, [questions, vocabulary].
+    """
+    return next_tokens(vlm, questions).scores(logits)

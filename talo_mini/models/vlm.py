@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import torch
@@ -18,8 +18,8 @@ from ..benchmarks.questions import LETTERS, Question
 from ..errors import BadInput
 from ..progress import progress
 from .anatomy import Anatomy, find_anatomy
+from .asked import wanted_logits
 from .ownership import owned
-from .packed import wanted_logits
 
 # What an image processor may limit: all of it changes what a model sees, so it is recorded with
 # every result.
@@ -154,11 +154,14 @@ class VLM:
         messages = [{"role": "user", "content": content}]
         return self.processor.apply_chat_template(messages, add_generation_prompt=answer)
 
+    @property
+    def image_token(self) -> int | None:
+        """The token that holds the picture's place in a prompt; None where there is none."""
+        config, names = self.model.config, ("image_token_id", "image_token_index")
+        return next(filter(None, (getattr(config, name, None) for name in names)), None)
+
     def _check_placeholder(self, batch):
-        config = self.model.config
-        token = getattr(config, "image_token_id", None) or getattr(
-            config, "image_token_index", None
-        )
+        token = self.image_token
         if token is not None and not (batch["input_ids"] == token).any(1).all():
             raise BadInput(
                 f"{self.name}: a prompt holds no place for the picture; give its processor a "
@@ -231,19 +234,23 @@ class VLM:
         """
         if self.scoring(question) != "whole text":
             return [[(token,) for token in option] for option in self.option_tokens(question)]
-        self._check_known(question)
         paths = [self._spelt(option) for option in question.options]
+        self._check_known(question, [list(chain(*option)) for option in paths])
         every = sorted(path for option in paths for path in option)
         if len(set(every)) < len(every):
             raise BadInput(
                 f"question {question.id!r}: options {list(question.options)} are the same tokens "
                 f"to {self.name}; ask it in the choice form"
             )
-        following = pairwise(every)
-        if any(longer[: len(path)] == path for path, longer in following):
-            end = (self.processor.tokenizer.eos_token_id,)
-            paths = [[path + end for path in option] for option in paths]
-        return paths
+        if not any(longer[: len(path)] == path for path, longer in pairwise(every)):
+            return paths
+        end = (self.processor.tokenizer.eos_token_id,)
+        if None in end:
+            raise BadInput(
+                f"question {question.id!r}: one of its options begins another, and {self.name} "
+                "has no token that ends an answer; ask it in the choice form"
+            )
+        return [[path + end for path in option] for option in paths]
 
     def option_tokens(self, question: Question) -> list[tuple[int, ...]]:
         """The tokens each option is scored by: its letter, or the first token of its words.
@@ -251,7 +258,8 @@ class VLM:
         Without and after a space. Raises BadInput where two options share such a token, and where
         the tokenizer lacks it.
         """
-        tokens = self._check_known(question)
+        tokens = self._first(question)
+        self._check_known(question, tokens)
         if not _distinct(tokens):
             raise BadInput(
                 f"question {question.id!r}: options {list(question.options)} cannot be told apart "
@@ -259,16 +267,14 @@ class VLM:
             )
         return tokens
 
-    def _check_known(self, question):
-        """The options' first tokens. Raises BadInput where the tokenizer lacks one."""
-        tokens = self._first(question)
+    def _check_known(self, question, tokens):
+        """Raise BadInput where the tokenizer lacks one of the tokens of an option."""
         for word, found in zip(_words(question), tokens, strict=True):
             if not found or self.processor.tokenizer.unk_token_id in found:
                 raise BadInput(
                     f"question {question.id!r}: {self.name} has no token for its option {word!r}; "
                     "ask it with other words or fewer options"
                 )
-        return tokens
 
     def _first(self, question):
         return [self._first_tokens(word) for word in _words(question)]
@@ -322,7 +328,7 @@ class VLM:
     def last_logits(self, inputs) -> torch.Tensor:
         """Logits of the next token, [questions, vocabulary], float32.
 
-        Of packed inputs those that are wanted, [places, vocabulary].
+        Of inputs that say what is wanted of them, [places, vocabulary].
         """
         return wanted_logits(self.model, inputs).float()
 

@@ -15,7 +15,6 @@ from talo_mini.engine.packing import CannotPack, apart, packed
 from talo_mini.interventions.knockout import mean_outputs
 from talo_mini.interventions.names import all_cells
 from talo_mini.models.loading import MINIS
-from talo_mini.models.packed import PackedInputs
 from talo_mini.models.scoring import scores
 
 module = importlib.import_module("talo_mini.engine.sweep")
@@ -51,14 +50,14 @@ def test_minis_answer_alike_in_shared_rows(name, questions):
     cells = all_cells(vlm.anatomy, PARTS, None, "zero")
     shared = packed(vlm, questions, "bare")
     alone = apart(vlm, questions, "bare")
-    assert isinstance(shared, PackedInputs) and len(shared["input_ids"]) == 3
+    assert shared.alone and len(shared["input_ids"]) == 3
     found = replayed_logits(vlm, shared, cells, check=True)
     hooks = hooked_logits(vlm, shared, cells)
     expected = hooked_logits(vlm, alone, cells)
     for cell, one, two, three in zip(cells, found, hooks, expected, strict=True):
-        wanted = scores(vlm, questions, three, alone)
+        wanted = alone.wanted.scores(three)
         for logits in (one, two):
-            own = scores(vlm, questions, logits, shared)
+            own = shared.wanted.scores(logits)
             assert np.allclose(np.concatenate(own), np.concatenate(wanted), atol=1e-4), cell
 
 
@@ -72,7 +71,7 @@ def test_effects_mean_the_same_in_shared_rows(tiny, questions, effect):
     found = replayed_logits(tiny, shared, cells, True, means)
     expected = hooked_logits(tiny, alone, cells, means=means)
     for one, two in zip(found, expected, strict=True):
-        own, wanted = scores(tiny, questions, one, shared), scores(tiny, questions, two, alone)
+        own, wanted = shared.wanted.scores(one), alone.wanted.scores(two)
         assert np.allclose(np.concatenate(own), np.concatenate(wanted), atol=1e-4)
         assert not torch.equal(one, found[0]) or one is found[0]
 
@@ -86,7 +85,7 @@ def test_families_share_rows_or_say_why_not(name, questions, tmp_path):
         with pytest.raises(CannotPack, match=ALONE[name]):
             packed(vlm, plain, "bare")
     else:
-        assert isinstance(packed(vlm, plain, "bare"), PackedInputs)
+        assert packed(vlm, plain, "bare").alone
     benchmark = load_benchmark("mini-worlds", tasks=["object_colour"], per_task=3)
     found = sweep(vlm, benchmark, parts=("self-attention", "layer"))
     for _, row in found[found.layer >= 0].iterrows():
@@ -111,19 +110,62 @@ def test_an_option_is_scored_by_its_whole_text_where_first_tokens_are_shared(tin
         expected.append(total)
     for layout in (packed, apart):
         inputs = layout(tiny, [question], "bare")
-        own = scores(tiny, [question], tiny.last_logits(inputs), inputs)[0]
+        own = inputs.wanted.scores(tiny.last_logits(inputs))[0]
         assert np.allclose(own, expected, atol=1e-4)
     assert tiny.scoring(question) == "whole text"
 
 
 def test_questions_that_share_nothing_are_asked_as_before(tiny, questions):
-    assert not isinstance(packed(tiny, [questions[0]], "bare"), PackedInputs)
+    inputs = packed(tiny, [questions[0]], "bare")
+    assert inputs.alone is None and set(inputs) == set(tiny.inputs([questions[0]]))
 
 
 def test_noise_is_drawn_for_each_question_alone(tiny, monkeypatch):
     monkeypatch.setattr(module, "packed", lambda *args: pytest.fail("noise in a shared row"))
     benchmark = load_benchmark("mini-worlds", tasks=["object_colour"], per_task=2)
     sweep(tiny, benchmark, effect="noise 1", layers=[1])
+
+
+def test_noise_and_whole_texts_do_not_go_together(tiny, questions):
+    benchmark = load_benchmark("mini-worlds", tasks=["object_colour"], per_task=2)
+    mixed = benchmark.only([questions[0], questions[3]])
+    with pytest.raises(BadInput, match="noise would disturb differently for each"):
+        sweep(tiny, mixed, effect="noise 1", layers=[1])
+
+
+@pytest.mark.parametrize("why", ["a window", "a leak"])
+def test_whole_texts_are_swept_also_where_rows_cannot_be_shared(tiny, questions, monkeypatch, why):
+    """The same scores, and the check of the first batch goes well."""
+    mixed = load_benchmark("mini-worlds", tasks=["object_colour"], per_task=3).only(questions)
+    expected = sweep(tiny, mixed, parts=["mlp"])
+    if why == "a window":
+        monkeypatch.setattr(tiny.model.config.text_config, "sliding_window", 20, raising=False)
+    else:
+        tri = lambda self, length: np.tri(length, dtype=bool)  # noqa: E731
+        monkeypatch.setattr(packing._Row, "seen", tri)
+    found = sweep(tiny, mixed, parts=["mlp"])
+    for one, two in zip(found.scores, expected.scores, strict=True):
+        assert np.allclose(one, two, atol=1e-4)
+    assert set(found.scoring) == {"letter", "first token", "whole text"}
+
+
+def test_a_word_inside_an_option_that_the_tokenizer_lacks_is_told(tiny, questions):
+    bad = dataclasses.replace(
+        questions[1], form="direct", options=("red circle", "red glorp"), answer=0
+    )
+    with pytest.raises(BadInput, match="has no token for its option 'red glorp'"):
+        tiny.check(bad)
+
+
+def test_a_beginning_of_another_option_needs_an_end(tiny, questions, monkeypatch):
+    option = dataclasses.replace(
+        questions[1], form="direct", options=("red", "red circle"), answer=0
+    )
+    ends = {path[-1] for spelt in tiny.option_paths(option) for path in spelt}
+    assert ends == {tiny.processor.tokenizer.eos_token_id}
+    monkeypatch.setattr(tiny.processor.tokenizer, "_special_tokens_map", {"eos_token": None})
+    with pytest.raises(BadInput, match="has no token that ends an answer"):
+        tiny.option_paths(option)
 
 
 def test_a_window_shorter_than_a_row_is_told(tiny, questions, monkeypatch):
@@ -141,12 +183,12 @@ def test_a_row_that_leaks_is_found_and_given_up(tiny, questions, monkeypatch):
     asked = []
 
     def noted(vlm, inputs, *more):
-        asked.append(type(inputs))
+        asked.append(inputs.alone is not None)
         return replayed_logits(vlm, inputs, *more)
 
     monkeypatch.setattr(module, "replayed_logits", noted)
     found = sweep(tiny, benchmark, layers=[1])
-    assert asked[0] is PackedInputs and asked[-1] is not PackedInputs
+    assert asked[0] and not asked[-1]
     row = found.iloc[0]
     question = next(q for q in benchmark.questions if q.id == row.question)
     alone = tiny.last_logits(tiny.inputs([question]))

@@ -19,6 +19,7 @@ from talo_mini.engine.logits import hooked_logits, replayed_logits
 from talo_mini.engine.replay import CannotReplay
 from talo_mini.engine.sweep import kept_outcomes
 from talo_mini.interventions import zeroed_weights
+from talo_mini.models.asked import Wanted
 from talo_mini.models.scoring import scores
 from talo_mini.outcomes import check_outcomes
 from talo_mini.outcomes.table import UNSCORED, correctness
@@ -195,10 +196,12 @@ def test_with_little_memory_few_cells_are_asked_at_once(tiny, benchmark, table, 
         asked.append((len(inputs["input_ids"]), len(cells)))
         return replayed_logits(vlm, inputs, cells, *more)
 
-    def small(vlm, questions, logits, inputs):
-        if len(questions) > 10:
+    own = Wanted.scores
+
+    def small(wanted, logits):
+        if len(wanted.options) > 10:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return scores(vlm, questions, logits, inputs)
+        return own(wanted, logits)
 
     monkeypatch.setattr(
         "talo_mini.engine.batches.free_memory", lambda device: 8 * 20 * vocabulary * 4 * 4
@@ -206,7 +209,7 @@ def test_with_little_memory_few_cells_are_asked_at_once(tiny, benchmark, table, 
     monkeypatch.setattr(module, "replayed_logits", noted)
     found = sweep(tiny, benchmark, parts=("self-attention", "layer"), batch=20)
     assert asked == [(10, 4), (10, 4), (10, 1)]  # both forms of a question share a row
-    monkeypatch.setattr(module, "scores", small)
+    monkeypatch.setattr(Wanted, "scores", small)
     with pytest.warns(UserWarning, match="memory ran out; going on with 10 questions at once"):
         again = sweep(tiny, benchmark, parts=("self-attention", "layer"), batch=20)
     assert asked[3:] == [(10, 4), (5, 8), (5, 1), (5, 8), (5, 1)]

@@ -1,4 +1,4 @@
-"""Model inputs in which several questions stand in one row, and the logits that are wanted."""
+"""What a model is called with, and which of its logits are wanted."""
 
 from dataclasses import dataclass
 from itertools import chain
@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 Path = tuple[tuple[int, int], ...]  # (place, token) one after the other
+LAST = -1  # the column of a prompt's next token where prompts end together
 
 
 @dataclass
@@ -16,6 +17,12 @@ class Wanted:
     rows: torch.Tensor  # [places]
     columns: torch.Tensor  # [places]
     options: list[list[list[Path]]]  # places count from 0
+
+    @classmethod
+    def next_tokens(cls, rows: int, device, options=()) -> "Wanted":
+        """The next token of each row; `options` are those of the rows' questions, where known."""
+        columns = torch.full((rows,), LAST, device=device)
+        return cls(torch.arange(rows, device=device), columns, list(options))
 
     def read(self, values: torch.Tensor) -> torch.Tensor:
         """The values at these places, [places, ...], of [rows, tokens, ...]."""
@@ -43,10 +50,10 @@ def _spelt(option, logs):
     return [sum(next(logs) for _ in path) for path in option]
 
 
-class PackedInputs(dict):
+class Asked(dict):
     """What a model is called with, and what is wanted of it.
 
-    `alone()` gives the same questions each in rows of their own, to compare with.
+    Where questions share rows, `alone()` gives the same with each in rows of its own, to compare.
     """
 
     def __init__(self, tensors: dict, wanted: Wanted, alone=None):
@@ -55,8 +62,8 @@ class PackedInputs(dict):
 
 
 def wanted_logits(model, inputs) -> torch.Tensor:
-    """Logits of the next token, [questions, vocabulary]; of packed inputs, [places, vocabulary]."""
-    if not isinstance(inputs, PackedInputs):
+    """Logits at the wanted places, [places, vocabulary]; of other inputs of each next token."""
+    if not isinstance(inputs, Asked) or (inputs.wanted.columns == LAST).all():
         return model(**inputs, use_cache=False, logits_to_keep=1).logits[:, -1]
     columns, place = inputs.wanted.columns.unique(return_inverse=True)
     logits = model(**inputs, use_cache=False, logits_to_keep=columns).logits
