@@ -99,10 +99,14 @@ def similar_tasks_have_similar_vectors(found: dict) -> str:
         return "reproduced"
     if found["raw"]["difference"] > 0:
         return "reproduced in part: not beyond what all tasks share"
-    most = found["raw"]["high"]
-    if most < 0:
+    if found["raw"]["high"] < 0:
         return "contradicted: vectors of one ability are clearly less alike than others"
-    return f"bounded: vectors of one ability are more alike by r = {most:.2f} at most (95%)"
+    return more_alike_at_most(found["raw"]["high"])
+
+
+def more_alike_at_most(r: float) -> str:
+    """What an interval's upper end bounds of C2."""
+    return f"bounded: vectors of one ability are more alike by r = {r:.2f} at most (95%)"
 
 
 def layers_of_a_pretrained_model(found: dict) -> str:
@@ -123,8 +127,7 @@ def vectors_of_a_pretrained_model(found: dict) -> str:
         return "reproduced"
     if any(clear):
         return f"reproduced in part: in {sum(clear)} of {len(clear)} models"
-    most = max(own["high"] for own in found["alike"].values())
-    return f"bounded: vectors of one ability are more alike by r = {most:.2f} at most (95%)"
+    return more_alike_at_most(max(own["high"] for own in found["alike"].values()))
 
 
 def gains_of_a_pretrained_model(found: dict) -> str:

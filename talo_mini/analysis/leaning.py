@@ -7,7 +7,8 @@ from scipy import optimize, special
 from ..benchmarks.questions import Benchmark
 from ..outcomes.table import BASE, correctness
 from .rules import Probing
-from .talo import prepared
+from .significance import mean_interval, mean_p
+from .talo import drawn, gain_of, prepared
 
 RIDGE = 0.25  # of the shifts: two nats are usual, so that a few questions cannot demand ten
 
@@ -47,17 +48,28 @@ def shift_gains(
     for task in outcomes[outcomes.layer == BASE].task.unique():
         base, table, pictures = prepared(outcomes, task, part, probing)
         scores, wanted = _scores(outcomes, benchmark, task, base.index)
-        right, knocked = base.to_numpy(), table.to_numpy()
-        rng, gains = probing.generator(task), []
-        for _ in range(draws):
-            choice, probe, rest = probing.draw(rng, right, knocked, shots, pictures)
+        right, knocked, gains = base.to_numpy(), table.to_numpy(), []
+        for choice, probe, rest in drawn(right, knocked, pictures, task, probing):
             shifted = (scores[rest] + fitted(scores[probe], wanted[probe])).argmax(1)
-            before = right[rest].mean()
-            talo = 0.0 if choice < 0 else knocked[rest, choice].mean() - before
-            gains.append((talo, (shifted == wanted[rest]).mean() - before))
+            shift = (shifted == wanted[rest]).mean() - right[rest].mean()
+            gains.append((gain_of(right, knocked, choice, rest), shift))
         talo, shift = np.mean(gains, axis=0)
         row = dict(task=task, questions=len(right), base=right.mean(), talo=talo, shift=shift)
         rows.append(row | dict(ahead=talo - shift))
+    return pd.DataFrame(rows)
+
+
+def mean_shift_gains(gains: pd.DataFrame, tasks, seed: int = 0) -> pd.DataFrame:
+    """The mean of TaLo's gain, of the shift's, and of their difference over some of the tasks.
+
+    `gains` is what `shift_gains` gave. Columns: method (talo, shift, ahead), tasks, delta, low and
+    high (95% interval over tasks), p (t test over tasks); nan where there are too few.
+    """
+    kept, rows = gains[gains.task.isin(set(tasks))], []
+    for method in ("talo", "shift", "ahead"):
+        (low, high), p = mean_interval(kept[method], seed), mean_p(kept[method])
+        row = dict(method=method, tasks=len(kept), delta=kept[method].mean())
+        rows.append(row | dict(low=low, high=high, p=p))
     return pd.DataFrame(rows)
 
 

@@ -61,6 +61,18 @@ def dose(outcomes: pd.DataFrame, vectors: pd.DataFrame) -> dict:
     return told | dict(delta=helped / cells, low=float(low), high=float(high))
 
 
+def along_training(tables: dict, vectors: dict) -> pd.DataFrame:
+    """The doses of all checkpoints, one row each; both are by (run, step) of the training.
+
+    Columns: run, step, and those of `dose`; by run and step.
+    """
+    rows = []
+    for (run, step), outcomes in tables.items():
+        rows.append(dict(run=run, step=step) | dose(outcomes, vectors[run, step]))
+    counts = dict(cells=int, helped_cells=int)
+    return pd.DataFrame(rows).astype(counts).sort_values(["run", "step"], ignore_index=True)
+
+
 def agreement(vectors: dict[str, pd.DataFrame], part: str, first: int = 0) -> pd.DataFrame:
     """How alike two runs' vectors of the same task and form are, one row a pair of runs.
 

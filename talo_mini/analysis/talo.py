@@ -1,5 +1,7 @@
 """TaLo: choose the most interfering layer on a few probe questions, and measure on the rest."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
@@ -51,18 +53,12 @@ def talo_draws(
 def _draws(outcomes, task, part, probing):
     base, table, pictures = prepared(outcomes, task, part, probing)
     right, knocked, layers = base.to_numpy(), table.to_numpy(), table.columns.to_numpy()
-    rng, rows = probing.generator(task), []
-    for _ in range(probing.draws):
-        choice, probe, evaluation = probing.draw(rng, right, knocked, probing.shots, pictures)
-        if not len(evaluation):
-            raise BadInput(
-                f"task {task!r}: its questions are about {len(set(pictures))} pictures, too few "
-                f"to keep some unseen by {probing.shots} shots; use fewer shots or more pictures"
-            )
+    rows = []
+    for choice, probe, evaluation in drawn(right, knocked, pictures, task, probing):
         before, after = right[evaluation], knocked[evaluation]
         deltas = after.mean(0) - before.mean()
         chosen = before if choice == NONE else after[:, choice]
-        learned = _gain(right, knocked, choice, probe)
+        learned = gain_of(right, knocked, choice, probe)
         rows.append(
             dict(
                 layer=NONE if choice == NONE else int(layers[choice]),
@@ -78,7 +74,23 @@ def _draws(outcomes, task, part, probing):
     return pd.DataFrame(rows)
 
 
-def _gain(right, knocked, choice, questions):
+def drawn(right, knocked, pictures, task: str, probing: Probing) -> Iterator[tuple]:
+    """The (choice, probe, evaluation) of each probe set that is drawn of a task.
+
+    Raises BadInput where none of its questions would be left to measure on.
+    """
+    rng = probing.generator(task)
+    for _ in range(probing.draws):
+        choice, probe, evaluation = probing.draw(rng, right, knocked, probing.shots, pictures)
+        if not len(evaluation):
+            raise BadInput(
+                f"task {task!r}: its questions are about {len(set(pictures))} pictures, too few "
+                f"to keep some unseen by {probing.shots} shots; use fewer shots or more pictures"
+            )
+        yield choice, probe, evaluation
+
+
+def gain_of(right, knocked, choice: int, questions) -> float:
     """What bypassing the chosen layer, or none, gains on some questions."""
     if choice == NONE:
         return 0.0
@@ -141,7 +153,7 @@ def _resampled_gain(rng, right, knocked, pictures, probing):
     for _ in range(min(probing.draws, REDRAWN)):
         choice, _, evaluation = probing.draw(rng, right, knocked, probing.shots, pictures)
         if len(evaluation):
-            gains.append(_gain(right, knocked, choice, evaluation))
+            gains.append(gain_of(right, knocked, choice, evaluation))
     return np.mean(gains) if gains else np.nan
 
 

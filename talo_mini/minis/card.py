@@ -70,8 +70,8 @@ def about(name: str, vlm: VLM) -> dict:
         len(layers) for name, layers in vlm.anatomy.stacks.items() if name.startswith("vision")
     ]
     training = training_record(name)
-    runs = training.get("runs") or [f"--steps {training['drilled'] + training['pictures']}"]
-    base = name.removesuffix("-half")
+    base, steps = name.removesuffix("-half"), training["drilled"] + training["pictures"]
+    runs = training.get("runs") or [f"--steps {steps}"]
     shipped = next((MINIS / name).glob("*.safetensors"))
     told = dict(
         name=name,
@@ -86,6 +86,8 @@ def about(name: str, vlm: VLM) -> dict:
         size=shipped.stat().st_size / 1e6,
         digest=vlm.digest,
         commands=", then ".join(f"`python -m talo_mini.minis.train {base} {run}`" for run in runs),
+        stopped=f", its state after step {steps}" if name != base else "",
+        minutes=60 * training["hours"],
     )
     return told | training
 

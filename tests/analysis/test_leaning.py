@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from talo_mini.analysis.leaning import accuracy_by_answer, fitted, shift_gains
+from talo_mini.analysis.leaning import accuracy_by_answer, fitted, mean_shift_gains, shift_gains
 from talo_mini.benchmarks.questions import Benchmark, Question, Task
 from talo_mini.outcomes.table import COLUMNS
 
@@ -67,3 +67,13 @@ def test_words_that_are_not_offered_are_never_answered():
     shift = fitted(scores, np.array([0, 0, 1]))
     assert np.isfinite(shift).all() and shift[2] == 0
     assert (scores + shift).argmax(1).max() < 2
+
+
+def test_means_are_over_the_tasks_that_are_named():
+    gains = pd.DataFrame(
+        dict(task=list("abc"), talo=[0.1, 0.2, 9.0], shift=[0.1, 0.0, 9.0], ahead=[0.0, 0.2, 0.0])
+    )
+    table = mean_shift_gains(gains, ["a", "b"]).set_index("method")
+    assert table.delta.to_dict() == pytest.approx(dict(talo=0.15, shift=0.05, ahead=0.1))
+    assert (table.tasks == 2).all() and (table.low < table.delta).all()
+    assert mean_shift_gains(gains, []).delta.isna().all()

