@@ -1,9 +1,12 @@
 """Read which option an answer names: as a file writes it, or in generated text."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from ..errors import BadInput
 from .questions import LETTERS, Question
+
+LETTER_AND_WORDS = re.compile(r"\(?([A-Za-z])[.):]+\s+(.+)", re.DOTALL)
 
 
 def by_letter(answer, options: Sequence[str]) -> int | None:
@@ -24,14 +27,35 @@ def by_number(answer, options: Sequence[str]) -> int | None:
     return answer if whole and 0 <= answer < len(options) else None
 
 
-WAYS = (by_letter, by_words, by_number)
+def by_both(answer, options: Sequence[str]) -> int | None:
+    """The option whose letter and words an answer is: "B. left", "(b) left"."""
+    found = LETTER_AND_WORDS.fullmatch(answer) if isinstance(answer, str) else None
+    if found is None:
+        return None
+    place = by_letter(found[1], options)
+    return place if place is not None and options[place] == found[2] else None
+
+
+def by_digits(answer, options: Sequence[str]) -> int | None:
+    """The option whose place, counted from 0, an answer is, written as a text."""
+    plain = isinstance(answer, str) and answer.isascii() and answer.isdecimal()
+    return by_number(int(answer[:9]), options) if plain else None
+
+
+WAYS = (by_letter, by_words, by_number, by_both)
 
 
 def ways_of(rows: Iterable[tuple[object, Sequence[str]]]) -> tuple:
-    """The ways of writing an answer that fit each (answer, options) of a file; all if none does."""
-    rows = list(rows)
-    fitting = tuple(way for way in WAYS if all(way(*row) is not None for row in rows))
-    return fitting or WAYS
+    """The ways of writing an answer that fit each (answer, options) of a file; all if none does.
+
+    Rows that no way fits are wrong and do not count. Digits are places where nothing else fits.
+    """
+    places = [{way: way(*row) for way in WAYS} for row in rows]
+    fits = [{way for way, place in own.items() if place is not None} for own in places]
+    readable = [own for own in fits if own]
+    if not readable:
+        return (by_digits,)
+    return tuple(way for way in WAYS if all(way in own for own in readable)) or WAYS
 
 
 def answer_index(answer, options: Sequence[str], ways=(by_letter,)) -> int:
@@ -45,7 +69,8 @@ def answer_index(answer, options: Sequence[str], ways=(by_letter,)) -> int:
         first, second = sorted(found)[:2]
         raise BadInput(
             f"{told} fits two ways: option {LETTERS[first]} ({options[first][:30]!r}) and option "
-            f"{LETTERS[second]} ({options[second][:30]!r}); write the letters of the options"
+            f"{LETTERS[second]} ({options[second][:30]!r}); write the letters of the options, "
+            "or, where these are letters themselves, their places as numbers of JSON, from 0"
         )
     return found.pop()
 

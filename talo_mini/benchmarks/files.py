@@ -7,7 +7,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import BadInput
-from .answers import answer_index, ways_of
+from .answers import answer_index, by_words, ways_of
+from .options import (
+    lettered,
+    option_columns,
+    options_list,
+    without_fillers,
+    without_letters,
+)
 from .questions import LETTERS, Question
 from .rows import (
     SHOWN,
@@ -15,20 +22,19 @@ from .rows import (
     Notes,
     Unusable,
     collect,
-    lettered,
-    options_list,
     required,
     text,
-    without_fillers,
+    without_placeholder,
 )
 from .tables import KINDS, read_rows
 
-OPTIONS = ("options", "choices")
+OPTIONS = ("options", "choices", "candidates", "multi-choice options")
 PATHS = ("image_path", "file_name", "image_file")
-GROUPS = ("g_index", "qid")  # what the rotations of one question share, where a set names it
+GROUP = "g_index"  # what the rotations of one question share, where a set names it
+YES_NO = ("Yes", "No")
+OPEN = "Other Answers"  # MMMU writes an open question as a choice between its answer and these
 CIRCLE = 1_000_000  # is added to an index for each rotation (MMBench)
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-PLACEHOLDER = re.compile(r"^\s*<image>\s*")
 DATA_HEAD = re.compile(r"^data:[\w/+.-]+;base64,")
 
 
@@ -58,10 +64,10 @@ def benchmark(name: str, tasks=None, per_task=None, prompt="vlmevalkit", skip_ma
     """The questions of a table: columns question, answer, A, B, ... (or `options`), and a picture.
 
     The picture is `image`, a path beside the table, base64, or another row's index, which goes
-    before `image_path`. Optional columns: index, category (the task), l2-category (its ability),
-    hint; where there is l2_category (MMStar), that is the task and category its ability. How
-    answers are written is decided once for the file. Of the rotations of one question one is kept;
-    rows without options or without a picture are left out and counted.
+    before `image_path`. Optional columns: index, category, l2-category (of the two the finer is
+    the task, the other its ability), hint. Without options, answers are all yes or no. How answers
+    are written is decided once for the file. Of the rotations of one question one is kept; rows
+    without options or a picture, or with several right ones, are left out and counted.
     """
     table = _Table(find_table(name))
     return collect(
@@ -87,30 +93,50 @@ class _Table:
             if row.get("index") not in (None, ""):
                 self.pictures.setdefault(str(row["index"]).strip(), row.get("image"))
         self.numbers = {id(row): i for i, row in enumerate(self.rows)}
+        self.fine, self.broad = self._levels()
         self.ways = ways_of(self._answers())
         self.rotations = self._rotations()
 
     def _check_columns(self):
+        """Find the options' columns. Raises BadInput where a column is missing."""
         columns = {column for row in self.rows for column in row}
-        wanted = {
-            "question": {"question"},
-            "answer": {"answer"},
-            "image": {"image", *PATHS},
-            "A": {"A", *OPTIONS},
-        }
+        self.lists = [column for column in OPTIONS if column in columns]
+        self.letters = option_columns(columns)
+        found = ", ".join(sorted(map(str, columns)))[:300]
+        wanted = {"question": {"question"}, "answer": {"answer"}, "image": {"image", *PATHS}}
         for name, any_of in wanted.items():
             if not any_of & columns:
-                found = ", ".join(sorted(map(str, columns)))[:300]
                 raise BadInput(f"{self.path.name} has no column {name!r}; it has: {found}")
+        self.yes_no = not (self.lists or self.letters)
+        answers = {str(row.get("answer")).strip().capitalize() for row in self.rows}
+        if self.yes_no and not answers <= {*YES_NO}:
+            raise BadInput(
+                f"{self.path.name} has no options: neither columns A, B, ... nor a column "
+                f"'options', and its answers are not all yes or no; it has: {found}"
+            )
+
+    def _levels(self):
+        """The columns of task and ability: of two categories that within the other is the task."""
+        columns = {column for row in self.rows for column in row}
+        fine, broad = "category", "l2-category"
+        if "l2_category" in columns:
+            fine, broad = "l2_category", "category"
+        if broad not in columns:
+            return fine, "ability"
+        pairs = {(_label(row, fine), _label(row, broad)) for row in self.rows}
+        within = len({one for one, _ in pairs}) == len(pairs)
+        around = len({other for _, other in pairs}) == len(pairs)
+        return (broad, fine) if around and not within else (fine, broad)
 
     def _answers(self):
         """The (answer, options) of all rows that have both."""
         for row in self.rows:
             try:
-                answer, options = self._answer(row), list(self._options(row, []).values())
+                options = self._options(row, [])
+                answer = self._answer(row, options)
             except (Malformed, Unusable):
                 continue
-            yield answer, options
+            yield answer, list(options.values())
 
     def _rotations(self):
         """The rows that ask another row's question with its options in another order."""
@@ -126,7 +152,7 @@ class _Table:
 
     def _rotates(self, row, original):
         """Whether a row of the same group is a rotation, and no question of its own."""
-        if any(text(row, name) for name in GROUPS):
+        if text(row, GROUP):
             return True
         reordered = list(self._options(row, []).values()) != list(
             self._options(original, []).values()
@@ -142,8 +168,7 @@ class _Table:
             self._index(row)  # raises where it is no text
         except (Malformed, Unusable):
             return None
-        named = next((text(row, name) for name in GROUPS if text(row, name)), "")
-        return (named, asked[0]) if named else asked
+        return text(row, GROUP) or asked
 
     def _rank(self, row):
         index = self._index(row)
@@ -161,51 +186,70 @@ class _Table:
     def _index(self, row):
         return text(row, "index") or text(row, "id") or str(self.numbers[id(row)])
 
-    def _answer(self, row):
-        """The answer as it was written: a number of JSON stays one."""
+    def _answer(self, row, options: dict[str, str]):
+        """The answer as it was written: a number of JSON stays one, a list of one is its item."""
         value = row.get("answer")
-        return value if isinstance(value, int) and value is not True else required(row, "answer")
+        if isinstance(value, int) and value is not True:
+            return value
+        if isinstance(value, str) and value.strip() in options.values():
+            return value.strip()
+        if isinstance(value, str) and value.startswith("["):
+            with suppress(Malformed):  # an option may begin with a bracket
+                value = options_list(value, "answer")
+        if isinstance(value, list | tuple):
+            if len(value) > 1:
+                raise Unusable("several right options")
+            return required({"answer": value[0] if value else ""}, "answer")
+        written = required(row, "answer")
+        letters = re.sub(r"[\s,;&]", "", written)
+        if len(letters) > 1 and len(set(letters)) == len(letters) and {*letters} <= {*options}:
+            raise Unusable("several right options")
+        return written
 
     def _options(self, row, notes) -> dict[str, str]:
         """The options by the letter under which the row's answer names them."""
-        for column in OPTIONS:
-            if row.get(column) not in (None, ""):
-                found = without_fillers(options_list(row[column], column), notes)
-                return dict(zip(LETTERS, found, strict=False))
-        return lettered(row, {letter: letter for letter in LETTERS}, notes)
+        if self.yes_no:
+            return dict(zip(LETTERS, YES_NO, strict=False))
+        lists = [column for column in self.lists if row.get(column) not in (None, "")]
+        if lists and not any(text(row, column) for column in self.letters.values()):
+            found = without_fillers(options_list(row[lists[0]], lists[0]), notes)
+            return without_letters(dict(zip(LETTERS, found, strict=False)), notes)
+        return without_letters(lettered(row, self.letters, notes), notes)
 
     def read(self, row: dict, notes: Notes) -> tuple[Question, str]:
         """The question of a row and its ability."""
         index, options = self._index(row), self._options(row, notes)
         if len(options) < 2:
             raise Unusable("a single option")
+        if list(options.values())[1:] == [OPEN]:
+            raise Unusable("an open question")
+        if any("<image" in option for option in options.values()):
+            raise Unusable("pictures among the options")
         if id(row) in self.rotations:
             raise Unusable("a rotation of another row's question")
-        broad = text(row, "category") if text(row, "l2_category") else ""
-        task = text(row, "l2_category") or text(row, "category") or text(row, "task")
-        asked, dropped = PLACEHOLDER.subn("", required(row, "question"))
-        if dropped:
-            notes.append("a leading <image> is dropped")
+        task = text(row, self.fine) or text(row, "category") or text(row, "task")
         question = Question(
             f"{self.path.stem}/{index}",
             task or self.path.stem,
             self._picture(row),
-            asked,
+            without_placeholder(required(row, "question"), notes),
             tuple(options.values()),
             self._answer_index(row, options),
             hint=text(row, "hint"),
         )
-        ability = broad or text(row, "l2-category") or text(row, "ability")
-        return question, ability or question.task
+        return question, text(row, self.broad) or text(row, "ability") or question.task
 
     def _answer_index(self, row, options):
-        answer, letters = self._answer(row), list(options)
+        answer, letters = self._answer(row, options), list(options)
+        if self.yes_no:
+            answer = answer.capitalize()
         letter = answer.strip("().: ").upper() if isinstance(answer, str) else ""
         relettered = letters != list(LETTERS[: len(letters)])
         if relettered and letter in options:
             return letters.index(letter)
+        ways = (by_words,) if self.yes_no else self.ways
         try:
-            return answer_index(answer, list(options.values()), self.ways)
+            return answer_index(answer, list(options.values()), ways)
         except BadInput as error:
             raise Malformed("answer", str(error)) from error
 
@@ -222,6 +266,8 @@ class _Table:
                 return found
         if column != "image" or value.lower().endswith(SUFFIXES):
             raise Malformed(column, f"there is no file {value[:SHOWN]!r} beside the table")
+        if re.fullmatch(r"\d{1,9}(\.0)?", value):
+            raise Malformed(column, f"names the picture of row {value!r}, which the table lacks")
         try:
             return base64.b64decode(re.sub(r"\s", "", DATA_HEAD.sub("", value)), validate=True)
         except (binascii.Error, ValueError) as error:
@@ -233,9 +279,11 @@ class _Table:
         A path that leads out of the table's folder is refused.
         """
         folder = self.path.parent.resolve()
+        own = folder / "images" / self.path.stem.removesuffix("_local")
         try:
-            place = (folder / value).resolve()
-            if not place.is_file():
+            places = [(start / value).resolve() for start in (folder, own)]
+            place = next((place for place in places if place.is_file()), None)
+            if place is None:
                 return None
             if not place.is_relative_to(folder):
                 raise Malformed(
@@ -260,3 +308,10 @@ def _only(value, column) -> str:
     if not isinstance(value, str):
         raise Malformed(column, f"is no picture ({str(value)[:SHOWN]})")
     return value.strip()
+
+
+def _label(row, column):
+    """A category as text, empty where it is none."""
+    with suppress(Malformed):
+        return text(row, column)
+    return ""

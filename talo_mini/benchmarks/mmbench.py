@@ -1,8 +1,9 @@
 """MMBench (Liu et al. 2023), English, dev: a task is a category, an ability its L2-category."""
 
 from .hub import HubBenchmark, HubPlace
+from .options import FILLERS, lettered
 from .questions import Question
-from .rows import FILLERS, Notes, lettered, named_letter, picture, required, text
+from .rows import Notes, named_letter, picture, required, text
 
 PLACE = HubPlace(
     ("lmms-lab-encoder/MMBench", "lmms-lab/MMBench"),

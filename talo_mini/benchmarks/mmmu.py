@@ -5,8 +5,9 @@ picture with options.
 import re
 
 from .hub import HubBenchmark, HubPlace
+from .options import options_list
 from .questions import Question
-from .rows import Malformed, Notes, Unusable, named, options_list, picture, required
+from .rows import Malformed, Notes, Unusable, named, picture, required, without_placeholder
 
 PLACE = HubPlace(
     ("lmms-lab-encoder/MMMU", "lmms-lab/MMMU"),
@@ -57,7 +58,7 @@ def read(row: dict, notes: Notes) -> tuple[Question, str]:
         f"mmmu/{row['id']}",
         subject,
         picture(row["image_1"], "image_1"),
-        required(row, "question"),
+        without_placeholder(required(row, "question"), notes),
         tuple(options),
         named(row, options),
     )

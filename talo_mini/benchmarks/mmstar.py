@@ -5,8 +5,9 @@ ability its category.
 import re
 
 from .hub import HubBenchmark, HubPlace
+from .options import check_split, without_fillers
 from .questions import LETTERS, Question
-from .rows import Malformed, Notes, check_split, named, picture, required, without_fillers
+from .rows import Malformed, Notes, named, picture, required
 
 PLACE = HubPlace(
     ("Lin-Chen/MMStar",), "val", ("index", "question", "image", "answer", "category", "l2_category")

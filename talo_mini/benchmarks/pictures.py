@@ -4,7 +4,7 @@ import io
 import warnings
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..errors import BadInput
 
@@ -38,6 +38,9 @@ def _read(encoded, read):
             return read(Image.open(io.BytesIO(encoded)))
     except BadInput:
         raise
+    except UnidentifiedImageError as error:
+        told = "its bytes are of no known format"
+        raise BadInput(f"it is no picture that can be decoded ({told})") from error
     except Exception as error:  # Pillow's plugins have no common class of errors
         raise BadInput(f"it is no picture that can be decoded ({str(error)[:100]})") from error
 

@@ -6,17 +6,9 @@ import re
 
 from .answers import by_letter, by_words
 from .hub import HubBenchmark, HubPlace
+from .options import check_split, without_fillers
 from .questions import LETTERS, Question
-from .rows import (
-    Malformed,
-    Notes,
-    Unusable,
-    check_split,
-    named,
-    picture,
-    required,
-    without_fillers,
-)
+from .rows import Malformed, Notes, Unusable, named, picture, required
 
 PLACE = HubPlace(
     ("lmms-lab-encoder/RealWorldQA", "lmms-lab/RealWorldQA", "xai-org/RealworldQA"),

@@ -1,7 +1,6 @@
 """Turn rows of a table into a benchmark; one that cannot be used is named by file, row, column."""
 
-import ast
-import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 
@@ -12,8 +11,8 @@ from .pictures import decoded
 from .questions import Benchmark, Question, Task, find_task
 
 SHOWN = 80  # characters of a cell in a message
-FILLERS = ("nan",)  # what exporters write for a missing value; "None" and "NA" may be options
 Notes = list[str]  # what was repaired in a row
+PLACEHOLDER = re.compile(r"^\s*<image( 1)?>\s*|\s*<image 1>\s*$")
 
 
 class Malformed(Exception):
@@ -39,11 +38,12 @@ def text(row: dict, column: str) -> str:
         raise Malformed(column, f"is no text ({str(value)[:SHOWN]})")
     found = str(value).strip()
     if not found.isascii():
-        _check_unicode(found, column)
+        check_unicode(found, column)
     return found
 
 
-def _check_unicode(found, column):
+def check_unicode(found: str, column: str):
+    """Raise Malformed where a text holds half a character."""
     try:
         found.encode()
     except UnicodeEncodeError as error:
@@ -58,6 +58,16 @@ def required(row: dict, column: str) -> str:
     return found
 
 
+def without_placeholder(asked: str, notes: Notes) -> str:
+    """A question without the mark of where its only picture stands, in front or at the end."""
+    found, dropped = PLACEHOLDER.subn("", asked)
+    if dropped:
+        notes.append("a mark of the picture's place (<image>) is dropped")
+    if "<image 1>" in found:
+        notes.append("its text speaks of <image 1>, which stands before it")
+    return found
+
+
 def picture(value, column: str) -> bytes:
     """The encoded picture of a cell as `datasets` keeps it, {"bytes": ...}, or a list of one."""
     if isinstance(value, list | tuple):
@@ -69,40 +79,6 @@ def picture(value, column: str) -> bytes:
     if not isinstance(value, dict) or not isinstance(value.get("bytes"), bytes):
         raise Malformed(column, "holds no picture")
     return value["bytes"]
-
-
-def lettered(row: dict, columns: dict[str, str], notes: Notes) -> dict[str, str]:
-    """The options that are not empty by their letter; fillers at the end go.
-
-    `columns` names the column of each letter. Where one is empty in between (AI2D), the later ones
-    will be shown under other letters, but the answer names them by their own.
-    """
-    found = {letter: text(row, column) for letter, column in columns.items()}
-    filled = [letter for letter, option in found.items() if option]
-    while filled and found[filled[-1]] in FILLERS:
-        notes.append(f"the option {found[filled.pop()]!r} is a missing value")
-    if not filled:
-        raise Unusable("no options to choose from")
-    if list(columns)[: len(filled)] != filled:
-        notes.append("options are lettered anew, since one is empty")
-    return {letter: found[letter] for letter in filled}
-
-
-def without_fillers(options: list[str], notes: Notes) -> list[str]:
-    """Options without an exporter's missing values at their end."""
-    kept = list(options)
-    while kept and kept[-1].strip() in FILLERS:
-        notes.append(f"the option {kept.pop()!r} is a missing value")
-    return kept
-
-
-def check_split(column: str, options: list[str]):
-    """Raise Malformed where an option that was split from a text seems to hold another one."""
-    for option in options:
-        if "\n" in option:
-            raise Malformed(
-                column, f"its options cannot be told apart where it says {option[:SHOWN]!r}"
-            )
 
 
 def named_letter(row: dict, options: dict[str, str]) -> int:
@@ -171,7 +147,7 @@ def collect(
             break
     found = tuple(Task(task, _only_ability(where, task, own)) for task, own in abilities.items())
     if not found:
-        first = (told["left_out"] + told["malformed"])[:1]
+        first = (told["malformed"] + told["left_out"])[:1]
         raise BadInput(" ".join([f"{where} holds no question that can be used", *map(str, first)]))
     asked = found if tasks is None else tuple(find_task(found, task, name) for task in tasks)
     reasons = {kind: tuple(reasons) for kind, reasons in told.items()}
@@ -194,34 +170,3 @@ def _check_picture(question):
         decoded(question.image_bytes)
     except BadInput as error:
         raise Malformed("image", f"cannot be used: {error}") from error
-
-
-def options_list(value, column: str) -> list[str]:
-    """A list of options: a list, one written as JSON or in Python's way, or words by letters."""
-    if isinstance(value, str):
-        value = _written(value, column)
-    if isinstance(value, dict):
-        letters = "".join(map(str, value))
-        if not letters or not "ABCDEFGHIJKLMNOPQRSTUVWXYZ".startswith(letters.upper()):
-            raise Malformed(column, f"is no list of options ({str(value)[:SHOWN]})")
-        value = list(value.values())
-    if not isinstance(value, list | tuple):
-        raise Malformed(column, f"is no list of options ({str(value)[:SHOWN]})")
-    for option in value:
-        if isinstance(option, dict | list | tuple) or option is None or option != option:
-            raise Malformed(column, f"holds an option that is no text ({str(option)[:SHOWN]})")
-        if not str(option).strip():
-            raise Malformed(column, "holds an empty option")
-        _check_unicode(str(option), column)
-    return [str(option) for option in value]
-
-
-def _written(value, column):
-    try:
-        return json.loads(value)
-    except ValueError:
-        pass
-    try:
-        return ast.literal_eval(value.strip())
-    except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
-        raise Malformed(column, f"is not a list ({value[:SHOWN]!r})") from error

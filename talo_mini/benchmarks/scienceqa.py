@@ -4,8 +4,9 @@ subject.
 
 from .answers import by_number
 from .hub import HubBenchmark, HubPlace
+from .options import options_list
 from .questions import Question
-from .rows import Notes, Unusable, named, options_list, picture, required, text
+from .rows import Notes, Unusable, named, picture, required, text
 
 PLACE = HubPlace(
     ("derek-thomas/ScienceQA",),

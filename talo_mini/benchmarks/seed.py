@@ -1,8 +1,9 @@
 """SEED-Bench (Li et al. 2023), its questions about pictures; a task is a question type."""
 
 from .hub import HubBenchmark, HubPlace
+from .options import lettered
 from .questions import Question
-from .rows import Malformed, Notes, Unusable, lettered, named_letter, picture, required
+from .rows import Malformed, Notes, Unusable, named_letter, picture, required
 
 PLACE = HubPlace(
     ("lmms-lab-encoder/SEED-Bench", "lmms-lab/SEED-Bench"),

@@ -45,7 +45,22 @@ def _json_lines(name, written):
             raise BadInput(
                 f"{name}, line {number} is not an object {{...}}; write one question a line"
             )
+        columns = [column_name(column) for column in rows[-1]]
+        _check_apart(f"{name}, line {number}", columns)
+        rows[-1] = dict(zip(columns, rows[-1].values(), strict=True))
     return rows
+
+
+def column_name(written: str) -> str:
+    """A column's name as readers know it: letters are large (A, B), all others small."""
+    name = written.strip()
+    return name.upper() if len(name) == 1 else name.lower()
+
+
+def _check_apart(where, columns):
+    doubled = {column for column in columns if columns.count(column) > 1}
+    if doubled:
+        raise BadInput(f"{where} has two columns {min(doubled)!r}; name them apart")
 
 
 def _separated(path, written):
@@ -73,12 +88,10 @@ def _separated(path, written):
 
 
 def _header(name, cells):
-    header = [cell.strip() for cell in cells]
+    header = [column_name(cell) for cell in cells]
     while header and not header[-1]:
         header.pop()
-    doubled = {column for column in header if header.count(column) > 1}
-    if doubled:
-        raise BadInput(f"{name} has two columns {min(doubled)!r}; name them apart")
+    _check_apart(name, header)
     if "\0" in "".join(header):
         raise BadInput(
             f"{name} cannot be read as a table; save it as UTF-8 text with a header line"

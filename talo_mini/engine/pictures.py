@@ -4,11 +4,11 @@ next question.
 
 import hashlib
 import inspect
-import threading
 from contextlib import contextmanager
 
 import torch
 
+from ..models.temporary import replacement, temporarily
 from .memory import free_memory
 
 ENCODED = {
@@ -41,11 +41,12 @@ class Pictures:
             yield
             return
         own = self.core.get_image_features
-        with replaced(
+        change = replacement(
             self.core,
             "get_image_features",
             lambda *args, **options: self._features(own, args, options),
-        ):
+        )
+        with temporarily([change]):
             yield
 
     def _features(self, own, args, options):
@@ -92,24 +93,6 @@ class Pictures:
         while self.bytes > self.limit:
             _, features = self.kept.pop(next(iter(self.kept)))
             self.bytes -= _bytes(features)
-
-
-@contextmanager
-def replaced(owner, name: str, function):
-    """An object's method replaced inside the block, for this thread; it is put back at the end."""
-    own, original, thread = vars(owner).get(name), getattr(owner, name), threading.get_ident()
-
-    def method(*args, **options):
-        return (function if threading.get_ident() == thread else original)(*args, **options)
-
-    setattr(owner, name, method)
-    try:
-        yield
-    finally:
-        if own is None:
-            delattr(owner, name)
-        else:
-            setattr(owner, name, own)
 
 
 def _by_picture(options):

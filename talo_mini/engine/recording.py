@@ -7,9 +7,9 @@ from functools import partial
 
 import torch
 
-from ..interventions.hooks import held
 from ..models.anatomy import Anatomy
 from ..models.asked import wanted_logits
+from ..models.temporary import held
 from .memory import free_memory
 from .pictures import Pictures
 

@@ -4,18 +4,18 @@ The base model runs once. Then the layers are walked once: all variants knocked 
 through it as one batch, and the variants knocked out at it start from the base model's own input.
 """
 
-from contextlib import ExitStack
 from functools import partial
 
 import torch
 
 from ..interventions.effects import WHOLE
-from ..interventions.hooks import first_of, held, with_first
+from ..interventions.hooks import first_of, with_first
 from ..interventions.knockout import Knockout, knockout
 from ..models.anatomy import Anatomy, Part
 from ..models.asked import Asked, Wanted, wanted_logits
+from ..models.temporary import held, replacement, temporarily
 from .memory import free_memory, out_of_memory
-from .pictures import Pictures, replaced
+from .pictures import Pictures
 from .recording import CannotReplay, check_room, record
 
 CHUNK = 1024  # tokens that go through a layer at once on a CPU: more fall out of its cache
@@ -176,15 +176,16 @@ class Replay:
         """What layer i makes of hidden states with these parts of it knocked out."""
         if any(k.part == "layer" for k in knockouts):
             return hidden
-        with ExitStack() as stack:
-            for k in knockouts:
-                modules = self.anatomy.part(k.part, i).modules
-                known = all(path in self.zeros for path in modules)
-                if k.effect == "zero" and k.unit == WHOLE and known:
-                    for path, module in modules.items():  # what adds nothing is not computed
-                        stack.enter_context(replaced(module, "forward", self._zero(path)))
-                else:
-                    stack.enter_context(knockout(self.anatomy, k, means=self.means))
+        zeros, hooked = [], []  # what adds nothing is not computed
+        for k in knockouts:
+            modules = self.anatomy.part(k.part, i).modules
+            known = all(path in self.zeros for path in modules)
+            if k.effect == "zero" and k.unit == WHOLE and known:
+                zeros += modules.items()
+            else:
+                hooked.append(k)
+        changes = [replacement(module, "forward", self._zero(path)) for path, module in zeros]
+        with temporarily(changes), knockout(self.anatomy, *hooked, means=self.means):
             return self._run(i, hidden, 1)
 
     def _zero(self, path):

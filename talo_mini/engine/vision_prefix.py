@@ -2,13 +2,14 @@
 encoded once.
 """
 
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from functools import partial
 
 import torch
 
 from ..interventions.knockout import Knockout
 from ..models.anatomy import Anatomy
-from .pictures import replaced
+from ..models.temporary import registered, replacement, temporarily
 
 
 class VisionPrefix:
@@ -39,29 +40,30 @@ class VisionPrefix:
             for name, layers in self.stacks.items()
         }
         seen = {}
-        with ExitStack() as stack:
-            for layer in (layer for layers in free.values() for layer in layers):
-                if self.outputs.get(layer.path) is not None:
-                    stack.enter_context(
-                        replaced(
-                            layer.module,
-                            "forward",
-                            lambda *args, path=layer.path, **kwargs: _copy(self.outputs[path]),
-                        )
-                    )
-                elif layer.path not in self.outputs:
-                    stack.callback(
-                        layer.module.register_forward_hook(
-                            lambda module, args, output, path=layer.path: seen.setdefault(
-                                path, []
-                            ).append(_copy(output)),
-                            prepend=True,
-                        ).remove
-                    )
+        with temporarily(self._changes(free, seen)):
             yield
         self.outputs.update(
             {path: outputs[0] if len(outputs) == 1 else None for path, outputs in seen.items()}
         )
+
+    def _changes(self, free, seen):
+        """Layers give what is remembered of them; what is not yet is noted in `seen`, by path."""
+        for layer in (layer for layers in free.values() for layer in layers):
+            if self.outputs.get(layer.path) is not None:
+                yield replacement(layer.module, "forward", self._remembered(layer.path))
+            elif layer.path not in self.outputs:
+                register = partial(layer.module.register_forward_hook, prepend=True)
+                yield registered(register, _noting(seen, layer.path))
+
+    def _remembered(self, path):
+        return lambda *args, **kwargs: _copy(self.outputs[path])
+
+
+def _noting(seen, path):
+    def hook(module, args, output):
+        seen.setdefault(path, []).append(_copy(output))
+
+    return hook
 
 
 def _copy(output):

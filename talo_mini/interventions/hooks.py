@@ -1,7 +1,6 @@
 """Where a knockout takes hold: the hooks on a part, a head, a neuron or an attention's queries."""
 
 import re
-from contextlib import ExitStack, contextmanager
 
 import torch
 
@@ -13,15 +12,6 @@ BIASES = "relative_attention_bias", "distance_embedding", "sink"
 NO_SOFTMAX = re.compile("Linear|Delta|Mamba|Recurrent|Conv|SSM")
 QUERY_NORM = re.compile("q(uery)?_?(layer)?_?norm")
 QUERIES = ("q_proj", "query", "q", "q_b_proj", "wq")
-
-
-@contextmanager
-def held(hooks):
-    """Hooks hold inside the block; `hooks` are pairs (method that registers one, hook)."""
-    with ExitStack() as stack:
-        for register, hook in hooks:
-            stack.callback(register(hook).remove)
-        yield
 
 
 def hooks_of(anatomy, k, means):

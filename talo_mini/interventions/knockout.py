@@ -2,7 +2,7 @@
 
 import math
 import threading
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from operator import index
@@ -13,10 +13,11 @@ from torch import nn
 from ..errors import BadInput
 from ..models.anatomy import PARTS, Anatomy, Part, linear_sizes
 from ..models.ownership import owned
+from ..models.temporary import held, temporarily
 from .effects import HEAD, NEURON, WHOLE, check_defined, find_effect
-from .hooks import first_of, held, hooks_of, inside
+from .hooks import first_of, hooks_of, inside
 
-_knocked_out = []  # models by their first decoder layer, once for each open block
+_knocked_out: dict = {}  # open blocks, and the first decoder layer of the model of each
 
 
 @dataclass(frozen=True)
@@ -89,18 +90,17 @@ def knockout(anatomy: Anatomy, *knockouts: Knockout, means: dict | None = None):
     """
     hooks = [(k, *hook) for k in knockouts for hook in hooks_of(anatomy, k, means or {})]
     ran = set()
-    first = anatomy.stacks["decoder"][0].module
-    with ExitStack() as stack:
-        stack.enter_context(owned(anatomy))
-        stack.enter_context(torch.compiler.set_stance("force_eager"))
-        stack.callback(_knocked_out.remove, id(first))
-        _knocked_out.append(id(first))
-        # prepend: transformers' own hooks, which record hidden states, must see the changed output
-        registrations = [
-            (partial(register, prepend=True, with_kwargs=True), _Hook(ran, k, hook))
-            for k, register, hook in hooks
-        ]
-        stack.enter_context(held(registrations))
+    # prepend: transformers' own hooks, which record hidden states, must see the changed output
+    registrations = [
+        (partial(register, prepend=True, with_kwargs=True), _Hook(ran, k, hook))
+        for k, register, hook in hooks
+    ]
+    with (
+        owned(anatomy),
+        torch.compiler.set_stance("force_eager"),
+        temporarily([_noted(anatomy)]),
+        held(registrations),
+    ):
         yield
     idle = [k for k in knockouts if k not in ran]
     if idle:
@@ -111,9 +111,16 @@ def knockout(anatomy: Anatomy, *knockouts: Knockout, means: dict | None = None):
         )
 
 
+def _noted(anatomy):
+    """The note that a block of this model is open, as a change."""
+    block, first = object(), anatomy.stacks["decoder"][0].module
+    return lambda: _knocked_out.update({block: first}), lambda: _knocked_out.pop(block, None)
+
+
 def is_knocked_out(anatomy: Anatomy) -> bool:
     """Whether a `knockout` block of this model is open."""
-    return id(anatomy.stacks["decoder"][0].module) in _knocked_out
+    first = anatomy.stacks["decoder"][0].module
+    return any(layer is first for layer in _knocked_out.values())
 
 
 class _Hook:
@@ -187,22 +194,21 @@ def zeroed_weights(anatomy: Anatomy, *knockouts: Knockout):
         if k.part == "layer" or k.effect != "zero" or k.unit != WHOLE:
             raise BadInput(f"{k} cannot be done by zeroing weights; use knockout()")
         modules += anatomy.part(k.part, k.layer, k.stack).modules.values()
-    kept = [
-        (parameter, parameter.detach().clone())
-        for module in modules
-        for parameter in _plain_weights(module)
-    ]
-    with owned(anatomy):
-        try:
-            # inference mode may write to any weights, also to those of a model built under it
-            with torch.inference_mode():
-                for parameter, _ in kept:
-                    parameter.zero_()
-            yield
-        finally:
-            with torch.inference_mode():
-                for parameter, value in kept:
-                    parameter.copy_(value)
+    parameters = [one for module in modules for one in _plain_weights(module)]
+    with owned(anatomy), temporarily([_zeroed(parameter) for parameter in parameters]):
+        yield
+
+
+def _zeroed(parameter):
+    """Weights set to zero, as a change."""
+    own = parameter.detach().clone()
+
+    def put(value):
+        # inference mode may write to any weights, also to those of a model built under it
+        with torch.inference_mode():
+            parameter.copy_(value)
+
+    return lambda: put(torch.zeros_like(own)), lambda: put(own)
 
 
 def _plain_weights(module):

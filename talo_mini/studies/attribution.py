@@ -6,7 +6,6 @@ its gradient: minus the output times the gradient, summed (Nanda 2023, "attribut
 """
 
 from collections import Counter
-from contextlib import ExitStack
 
 import numpy as np
 import pandas as pd
@@ -18,6 +17,7 @@ from ..benchmarks.questions import Benchmark
 from ..engine.sweep import sweep
 from ..interventions.hooks import first_of
 from ..models.anatomy import Part
+from ..models.temporary import held
 from ..models.vlm import VLM
 from ..outcomes.table import BASE, UNSCORED
 from ..progress import progress
@@ -114,9 +114,11 @@ def _products(vlm, benchmark, batch, places):
     ):
         questions = benchmark.questions[start : start + batch]
         taken = {}
-        with ExitStack() as hooks, torch.enable_grad():
-            for register, key in places(vlm.anatomy.stacks["decoder"]):
-                hooks.callback(register(_taking(taken, key)).remove)
+        takers = (
+            (register, _taking(taken, key))
+            for register, key in places(vlm.anatomy.stacks["decoder"])
+        )
+        with held(takers), torch.enable_grad():
             logits = vlm.model(
                 **vlm.inputs(questions, benchmark.prompt), use_cache=False, logits_to_keep=1
             ).logits[:, -1]

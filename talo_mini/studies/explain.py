@@ -1,7 +1,5 @@
 """Look inside a model: where an answer is won, where it looks, what a part writes."""
 
-from contextlib import ExitStack
-
 import pandas as pd
 import torch
 
@@ -9,6 +7,8 @@ from ..benchmarks.questions import Benchmark
 from ..engine.replay import Replay
 from ..errors import BadInput
 from ..interventions.knockout import Knockout, knockout
+from ..models.anatomy import Part
+from ..models.temporary import held, temporarily
 from ..models.vlm import VLM
 
 
@@ -69,56 +69,51 @@ def attention_shares(vlm: VLM, benchmark: Benchmark, batch: int = 64) -> pd.Data
     crossed = any("cross-attention" in layer.parts for layer in stack)
     own, tables = vlm.model.config._attn_implementation, []
     seen: dict = {}
-    vlm.model.set_attn_implementation("eager")
-    try:
-        with ExitStack() as hooks:
-            for i, layer in enumerate(stack):
-                for module in (
-                    layer.parts["self-attention"].modules.values()
-                    if "self-attention" in layer.parts
-                    else ()
-                ):
-                    hooks.callback(
-                        module.register_forward_hook(
-                            lambda module, args, output, i=i: seen.update(
-                                {i: output[1] if isinstance(output, tuple) else None}
-                            )
-                        ).remove
-                    )
-            for start in range(0, len(benchmark.questions), batch):
-                questions = benchmark.questions[start : start + batch]
-                inputs = vlm.inputs(questions, benchmark.prompt)
-                vlm.last_logits(inputs)
-                pictures = inputs["input_ids"] == token
-                if (
-                    crossed
-                    or not pictures.any()
-                    or any(weights is None for weights in seen.values())
-                ):
-                    raise BadInput(
-                        f"{vlm.name}: the attention of the answer to the picture cannot be read; "
-                        "its pictures are no "
-                        "tokens of the decoder, or its attention does not tell its weights"
-                    )
-                first = inputs["attention_mask"].argmax(1, keepdim=True)
-                for layer, weights in seen.items():
-                    row = weights[:, :, -1].float().mean(1)  # [questions, tokens]
-                    picture, sink = (row * pictures).sum(1), row.gather(1, first)[:, 0]
-                    tables.append(
-                        pd.DataFrame(
-                            dict(
-                                question=[q.id for q in questions],
-                                task=[q.task for q in questions],
-                                layer=layer,
-                                picture=picture.tolist(),
-                                first=sink.tolist(),
-                                rest=(row.sum(1) - picture - sink).tolist(),
-                            )
+    change = vlm.model.set_attn_implementation
+    eagerly = [(lambda: change("eager"), lambda: change(own))]
+    with temporarily(eagerly), held(_weights_into(seen, stack)):
+        for start in range(0, len(benchmark.questions), batch):
+            questions = benchmark.questions[start : start + batch]
+            inputs = vlm.inputs(questions, benchmark.prompt)
+            vlm.last_logits(inputs)
+            pictures = inputs["input_ids"] == token
+            if crossed or not pictures.any() or any(weights is None for weights in seen.values()):
+                raise BadInput(
+                    f"{vlm.name}: the attention of the answer to the picture cannot be read; "
+                    "its pictures are no "
+                    "tokens of the decoder, or its attention does not tell its weights"
+                )
+            first = inputs["attention_mask"].argmax(1, keepdim=True)
+            for layer, weights in seen.items():
+                row = weights[:, :, -1].float().mean(1)  # [questions, tokens]
+                picture, sink = (row * pictures).sum(1), row.gather(1, first)[:, 0]
+                tables.append(
+                    pd.DataFrame(
+                        dict(
+                            question=[q.id for q in questions],
+                            task=[q.task for q in questions],
+                            layer=layer,
+                            picture=picture.tolist(),
+                            first=sink.tolist(),
+                            rest=(row.sum(1) - picture - sink).tolist(),
                         )
                     )
-    finally:
-        vlm.model.set_attn_implementation(own)
+                )
     return pd.concat(tables, ignore_index=True)
+
+
+def _weights_into(seen, stack):
+    """Hooks that note the attention weights of each layer, None where they are not told."""
+
+    def noting(i):
+        def hook(module, args, output):
+            seen[i] = output[1] if isinstance(output, tuple) else None
+
+        return hook
+
+    for i, layer in enumerate(stack):
+        for module in layer.parts.get("self-attention", Part({})).modules.values():
+            yield module.register_forward_hook, noting(i)
 
 
 @torch.inference_mode()
@@ -136,9 +131,7 @@ def written_words(
         written.append((output[0] if isinstance(output, tuple) else output)[:, -1].float().mean(0))
 
     modules = vlm.anatomy.part(part, layer).modules
-    with ExitStack() as hooks:
-        for module in modules.values():
-            hooks.callback(module.register_forward_hook(keep).remove)
+    with held((module.register_forward_hook, keep) for module in modules.values()):
         vlm.last_logits(vlm.inputs(list(benchmark.questions), benchmark.prompt))
     embeddings = vlm.model.get_output_embeddings()
     logits = embeddings(sum(written).to(embeddings.weight.dtype))

@@ -1,0 +1,70 @@
+"""Changes to a model that last for a block: undone at its end, whatever ends it."""
+
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import contextmanager
+
+Change = tuple[Callable[[], object], Callable[[], object]]
+HOOKS = "_forward_hooks", "_forward_pre_hooks"
+
+
+@contextmanager
+def temporarily(changes: Iterable[Change]):
+    """Each of `changes`, pairs (do, undo), holds inside the block; at its end all are undone.
+
+    Also after an error, and after Ctrl-C at any moment, so while a change is made or undone: what
+    undoes a change is noted before it is made. So an undo must do no harm where its change was not
+    made, or made in part, or undone already.
+    """
+    undos: list[Callable[[], object]] = []
+    try:
+        try:
+            for do, undo in changes:
+                undos.append(undo)
+                do()
+            yield
+        finally:
+            _undone(undos)
+    finally:
+        _undone(undos)  # nothing is left, unless an interrupt fell into the first
+
+
+def _undone(undos):
+    while undos:
+        undos[-1]()
+        undos.pop()
+
+
+def held(hooks):
+    """Hooks hold inside the block; `hooks` are pairs (method that registers one, hook)."""
+    return temporarily(registered(register, hook) for register, hook in hooks)
+
+
+def registered(register, hook) -> Change:
+    """A hook as a change. It is found again by itself: its handle may be lost to an interrupt."""
+    module = getattr(register, "func", register).__self__
+
+    def undo():
+        for name in HOOKS:
+            of_module = getattr(module, name)
+            for number in [number for number, own in of_module.items() if own is hook]:
+                getattr(module, f"{name}_with_kwargs").pop(number, None)
+                of_module.pop(number, None)
+
+    return lambda: register(hook), undo
+
+
+def replacement(owner, name: str, function) -> Change:
+    """An object's method replaced, for this thread, as a change."""
+    own, original, thread = vars(owner).get(name), getattr(owner, name), threading.get_ident()
+
+    def method(*args, **options):
+        return (function if threading.get_ident() == thread else original)(*args, **options)
+
+    def put_back():
+        if own is not None:
+            setattr(owner, name, own)
+        else:
+            vars(owner).pop(name, None)
+
+    return lambda: setattr(owner, name, method), put_back
