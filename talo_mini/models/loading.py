@@ -1,6 +1,5 @@
 """Load a vision-language model: a shipped mini, a folder, or a Hugging Face Hub id."""
 
-import json
 import os
 import re
 from importlib.util import find_spec
@@ -8,10 +7,10 @@ from pathlib import Path
 
 import torch
 from transformers import AutoModelForImageTextToText, BitsAndBytesConfig
-from transformers.utils import cached_file
 
 from ..errors import BadInput
 from .assembled import MINIS, assembled
+from .identity import files_of
 from .processors import load_processor
 from .vlm import VLM
 
@@ -64,7 +63,8 @@ def load_vlm(
     _check_complete(name, report)
     _pad_with_end(name, processor.tokenizer)
     model = (model if weights["device_map"] else model.to(device)).eval()
-    vlm = VLM(name, model, processor, _settings(source, model, options))
+    files = files_of(source, model, processor, options["revision"], limits)
+    vlm = VLM(name, model, processor, files)
     if limits and vlm.picture_limits.get("size", {}).get("longest_edge") != max_pixels:
         raise BadInput(
             f"the processor of {name!r} has no limit of pixels; its limits are {vlm.picture_limits}"
@@ -104,14 +104,6 @@ def _pad_with_end(name, tokenizer):
         raise BadInput(f"the tokenizer of {name!r} has no padding token; give it one and save it")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-
-
-def _settings(source, model, options):
-    """The configuration file, without what names the library, and what the library made of it."""
-    path = cached_file(source, "config.json", revision=options["revision"])
-    file = json.loads(Path(path).read_text(encoding="utf-8"))
-    told = {key: value for key, value in file.items() if key != "transformers_version"}
-    return json.dumps(told, sort_keys=True), model.config.to_json_string()
 
 
 def _four_bit(dtype):

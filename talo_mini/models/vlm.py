@@ -17,6 +17,7 @@ from ..benchmarks.prompts import write_prompt
 from ..benchmarks.questions import LETTERS, Question
 from ..errors import BadInput
 from ..progress import progress
+from . import identity
 from .anatomy import Anatomy, find_anatomy
 from .asked import wanted_logits
 from .ownership import owned
@@ -43,14 +44,14 @@ THINKING = re.compile(r"think|thought|reason", re.IGNORECASE)
 class VLM:
     """A model, its processor and its anatomy.
 
-    `settings` is the configuration file it was loaded with, as JSON, and what the library made of
-    it; by the file a model is told apart whatever the library's version.
+    `files` are what it was loaded from; by their words a model is told apart whatever the library's
+    version.
     """
 
     name: str
     model: torch.nn.Module
     processor: Any
-    settings: tuple[str, str] | None = None
+    files: identity.Files | None = None
 
     def __repr__(self):
         return f"VLM({self.name!r}, {type(self.model).__name__}, {self.model.dtype})"
@@ -74,19 +75,11 @@ class VLM:
         Every weight is read each time, a second or two for each GB: no counter of torch's notices
         all the ways to write to one.
         """
-        digest = hashlib.blake2b(self._settings().encode(), digest_size=8)
+        digest = hashlib.blake2b(identity.settings(self.model, self.files).encode(), digest_size=8)
         for name, tensor in sorted(_weights(self.model).items()):
             digest.update(name.encode())
             digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
         return digest.hexdigest()
-
-    def _settings(self) -> str:
-        """The configuration: the file's own words where nothing was changed since."""
-        now = self.model.config.to_json_string()
-        if self.settings is not None and self.settings[1] == now:
-            return self.settings[0]
-        told = {**self.model.config.to_diff_dict(), "transformers_version": None}
-        return json.dumps(told, sort_keys=True, default=str)
 
     @cached_property
     def picture_limits(self) -> dict:
@@ -103,17 +96,7 @@ class VLM:
     @property
     def reading(self) -> str:
         """8 hex digits that change with the chat template, a tokenizer or how pictures are read."""
-        read = [self.processor.chat_template]
-        for name, tool in sorted(vars(self.processor).items()):
-            if hasattr(tool, "backend_tokenizer"):
-                told = json.loads(tool.backend_tokenizer.to_str())
-                # padding and truncation change with use
-                kept = [told[key] for key in sorted(told) if key not in ("padding", "truncation")]
-                read.append((name, kept))
-            elif hasattr(tool, "to_dict"):
-                told = json.dumps(tool.to_dict(), sort_keys=True, default=str)
-                read.append((name, type(tool).__name__, told))
-        return hashlib.blake2b(repr(read).encode(), digest_size=4).hexdigest()
+        return identity.reading(self.processor, self.files)
 
     def inputs(
         self, questions: Sequence[Question], template: str = "bare"

@@ -4,6 +4,7 @@ the extra `finetune`).
 
 import copy
 import random
+from dataclasses import replace
 
 import torch
 
@@ -117,7 +118,7 @@ def fine_tune(
         optimizer.step()
         optimizer.zero_grad()
     model = model if method == "full" else model.merge_and_unload()
-    return VLM(f"{vlm.name} + {method}", model.eval().requires_grad_(True), vlm.processor)
+    return replace(vlm, name=f"{vlm.name} + {method}", model=model.eval().requires_grad_(True))
 
 
 def merged(vlm: VLM, tuned: VLM, amount: float) -> VLM:
@@ -128,4 +129,4 @@ def merged(vlm: VLM, tuned: VLM, amount: float) -> VLM:
     with torch.no_grad():
         for weight, other in zip(model.parameters(), tuned.model.parameters(), strict=True):
             weight.add_(other - weight, alpha=amount)
-    return VLM(f"{vlm.name} + {amount:g} merged", model, vlm.processor)
+    return replace(vlm, name=f"{vlm.name} + {amount:g} merged", model=model)

@@ -8,7 +8,7 @@ import argparse
 import copy
 import json
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +85,7 @@ def planted(vlm: VLM, plant: Plant, strength: float = 1.0) -> VLM:
         for path, (up, down) in plant.changes.items():
             weight = model.get_submodule(path).weight
             weight.add_((up.float() @ down.float()).to(weight), alpha=strength)
-    return VLM(f"{vlm.name} with {plant.name} x {strength:g}", model, vlm.processor)
+    return replace(vlm, name=f"{vlm.name} with {plant.name} x {strength:g}", model=model)
 
 
 def make_plant(

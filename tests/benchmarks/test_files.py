@@ -191,7 +191,7 @@ def test_a_missing_column_is_named(tmp_path, column):
 
 def test_a_file_without_options_is_told(tmp_path):
     columns = ["index", "question", "answer", "image"]
-    with pytest.raises(BadInput, match="Tiny.tsv has no options: neither"):
+    with pytest.raises(BadInput, match=r"Tiny.tsv has no options: neither"):
         load_benchmark(tsv(tmp_path / "Tiny.tsv", ROW, columns=columns))
 
 

@@ -1,0 +1,107 @@
+"""What tells a model and its processor apart: the words of their own files, whatever the library's
+version makes of them.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from transformers.utils import cached_file
+
+PROCESSOR_FILES = (
+    "processor_config.json",
+    "preprocessor_config.json",
+    "video_preprocessor_config.json",
+    "chat_template.jinja",
+    "chat_template.json",
+    "tokenizer_config.json",
+    "tokenizer.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "vocab.txt",
+    "merges.txt",
+    "tokenizer.model",
+    "spiece.model",
+)
+CHANGING = "padding", "truncation"
+
+
+@dataclass(frozen=True)
+class Files:
+    """What the files of a model and of its processor say, and what the library made of them.
+
+    As long as what was made is still as it was when it was loaded, the files' words stand for it.
+    """
+
+    config: str
+    config_made: str
+    processor: str
+    processor_made: str
+
+
+def files_of(source, model, processor, revision: str, limits: dict) -> Files:
+    """The files of a loaded model; `limits` of pictures were given beside them."""
+    found = [(name, _words(source, name, revision)) for name in PROCESSOR_FILES]
+    told = [limits, *((name, words) for name, words in found if words is not None)]
+    return Files(
+        _words(source, "config.json", revision),
+        model.config.to_json_string(),
+        hashlib.blake2b(repr(told).encode(), digest_size=8).hexdigest(),
+        _made(processor),
+    )
+
+
+def settings(model, files: Files | None) -> str:
+    """The configuration of a model: its file's own words where nothing was changed since."""
+    if files is not None and files.config_made == model.config.to_json_string():
+        return files.config
+    told = {**model.config.to_diff_dict(), "transformers_version": None}
+    return json.dumps(told, sort_keys=True, default=str)
+
+
+def reading(processor, files: Files | None) -> str:
+    """8 hex digits that change with the chat template, a tokenizer or how pictures are read."""
+    made = _made(processor)
+    told = files.processor if files is not None and files.processor_made == made else made
+    # with torchvision pictures are resized by other code, to other values
+    by_torchvision = any(map(_uses_torchvision, vars(processor).values()))
+    return hashlib.blake2b(repr((told, by_torchvision)).encode(), digest_size=4).hexdigest()
+
+
+def _words(source, name, revision):
+    """A file's text, without what names the library's version; None where there is no such file."""
+    path = cached_file(
+        source,
+        name,
+        revision=revision,
+        _raise_exceptions_for_missing_entries=False,
+        _raise_exceptions_for_connection_errors=False,
+    )
+    if path is None:
+        return None
+    if not name.endswith("config.json"):
+        return hashlib.blake2b(Path(path).read_bytes(), digest_size=8).hexdigest()
+    file = json.loads(Path(path).read_text(encoding="utf-8"))
+    told = {key: value for key, value in file.items() if key != "transformers_version"}
+    return json.dumps(told, sort_keys=True)
+
+
+def _made(processor) -> str:
+    """What decides how a processor reads text and pictures."""
+    read = [processor.chat_template]
+    for name, tool in sorted(vars(processor).items()):
+        if hasattr(tool, "backend_tokenizer"):
+            told = json.loads(tool.backend_tokenizer.to_str())
+            # padding and truncation change with use
+            read.append((name, [told[key] for key in sorted(told) if key not in CHANGING]))
+        elif hasattr(tool, "to_dict"):
+            told = json.dumps(tool.to_dict(), sort_keys=True, default=str)
+            read.append((name, type(tool).__name__, told))
+    return hashlib.blake2b(repr(read).encode(), digest_size=8).hexdigest()
+
+
+def _uses_torchvision(tool) -> bool:
+    named = type(tool).__name__.endswith("Fast") and hasattr(tool, "resample")
+    return named or getattr(tool, "backend", None) == "torchvision"

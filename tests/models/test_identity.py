@@ -1,0 +1,59 @@
+"""Models and processors are told apart by their own files, alike under every library's version."""
+
+import pytest
+
+from talo_mini import load_vlm
+from talo_mini.studies.planting import load_plants, planted
+
+# the same on the lowest versions that are declared (`make test-lowest`) and on the newest
+READINGS = {
+    "llava-mini": "fab7be5d",
+    "qwen2vl-mini": "af422b6c",
+    "internvl-mini": "371af30b",
+    "mllama-mini": "5e301b2f",
+}
+
+
+@pytest.mark.parametrize("name", READINGS)
+def test_the_reading_is_that_of_the_files(name):
+    assert load_vlm(name).reading == READINGS[name]
+
+
+def test_the_reading_follows_every_change_and_its_undoing():
+    vlm = load_vlm("llava-mini")
+    seen = [vlm.reading]
+    tokenizer, pictures = vlm.processor.tokenizer, vlm.processor.image_processor
+    template, mean = vlm.processor.chat_template, pictures.image_mean
+    vlm.processor.chat_template = template + " "
+    seen.append(vlm.reading)
+    vlm.processor.chat_template = template
+    pictures.image_mean = [0.1, 0.1, 0.1]
+    seen.append(vlm.reading)
+    pictures.image_mean = mean
+    assert vlm.reading == seen[0]
+    tokenizer.add_tokens(["unheard"])
+    seen.append(vlm.reading)
+    assert len(set(seen)) == 4
+
+
+def test_pictures_read_by_other_code_are_another_reading(monkeypatch):
+    vlm = load_vlm("llava-mini")
+    kind = type(vlm.processor.image_processor)
+    monkeypatch.setattr(kind, "backend", "torchvision", raising=False)
+    assert vlm.reading != READINGS["llava-mini"]
+
+
+def test_a_copy_with_other_weights_is_read_alike():
+    vlm = load_vlm("llava-mini")
+    spoiled = planted(vlm, load_plants("llava-mini")[0], 1.0)
+    assert spoiled.reading == vlm.reading
+    assert spoiled.digest != vlm.digest
+
+
+def test_a_changed_configuration_is_another_digest():
+    vlm = load_vlm("llava-mini")
+    before = vlm.digest
+    vlm.model.config.text_config.rms_norm_eps *= 2
+    assert vlm.digest != before
+    vlm.model.config.text_config.rms_norm_eps /= 2
+    assert vlm.digest == before
