@@ -56,17 +56,53 @@ def with_attention(model, module, run, instead=None):
     return found if asked else None
 
 
+# effect: what stands in the place of values [..., width], by its definition
+DEFINITIONS = {
+    "zero": lambda values, k, mean: 0 * values,
+    "scale": lambda values, k, mean: values * k.amount,
+    "mean": lambda values, k, mean: mean.to(values).expand_as(values),
+}
+
+
 @contextmanager
 def behind_a_norm(norm, k, mean):
     """The same where a norm stands between the part and the residual stream: its output changes."""
-    own, factor = norm.forward, {"zero": 0.0, "scale": k.amount}.get(k.effect)
-
-    def changed(values):
-        added = own(values)
-        return added * factor if factor is not None else mean.to(added).expand_as(added)
-
-    with mock.patch.object(norm, "forward", changed):
+    own = norm.forward
+    with mock.patch.object(
+        norm, "forward", lambda values: DEFINITIONS[k.effect](own(values), k, mean)
+    ):
         yield
+
+
+@contextmanager
+def by_definition(part, path, share, k, means):
+    """A part's output, or what its projection reads of a head or neuron, replaced in the open."""
+    module, mean = part.modules[path], (means or {}).get(path)
+    if share is None:
+        own = module.forward
+
+        def forward(*args, **options):
+            output = own(*args, **options)
+            first, *rest = output if isinstance(output, tuple) else (output,)
+            changed = DEFINITIONS[k.effect](first, k, mean)
+            return (changed, *rest) if isinstance(output, tuple) else changed
+
+        with mock.patch.object(module, "forward", forward):
+            yield
+        return
+    projection = part.projections[path]
+    read = projection.forward
+
+    def of_changed(values):
+        values = values.clone()
+        values[..., share] = DEFINITIONS[k.effect](values[..., share], k, mean)
+        return read(values)
+
+    with mock.patch.object(projection, "forward", of_changed):
+        yield
+
+
+BY_WEIGHTS = ("zero", "scale", "mean", "uniform")  # what weights alone can express
 
 
 @contextmanager
@@ -100,6 +136,10 @@ def by_weights(anatomy, k, means=None):
         else slice(number * width // units, (number + 1) * width // units)
     )
     whole = number is None
+    if k.effect not in BY_WEIGHTS:
+        with by_definition(part, path, None if whole else share, k, means):
+            yield
+        return
     weight, bias = projection.weight, projection.bias
     kept, kept_bias = weight.detach().clone(), None if bias is None else bias.detach().clone()
     try:

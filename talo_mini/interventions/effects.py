@@ -13,22 +13,35 @@ WHOLE, HEAD, NEURON = "whole", "head", "neuron"
 Replacement = Callable[[torch.Tensor], torch.Tensor]
 
 
+def queries_off(knockout, mean):
+    """No replacement of values: zeroed queries, under which every allowed key weighs alike."""
+    raise TypeError("an effect on queries replaces no values")
+
+
 @dataclass(frozen=True)
 class Effect:
     """What stands in the place of a part's output, or of one head's or neuron's share of it.
 
     `replacement(knockout, mean)` gives the function from values [..., width] to those in their
-    place; None: the effect acts on an attention's queries (see `hooks`). `parts` and `units` are
-    where it is defined. With `amount` its name carries a number, "scale 0.5". `needs` names what
-    must be given with it: "reference" (questions whose mean is held), or "seeds", one a question.
+    place; queries_off: the effect acts on an attention's queries (see `hooks`). `parts` and `units`
+    are where it is defined; a whole layer can only be bypassed, so that "zero" alone names it. With
+    `amount` its name carries a number, "scale 0.5". `needs` names what must be given with it:
+    "reference" (questions whose mean is held), or "seeds", one a question. Raises ValueError for a
+    record that would do something else than its name says.
     """
 
     name: str
-    replacement: Callable[..., Replacement] | None
+    replacement: Callable[..., Replacement]
     parts: tuple[str, ...] = ADDING
     units: tuple[str, ...] = (WHOLE, HEAD, NEURON)
     amount: bool = False
     needs: str = ""
+
+    def __post_init__(self):
+        if "layer" in self.parts and self.replacement is not _zero:
+            raise ValueError(f"effect {self.name!r}: a whole layer can only be bypassed")
+        if self.replacement is queries_off and not set(self.parts) <= set(ATTENTIONS):
+            raise ValueError(f"effect {self.name!r}: only attentions have queries")
 
     @property
     def example(self) -> str:
@@ -83,7 +96,7 @@ EFFECTS = {
         Effect("scale", _scale, amount=True),
         # as loud as the values vary over the width, which a single neuron does not have
         Effect("noise", _noise, units=(WHOLE, HEAD), amount=True, needs="seeds"),
-        Effect("uniform", None, parts=ATTENTIONS, units=(WHOLE, HEAD)),
+        Effect("uniform", queries_off, parts=ATTENTIONS, units=(WHOLE, HEAD)),
         Effect("mean", _mean, needs="reference"),
     )
 }

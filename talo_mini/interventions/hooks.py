@@ -6,7 +6,7 @@ import torch
 
 from ..errors import BadInput
 from ..models.anatomy import linear_sizes, output_projection
-from .effects import EFFECTS, HEAD, WHOLE
+from .effects import EFFECTS, HEAD, WHOLE, queries_off
 
 BIASES = "relative_attention_bias", "distance_embedding", "sink"
 NO_SOFTMAX = re.compile("Linear|Delta|Mamba|Recurrent|Conv|SSM")
@@ -28,7 +28,7 @@ def hooks_of(anatomy, k, means):
         )
     hooked = set()  # a dense MLP and experts beside it may be added through one norm
     for path, module in part.modules.items():
-        if EFFECTS[k.effect].replacement is None:
+        if EFFECTS[k.effect].replacement is queries_off:
             yield _without_queries(part.mixers[path], path, part.heads, k.head)
         elif k.part == "layer":
             yield module.register_forward_hook, _bypass

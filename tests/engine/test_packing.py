@@ -12,6 +12,7 @@ from talo_mini import BadInput, Knockout, knockout, load_benchmark, load_vlm, sw
 from talo_mini.engine import packing
 from talo_mini.engine.logits import hooked_logits, replayed_logits
 from talo_mini.engine.packing import CannotPack, apart, packed
+from talo_mini.interventions.effects import EFFECTS
 from talo_mini.interventions.knockout import mean_outputs
 from talo_mini.interventions.names import all_cells
 from talo_mini.models.loading import MINIS
@@ -61,7 +62,7 @@ def test_minis_answer_alike_in_shared_rows(name, questions):
             assert np.allclose(np.concatenate(own), np.concatenate(wanted), atol=1e-4), cell
 
 
-@pytest.mark.parametrize("effect", ["scale 0.5", "uniform", "mean"])
+@pytest.mark.parametrize("effect", [e.example for e in EFFECTS.values() if e.needs != "seeds"])
 def test_effects_mean_the_same_in_shared_rows(tiny, questions, effect):
     means = mean_outputs(
         tiny.anatomy, lambda: tiny.last_logits(tiny.inputs(questions[:2])), ["self-attention"]

@@ -1,11 +1,14 @@
 """One pass equals hooks on the whole model, family by family."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from families import FAMILIES, built, family
 
 from talo_mini import Knockout, knockout, load_benchmark
 from talo_mini.engine.replay import CannotReplay, Replay, _checked, one_pass
+from talo_mini.interventions.effects import EFFECTS
 from talo_mini.interventions.knockout import mean_outputs
 from talo_mini.interventions.names import as_knockouts
 from talo_mini.models.anatomy import find_anatomy
@@ -39,12 +42,7 @@ def test_family(name):
             assert (hooked - base).abs().max() > 1e-4
 
 
-def undefined(part, effect, unit):
-    """Only attentions can be uniform; a single neuron has no width for noise to be as loud as."""
-    return (effect == "uniform" and part == "mlp") or (effect == "noise" and "neuron" in unit)
-
-
-@pytest.mark.parametrize("effect", ["zero", "scale", "noise", "uniform", "mean"])
+@pytest.mark.parametrize("effect", EFFECTS.values(), ids=EFFECTS)
 @pytest.mark.parametrize("name", [name for name in FAMILIES if name not in REFUSED])
 def test_every_effect_on_parts_heads_and_neurons(name, effect):
     model, inputs, anatomy = built(name)
@@ -52,13 +50,14 @@ def test_every_effect_on_parts_heads_and_neurons(name, effect):
     means = mean_outputs(anatomy, lambda: model(**inputs, use_cache=False), parts)
     groups = []
     for i, layer in enumerate(anatomy.stacks["decoder"]):
-        for part in layer.parts:
-            for unit in ({}, {"neuron": 7} if part == "mlp" else {"head": 2}):
-                if not (
-                    undefined(part, effect, unit)
-                    or (name == "kosmos2" and "head" in unit and effect != "uniform")
-                ):
-                    groups.append((Knockout(part, i, effect, amount=0.7, seeds=(5,), **unit),))
+        for part in (part for part in layer.parts if part in effect.parts):
+            wholes = [Knockout(part, i, effect.name, amount=0.7, seeds=(5,))]
+            unit = {"neuron": 7} if part == "mlp" else {"head": 2}
+            # in Kosmos-2's text a norm stands between the heads and the output projection
+            mixed = name == "kosmos2" and part != "mlp" and effect.name != "uniform"
+            if part != "layer" and {*unit} <= {*effect.units} and not mixed:
+                wholes.append(replace(wholes[0], **unit))
+            groups += [(k,) for k in wholes]
     base, *replayed = one_pass(model, anatomy, inputs, groups, check=True, means=means)
     with torch.inference_mode():
         for group, found in zip(groups, replayed, strict=True):

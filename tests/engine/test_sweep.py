@@ -19,6 +19,7 @@ from talo_mini.engine.logits import hooked_logits, replayed_logits
 from talo_mini.engine.replay import CannotReplay
 from talo_mini.engine.sweep import kept_outcomes
 from talo_mini.interventions import zeroed_weights
+from talo_mini.interventions.effects import EFFECTS
 from talo_mini.models.asked import Wanted
 from talo_mini.models.scoring import scores
 from talo_mini.outcomes import check_outcomes
@@ -322,7 +323,7 @@ def test_a_model_that_cannot_be_replayed_is_swept_with_hooks_and_says_so(
     assert list(hooked.answer) == list(table.answer)
 
 
-@pytest.mark.parametrize("effect", ["uniform", "scale 0.5", "noise 1", "mean"])
+@pytest.mark.parametrize("effect", [e.example for e in EFFECTS.values() if e.name != "zero"])
 def test_every_effect_in_one_pass_and_by_hooks(tiny, benchmark, effect, monkeypatch):
     reference = load_benchmark("mini-worlds", tasks=["map_name"], per_task=2)
     options = dict(effect=effect, reference=reference if effect == "mean" else None)

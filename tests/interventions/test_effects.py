@@ -9,14 +9,20 @@ import pytest
 import torch
 import transformers
 from families import FAMILIES, TEXT, VISION, attentions_and_mlps, built, generated, logits, reinit
-from oracles import by_weights, difference, uniform_attention, with_attention
+from oracles import DEFINITIONS, by_weights, difference, uniform_attention, with_attention
 
 from talo_mini import BadInput, Knockout, knockout, load_benchmark
+from talo_mini.interventions.effects import ATTENTIONS, Effect, queries_off
+from talo_mini.interventions.effects import EFFECTS as REGISTER
 from talo_mini.interventions.hooks import inside
 from talo_mini.interventions.knockout import mean_outputs
 from talo_mini.models.anatomy import find_anatomy
 
-EFFECTS = {"zero": {}, "scale": dict(amount=0.5), "mean": {}, "uniform": {}}
+EFFECTS = {  # noise has no single right value; its tests are below
+    effect.name: dict(amount=0.5) if effect.amount else {}
+    for effect in REGISTER.values()
+    if effect.needs != "seeds"
+}
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +60,10 @@ def targets(name, effect):
     most active neuron.
     """
     for stack, layer, part in attentions_and_mlps(name):
-        if (effect == "uniform" and part == "mlp") or len(
-            built(name)[2].part(part, layer, stack).modules
-        ) > 1:
+        if (
+            part not in REGISTER[effect].parts
+            or len(built(name)[2].part(part, layer, stack).modules) > 1
+        ):
             continue  # DaViT's blocks hold two of each, which test_knockout.py zeroes together
         ((path, _),) = built(name)[2].part(part, layer, stack).modules.items()
         units = [
@@ -138,15 +145,15 @@ def test_one_head_inside_the_attention(name, effect):
         ((path, _module),) = anatomy.part(target.part, target.layer, target.stack).modules.items()
         mixer = anatomy.part(target.part, target.layer, target.stack).mixers[path]
 
-        def one_head(original, *args, head=target.head, **options):
+        def one_head(original, *args, k=target, **options):
             output, *rest = original(*args, **options)
             output = output.clone()
-            output[:, :, head] = {
-                "zero": lambda: 0,
-                "scale": lambda: output[:, :, head] / 2,
-                "mean": lambda: output[:, :, head].mean((0, 1)),
-                "uniform": lambda: uniform_attention(*args, **options)[0][:, :, head],
-            }[effect]()
+            own = output[:, :, k.head]
+            if effect == "uniform":
+                own = uniform_attention(*args, **options)[0][:, :, k.head]
+            else:
+                own = DEFINITIONS[effect](own, k, own.mean((0, 1)))
+            output[:, :, k.head] = own
             return output, *rest
 
         expected = with_attention(built(name)[0], mixer, lambda: logits(name), one_head)
@@ -313,7 +320,8 @@ def test_mean_over_a_reference_set(tiny, inputs):
     [
         (
             dict(part="mlp", layer=0, effect="uniform"),
-            "effect 'uniform' is not defined for mlp; use one of zero, scale, noise, mean",
+            "effect 'uniform' is not defined for mlp; use one of "
+            + ", ".join(e.name for e in REGISTER.values() if "mlp" in e.parts),
         ),
         (dict(part="layer", layer=0, effect="scale"), "can only be bypassed"),
         (dict(part="mlp", layer=0, head=1), "a head belongs to an attention"),
@@ -323,6 +331,15 @@ def test_mean_over_a_reference_set(tiny, inputs):
 def test_what_an_effect_cannot_do_raises(tiny, wrong, message):
     with pytest.raises(BadInput, match=message), knockout(tiny.anatomy, Knockout(**wrong)):
         pass
+
+
+def test_a_record_that_would_do_something_else_is_refused():
+    """A whole layer is bypassed whatever a record says, and queries belong to attentions."""
+    with pytest.raises(ValueError, match="can only be bypassed"):
+        Effect("flip", lambda k, mean: torch.neg, parts=("mlp", "layer"))
+    with pytest.raises(ValueError, match="only attentions have queries"):
+        Effect("flat", queries_off)
+    assert Effect("flat", queries_off, parts=ATTENTIONS).example == "flat"
 
 
 def test_of_two_knockouts_of_one_part_the_outer_and_the_first_decide(tiny, inputs):
