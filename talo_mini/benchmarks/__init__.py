@@ -38,8 +38,12 @@ def load_benchmark(
     Raises BadInput for an unknown name, task, form or prompt, and for a row that cannot be used.
     """
     name = str(name)
-    if per_task is not None and per_task < 1:
-        raise BadInput(f"per_task is {per_task}; ask at least 1 question a task, or None for all")
+    _check_per_task(per_task)
+    if name not in ON_THE_HUB and (source, revision) != (None, None):
+        raise BadInput(
+            f"source= and revision= are for benchmarks of the Hub ({', '.join(ON_THE_HUB)}), not "
+            f"for {name!r}"
+        )
     if name in SHIPPED:
         loaded = SHIPPED[name](tasks, per_task).subset(form=form)
         return loaded if prompt is None else loaded.with_prompt(find_prompt(prompt))
@@ -54,3 +58,10 @@ def load_benchmark(
         f"unknown benchmark {name!r}; use one of {', '.join([*SHIPPED, *ON_THE_HUB])}, or a path "
         "to a .tsv, .csv or .jsonl"
     )
+
+
+def _check_per_task(per_task):
+    """Raise BadInput where it is no number of questions."""
+    whole = hasattr(per_task, "__index__") and not isinstance(per_task, bool)
+    if per_task is not None and not (whole and per_task >= 1):
+        raise BadInput(f"per_task is {per_task!r}; ask at least 1 question a task, or None for all")

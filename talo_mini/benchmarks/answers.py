@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from ..errors import BadInput
 from .questions import LETTERS, Question
@@ -23,8 +24,37 @@ def by_words(answer, options: Sequence[str]) -> int | None:
 
 def by_number(answer, options: Sequence[str]) -> int | None:
     """The option whose place an answer is, counted from 0; a number, not a text."""
-    whole = isinstance(answer, int) and not isinstance(answer, bool)
-    return answer if whole and 0 <= answer < len(options) else None
+    return Places(0)(answer, options)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Answers that are places. `first` is the first option's number, None where it is not known.
+
+    `written`: digits in a text are places too.
+    """
+
+    first: int | None
+    written: bool = False
+
+    def number(self, answer) -> int | None:
+        """The number that an answer is."""
+        if isinstance(answer, int) and not isinstance(answer, bool):
+            return answer
+        digits = isinstance(answer, str) and answer.isascii() and answer.isdecimal()
+        return int(answer[:9]) if digits and self.written else None
+
+    def __call__(self, answer, options: Sequence[str]) -> int | None:
+        """The option it names. Raises BadInput where the first option's number is not known."""
+        number = self.number(answer)
+        if number is None:
+            return None
+        if self.first is None:
+            raise BadInput(
+                f"{str(answer)[:60]!r} is a place, but no answer of the file tells whether the "
+                "first option is 0 or 1; write the letters of the options"
+            )
+        return number - self.first if 0 <= number - self.first < len(options) else None
 
 
 def by_both(answer, options: Sequence[str]) -> int | None:
@@ -36,26 +66,31 @@ def by_both(answer, options: Sequence[str]) -> int | None:
     return place if place is not None and options[place] == found[2] else None
 
 
-def by_digits(answer, options: Sequence[str]) -> int | None:
-    """The option whose place, counted from 0, an answer is, written as a text."""
-    plain = isinstance(answer, str) and answer.isascii() and answer.isdecimal()
-    return by_number(int(answer[:9]), options) if plain else None
+WAYS = (by_letter, by_words, by_both)
 
 
-WAYS = (by_letter, by_words, by_number, by_both)
-
-
-def ways_of(rows: Iterable[tuple[object, Sequence[str]]]) -> tuple:
+def ways_of(rows: Iterable[tuple[object, Sequence[str]]], first: int | None = None) -> tuple:
     """The ways of writing an answer that fit each (answer, options) of a file; all if none does.
 
-    Rows that no way fits are wrong and do not count. Digits are places where nothing else fits.
+    Rows that no way fits are wrong and do not count. Digits in a text are places where nothing
+    else fits any row. Places are counted from `first`, or as the answers tell: from 0 where one is
+    0, from 1 where one is the number of its options.
     """
-    places = [{way: way(*row) for way in WAYS} for row in rows]
-    fits = [{way for way, place in own.items() if place is not None} for own in places]
+    rows = list(rows)
+    fits = [{way for way in WAYS if way(*row) is not None} for row in rows]
+    written = not any(fits)
+    numbers = Places(None, written)
+    counted = [(numbers.number(answer), len(options)) for answer, options in rows]
+    for own, (number, _) in zip(fits, counted, strict=True):
+        own |= {numbers} if number is not None else set()
+    if first is None and any(number == 0 for number, _ in counted):
+        first = 0
+    elif first is None and any(number == size for number, size in counted):
+        first = 1
     readable = [own for own in fits if own]
-    if not readable:
-        return (by_digits,)
-    return tuple(way for way in WAYS if all(way in own for own in readable)) or WAYS
+    fitting = [way for way in (*WAYS, numbers) if all(way in own for own in readable)]
+    found = fitting if readable and fitting else [*WAYS, numbers]
+    return tuple(Places(first, written) if way is numbers else way for way in found)
 
 
 def answer_index(answer, options: Sequence[str], ways=(by_letter,)) -> int:

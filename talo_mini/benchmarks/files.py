@@ -8,20 +8,16 @@ from pathlib import Path
 
 from ..errors import BadInput
 from .answers import answer_index, by_words, ways_of
-from .options import (
-    lettered,
-    option_columns,
-    options_list,
-    without_fillers,
-    without_letters,
-)
+from .options import by_letters, lettered, option_columns, options_list, usable
 from .questions import LETTERS, Question
 from .rows import (
+    FILLERS,
     SHOWN,
     Malformed,
     Notes,
     Unusable,
     collect,
+    optional,
     required,
     text,
     without_placeholder,
@@ -35,7 +31,8 @@ YES_NO = ("Yes", "No")
 OPEN = "Other Answers"  # MMMU writes an open question as a choice between its answer and these
 CIRCLE = 1_000_000  # is added to an index for each rotation (MMBench)
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-DATA_HEAD = re.compile(r"^data:[\w/+.-]+;base64,")
+MISSING = (None, "", *FILLERS)
+DATA_HEAD = re.compile(r"^data:[\w/+.;=-]*;base64,")
 
 
 def is_file(name: str) -> bool:
@@ -94,21 +91,21 @@ class _Table:
                 self.pictures.setdefault(str(row["index"]).strip(), row.get("image"))
         self.numbers = {id(row): i for i, row in enumerate(self.rows)}
         self.fine, self.broad = self._levels()
-        self.ways = ways_of(self._answers())
+        self.ways = ways_of(self._answers(), self.first)
         self.rotations = self._rotations()
 
     def _check_columns(self):
         """Find the options' columns. Raises BadInput where a column is missing."""
         columns = {column for row in self.rows for column in row}
         self.lists = [column for column in OPTIONS if column in columns]
-        self.letters = option_columns(columns)
+        self.letters, self.first = option_columns(columns)
         found = ", ".join(sorted(map(str, columns)))[:300]
         wanted = {"question": {"question"}, "answer": {"answer"}, "image": {"image", *PATHS}}
         for name, any_of in wanted.items():
             if not any_of & columns:
                 raise BadInput(f"{self.path.name} has no column {name!r}; it has: {found}")
         self.yes_no = not (self.lists or self.letters)
-        answers = {str(row.get("answer")).strip().capitalize() for row in self.rows}
+        answers = {_yes_no(row.get("answer")) for row in self.rows} - {""}
         if self.yes_no and not answers <= {*YES_NO}:
             raise BadInput(
                 f"{self.path.name} has no options: neither columns A, B, ... nor a column "
@@ -139,36 +136,51 @@ class _Table:
             yield answer, list(options.values())
 
     def _rotations(self):
-        """The rows that ask another row's question with its options in another order."""
-        groups, found = {}, set()
+        """By row that asks another row's question again: what it is, and the other row."""
+        groups, found = {}, {}
         for row in self.rows:
             key = self._group(row)
             if key is not None:
                 groups.setdefault(key, []).append(row)
         for rows in groups.values():
             original, *others = sorted(rows, key=self._rank)
-            found |= {id(row) for row in others if self._rotates(row, original)}
+            for row in others:
+                found[id(row)] = self._told(row, original), original
         return found
 
-    def _rotates(self, row, original):
-        """Whether a row of the same group is a rotation, and no question of its own."""
-        if text(row, GROUP):
-            return True
-        reordered = list(self._options(row, []).values()) != list(
-            self._options(original, []).values()
-        )
-        number, first = self._rank(row)[0], self._rank(original)[0]
-        return reordered or (number >= CIRCLE and number % CIRCLE == first)
+    def _told(self, row, original):
+        """What a row of the same group is: a rotation, or the same question once more."""
+        first, again = (list(self._options(one, []).values()) for one in (original, row))
+        number = self._rank(row)[0]
+        if text(row, GROUP) or first != again or number >= CIRCLE:
+            return "a rotation of another row's question"
+        return "the same question as another row's"
 
     def _group(self, row):
         """What the rotations of one question share; None where the row is none that can be used."""
         try:
             options = frozenset(self._options(row, []).values())
-            asked = text(row, "question"), options, self._picture_reference(row)
+            picture, group = self._picture_reference(row), text(row, GROUP)
+            asked = text(row, "question"), options, picture, _label(row, self.fine)
             self._index(row)  # raises where it is no text
         except (Malformed, Unusable):
             return None
-        return text(row, GROUP) or asked
+        return (group, picture) if group else asked
+
+    def _check_agrees(self, row, options):
+        """Raise Malformed where the same question has another right answer in another row."""
+        original = self.rotations[id(row)][1]
+        others = self._options(original, [])
+        if text(row, GROUP) or set(options.values()) != set(others.values()):
+            return
+        own = list(options.values())[self._answer_index(row, options)]
+        other = list(others.values())[self._answer_index(original, others)]
+        if own != other:
+            raise Malformed(
+                "answer",
+                f"{own[:SHOWN]!r} is right here, {other[:SHOWN]!r} in row "
+                f"{self.numbers[id(original)] + 1}, which asks the same",
+            )
 
     def _rank(self, row):
         index = self._index(row)
@@ -177,8 +189,10 @@ class _Table:
 
     def _picture_reference(self, row):
         for column in ("image", *PATHS):
-            value = text(row, column) if not isinstance(row.get(column), list) else row[column][0]
-            if value:
+            value = row.get(column)
+            if isinstance(value, list) and len(value) == 1:
+                value = value[0]
+            if isinstance(value, str) and value:
                 pointed = self.pictures.get(value) if len(value) <= 64 else None
                 return hash(pointed if isinstance(pointed, str) and pointed else value)
         return None
@@ -187,9 +201,23 @@ class _Table:
         return text(row, "index") or text(row, "id") or str(self.numbers[id(row)])
 
     def _answer(self, row, options: dict[str, str]):
-        """The answer as it was written: a number of JSON stays one, a list of one is its item."""
+        """The answer as it was written: a number of JSON stays one, a list of one is its item.
+
+        Where options are lettered anew, a letter becomes that under which its option is shown.
+        """
+        value = self._written_answer(row, options)
+        letter = value.strip("().: ").upper() if isinstance(value, str) else ""
+        if list(options) == list(LETTERS[: len(options)]) or len(letter) != 1:
+            return value
+        if letter in options:
+            return LETTERS[list(options).index(letter)]
+        if value in options.values():
+            return value
+        raise Malformed("answer", f"{value!r} names none of the options {', '.join(options)}")
+
+    def _written_answer(self, row, options):
         value = row.get("answer")
-        if isinstance(value, int) and value is not True:
+        if isinstance(value, int) and not isinstance(value, bool):
             return value
         if isinstance(value, str) and value.strip() in options.values():
             return value.strip()
@@ -212,13 +240,13 @@ class _Table:
             return dict(zip(LETTERS, YES_NO, strict=False))
         lists = [column for column in self.lists if row.get(column) not in (None, "")]
         if lists and not any(text(row, column) for column in self.letters.values()):
-            found = without_fillers(options_list(row[lists[0]], lists[0]), notes)
-            return without_letters(dict(zip(LETTERS, found, strict=False)), notes)
-        return without_letters(lettered(row, self.letters, notes), notes)
+            return usable(by_letters(options_list(row[lists[0]], lists[0])), notes)
+        return lettered(row, self.letters, notes)
 
     def read(self, row: dict, notes: Notes) -> tuple[Question, str]:
         """The question of a row and its ability."""
         index, options = self._index(row), self._options(row, notes)
+        text(row, GROUP)  # raises where it is no text
         if len(options) < 2:
             raise Unusable("a single option")
         if list(options.values())[1:] == [OPEN]:
@@ -226,8 +254,9 @@ class _Table:
         if any("<image" in option for option in options.values()):
             raise Unusable("pictures among the options")
         if id(row) in self.rotations:
-            raise Unusable("a rotation of another row's question")
-        task = text(row, self.fine) or text(row, "category") or text(row, "task")
+            self._check_agrees(row, options)
+            raise Unusable(self.rotations[id(row)][0])
+        task = optional(row, self.fine) or optional(row, "category") or optional(row, "task")
         question = Question(
             f"{self.path.stem}/{index}",
             task or self.path.stem,
@@ -235,18 +264,14 @@ class _Table:
             without_placeholder(required(row, "question"), notes),
             tuple(options.values()),
             self._answer_index(row, options),
-            hint=text(row, "hint"),
+            hint=optional(row, "hint"),
         )
-        return question, text(row, self.broad) or text(row, "ability") or question.task
+        return question, optional(row, self.broad) or optional(row, "ability") or question.task
 
     def _answer_index(self, row, options):
-        answer, letters = self._answer(row, options), list(options)
+        answer = self._answer(row, options)
         if self.yes_no:
-            answer = answer.capitalize()
-        letter = answer.strip("().: ").upper() if isinstance(answer, str) else ""
-        relettered = letters != list(LETTERS[: len(letters)])
-        if relettered and letter in options:
-            return letters.index(letter)
+            answer = _yes_no(answer)
         ways = (by_words,) if self.yes_no else self.ways
         try:
             return answer_index(answer, list(options.values()), ways)
@@ -254,7 +279,8 @@ class _Table:
             raise Malformed("answer", str(error)) from error
 
     def _picture(self, row) -> bytes:
-        column = next((name for name in ("image", *PATHS) if row.get(name) not in (None, "")), None)
+        places = ("image", *PATHS)
+        column = next((name for name in places if row.get(name) not in MISSING), None)
         if column is None:
             raise Unusable("no picture")
         value = _only(row[column], column)
@@ -290,7 +316,11 @@ class _Table:
                     column, f"{value[:SHOWN]!r} lies outside the table's folder; copy it there"
                 )
             return place.read_bytes()
-        except (OSError, ValueError) as error:  # names that are too long, or hold a zero byte
+        except (
+            OSError,
+            ValueError,
+            RuntimeError,
+        ) as error:  # too long, a zero byte, a loop of links
             if isinstance(error, OSError) and error.errno in (13, 5):
                 raise Malformed(column, f"cannot be read ({error.strerror})") from error
             return None
@@ -315,3 +345,8 @@ def _label(row, column):
     with suppress(Malformed):
         return text(row, column)
     return ""
+
+
+def _yes_no(answer):
+    """An answer as one of YES_NO, where it is one; empty where there is none."""
+    return str(answer if answer is not None else "").strip().rstrip(".").capitalize()

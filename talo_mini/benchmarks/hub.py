@@ -15,12 +15,16 @@ Read = Callable[[dict, Notes], tuple[Question, str]]
 
 @dataclass(frozen=True)
 class HubPlace:
-    """Where a benchmark lies: the ids are tried in turn. Only `columns` are read."""
+    """Where a benchmark lies: the ids are tried in turn. Only `columns` are read.
+
+    `others` are configurations that it has beside its own.
+    """
 
     ids: tuple[str, ...]
     split: str
     columns: tuple[str, ...]
     config: str | None = None
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,9 @@ class HubBenchmark:
         return read
 
 
-SPLIT = re.compile(r"(?:^|[-_./])(train|validation|val|dev|test)(?:[-_.]|$)")
+SPLITS = {"train", "validation", "val", "dev", "test"}
 SAME = {"val": "validation"}  # two names of one split
+SHARD = re.compile(r"(.*)-(\d{5})-of-(\d{5})(.*)\.parquet")
 
 
 def hub_rows(
@@ -126,28 +131,78 @@ def _local(place, source):
 
 def _chosen(place, folder):
     """The parquet files of a benchmark's split and configuration. Raises BadInput if not clear."""
-    files = sorted(folder.rglob("*.parquet"))
+    files = sorted(path for path in folder.rglob("*.parquet") if path.is_file())
     if not files:
         raise BadInput(
             f"no parquet file below {str(folder)!r}; put the benchmark's files there, or leave "
             "`source` out"
         )
-    splits = {path: SPLIT.search(path.relative_to(folder).as_posix()) for path in files}
+    splits = {path: _split_of(path.relative_to(folder)) for path in files}
     if any(splits.values()):
         wanted = SAME.get(place.split, place.split)
-        files = [p for p in files if splits[p] and SAME.get(splits[p][1], splits[p][1]) == wanted]
+        files = [path for path in files if splits[path] == wanted]
         if not files:
             raise BadInput(f"no parquet file below {str(folder)!r} is of the split {place.split!r}")
-    configured = [p for p in files if place.config in p.relative_to(folder).parts[:-1]]
-    files = configured or files
+    files = _of_config(place, folder, files)
+    _check_whole(folder, files)
+    return files
+
+
+def _split_of(path):
+    """The split that a file's name tells, or the nearest folder's; None where none does."""
+    for part in (path.stem, *reversed(path.parts[:-1])):
+        told = {SAME.get(word, word) for word in _words(part) if word in SPLITS}
+        if told:
+            return told.pop() if len(told) == 1 else None
+    return None
+
+
+def _words(name):
+    """A name's words, in small letters."""
+    return [word for word in re.split(r"[-_.\d\s]+", name.lower()) if word]
+
+
+def _of_config(place, folder, files):
+    """The files of a configuration, where names tell. Raises BadInput where they tell of others."""
+    told = {
+        path: set(_words(path.relative_to(folder).as_posix().replace("/", "-"))) for path in files
+    }
+    own = [path for path in files if place.config in told[path]]
+    others = {config for path in files for config in told[path] & {*place.others}}
+    if others and not own:
+        raise BadInput(
+            f"{str(folder)!r} holds the configuration {min(others)!r}, not {place.config!r}"
+        )
+    return own or files
+
+
+def _check_whole(folder, files):
+    """Raise BadInput where a part of a split is missing, or may be there twice."""
     names = Counter(path.name for path in files)
     doubled = next((name for name, count in names.items() if count > 1), None)
     if doubled:
         raise BadInput(
-            f"{str(folder)!r} holds {names[doubled]} files {doubled!r}, so that questions would be "
-            "read twice; name the folder of one copy"
+            f"{str(folder)!r} holds {names[doubled]} files {doubled!r}, so that it is not clear "
+            "which are meant; name the folder of one copy"
         )
-    return files
+    families: dict = {}
+    for path in files:
+        match = SHARD.fullmatch(path.name)
+        family = (match[1], match[3], match[4]) if match else (path.name, path.parent)
+        families.setdefault(family, []).append(match and int(match[2]))
+    sharded = [family for family in families if len(family) == 3]
+    if sharded and len(families) > 1:
+        raise BadInput(
+            f"{str(folder)!r} holds several sets of files, for example {files[0].name!r} and "
+            f"{files[-1].name!r}, so that questions may be read twice; name the folder of one"
+        )
+    for _, of, _ in sharded:
+        numbers = next(iter(families.values()))
+        if sorted(numbers) != list(range(int(of))):
+            raise BadInput(
+                f"{str(folder)!r} holds {len(numbers)} of the {int(of)} files of its split, or "
+                "copies of some; get all of them once"
+            )
 
 
 def _remote(place, revision):

@@ -5,7 +5,7 @@ picture with options.
 import re
 
 from .hub import HubBenchmark, HubPlace
-from .options import options_list
+from .options import options_list, without_fillers
 from .questions import Question
 from .rows import Malformed, Notes, Unusable, named, picture, required, without_placeholder
 
@@ -51,7 +51,7 @@ def read(row: dict, notes: Notes) -> tuple[Question, str]:
     )
     if ability is None:
         raise Malformed("id", f"{row['id']!r} names no subject of MMMU")
-    options = options_list(required(row, "options"), "options")
+    options = without_fillers(options_list(row["options"], "options"), notes)
     if any("<image" in option for option in options):
         raise Unusable("pictures among the options")
     question = Question(

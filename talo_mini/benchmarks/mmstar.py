@@ -14,35 +14,41 @@ PLACE = HubPlace(
 )
 
 
+MARKER = re.compile(r"(Options:|Choices:)(?!.*(?:Options:|Choices:))", re.DOTALL)
+STYLES = r"\({}\)", r"{}[:]", r"{}[.]", r"{}[)]"  # of a letter before its option
+
+
 def split_options(asked: str) -> tuple[str, list[str]]:
     """The question and its options, of "... Options: A: this, B: that" or of "(A) this (B) that"
     after "Choices:".
+
+    Letters are written in one way and follow each other. Raises Malformed where something else
+    stands between them.
     """
-    stem, marker, listed = (
-        re.split(
-            r"(Options:|Choices:)(?!.*(?:Options:|Choices:))", asked, maxsplit=1, flags=re.DOTALL
-        )
-        if re.search(r"Options:|Choices:", asked)
-        else (asked, "", "")
-    )
-    starts, position = [], 0
-    for letter in LETTERS:
-        found = re.compile(rf"(?:^|[\s,.;])(?:\({letter}\)|{letter}[:.)])\s").search(
-            listed + " ", position
-        )
-        if not found:
-            break
-        starts.append(found.span())
-        position = found.end()
-    if not marker or len(starts) < 2:
-        raise Malformed("question", f"its options cannot be told from the text {asked[-60:]!r}")
-    ends = [start for start, _ in starts[1:]] + [len(listed)]
+    stem, *found = MARKER.split(asked, maxsplit=1)
+    listed = found[1].strip() if found else ""
+    for style in STYLES:
+        options = _split(listed, style)
+        if options:
+            check_split("question", options)
+            return stem.strip(), options
+    raise Malformed("question", f"its options cannot be told from the text {asked[-60:]!r}")
+
+
+def _split(listed, style):
+    """The options of a text that begins with the first letter; none where it is not so."""
+    marks = list(re.finditer(rf"(?:^|(?<=[\s,.;])){style.format('([A-Z])')}(?=\s|$)", listed))
+    letters = "".join(mark[1] for mark in marks)
+    if len(marks) < 2 or marks[0].start() or not LETTERS.startswith(letters):
+        return []
+    ends = [mark.start() for mark in marks[1:]] + [len(listed)]
     options = [
-        listed[after:end].strip().rstrip(",").strip()
-        for (_, after), end in zip(starts, ends, strict=True)
+        listed[mark.end() : end].strip().rstrip(",").strip()
+        for mark, end in zip(marks, ends, strict=True)
     ]
-    check_split("question", options)
-    return stem.strip(), options
+    if not all(options) or re.search(r"\bAnswer\s*:", options[-1]):
+        return []
+    return options
 
 
 def read(row: dict, notes: Notes) -> tuple[Question, str]:

@@ -8,40 +8,62 @@ import tokenize
 from itertools import pairwise
 
 from .questions import LETTERS
-from .rows import SHOWN, Malformed, Notes, Unusable, check_unicode, text
+from .rows import FILLERS, SHOWN, Malformed, Notes, Unusable, check_unicode, text
+from .tables import Doubled, single
 
-FILLERS = ("nan",)  # what exporters write for a missing value; "None" and "NA" may be options
 OWN_LETTER = re.compile(r"(?:\(([A-Z])\)|([A-Z])[.):])[.:]?\s+")
 NUMBERED = re.compile(r"option(?:[ _]?(\d{1,2})|[ _]([a-z]))")
 INSTRUCTION = re.compile(r".*:|Select the best .*")  # around lettered lines (MME-RealWorld)
+TOO_DEEP = MemoryError, RecursionError
 BESIDE = (tokenize.STRING, tokenize.NUMBER)
 
 
-def option_columns(columns) -> dict[str, str]:
-    """The column of each letter: A, B, ..., or option1, option_1, option_a, ...; none, if none."""
+def option_columns(columns) -> tuple[dict[str, str], int | None]:
+    """The column of each letter, and the number of the first, where they are numbered.
+
+    A, B, ... without a gap, or option1, option_1, option_a, ...; none where there are none.
+    """
     if "A" in columns:
-        return {letter: letter for letter in LETTERS}
+        missing = next((i for i, letter in enumerate(LETTERS) if letter not in columns), 26)
+        return {letter: letter for letter in LETTERS[:missing]}, None
     matches = [match for match in map(NUMBERED.fullmatch, columns) if match]
     found = {match[1] or match[2]: match[0] for match in matches}
-    numbers = sorted(found, key=lambda mark: (len(mark), mark))
-    return {letter: found[mark] for letter, mark in zip(LETTERS, numbers, strict=False)}
+    marks = sorted(found, key=lambda mark: (len(mark), mark))
+    first = int(marks[0]) if marks and marks[0].isdecimal() else None
+    return {letter: found[mark] for letter, mark in zip(LETTERS, marks, strict=False)}, first
 
 
 def lettered(row: dict, columns: dict[str, str], notes: Notes) -> dict[str, str]:
-    """The options that are not empty by their letter; fillers at the end go.
+    """The options that are not empty by their letter, fillers being empty.
 
     `columns` names the column of each letter. Where one is empty in between (AI2D), the later ones
     will be shown under other letters, but the answer names them by their own.
     """
     found = {letter: text(row, column) for letter, column in columns.items()}
-    filled = [letter for letter, option in found.items() if option]
-    while filled and found[filled[-1]] in FILLERS:
-        notes.append(f"the option {found[filled.pop()]!r} is a missing value")
-    if not filled:
+    return usable({letter: option for letter, option in found.items() if option}, notes)
+
+
+def usable(options: dict[str, str], notes: Notes) -> dict[str, str]:
+    """Options by letter, without the letters they begin with and without missing values.
+
+    Raises Unusable where none is left, Malformed where they begin with each other's letters.
+    """
+    found = _without_letters(options, notes)
+    kept = {letter: option for letter, option in found.items() if option not in FILLERS}
+    missing = [option for option in found.values() if option in FILLERS]
+    notes += [f"the option {option!r} is a missing value" for option in missing]
+    if not kept:
         raise Unusable("no options to choose from")
-    if list(columns)[: len(filled)] != filled:
+    if list(kept) != list(LETTERS[: len(kept)]):
         notes.append("options are lettered anew, since one is empty")
-    return {letter: found[letter] for letter in filled}
+    return kept
+
+
+def by_letters(options: list[str]) -> dict[str, str]:
+    """A list of options by their letters. Raises Malformed where letters do not suffice."""
+    if len(options) > len(LETTERS):
+        raise Malformed("options", f"are {len(options)}, but there are {len(LETTERS)} letters")
+    return dict(zip(LETTERS, options, strict=False))
 
 
 def without_fillers(options: list[str], notes: Notes) -> list[str]:
@@ -52,16 +74,18 @@ def without_fillers(options: list[str], notes: Notes) -> list[str]:
     return kept
 
 
-def without_letters(options: dict[str, str], notes: Notes) -> dict[str, str]:
-    """Options by letter; the letters they begin with go, where each begins with its own."""
-    kept = {}
-    for letter, option in options.items():
-        match = OWN_LETTER.match(option)
-        if match is None or letter not in match.groups():
-            return options
-        kept[letter] = option[match.end() :]
+def _without_letters(options, notes):
+    """Options without the letters they begin with, where each begins with its own."""
+    matches = {letter: OWN_LETTER.match(option) for letter, option in options.items()}
+    begins = [match[1] or match[2] if match else None for match in matches.values()]
+    if begins != list(options):
+        if len(begins) > 1 and set(begins) == set(options):
+            raise Malformed(
+                "options", f"begin with the letters {', '.join(begins)}; write them in this order"
+            )
+        return options
     notes.append("the letters that options begin with are dropped")
-    return kept
+    return {letter: option[matches[letter].end() :] for letter, option in options.items()}
 
 
 def check_split(column: str, options: list[str]):
@@ -82,25 +106,27 @@ def options_list(value, column: str) -> list[str]:
     if isinstance(value, str):
         value = _written(value.strip(), column)
     if isinstance(value, dict):
-        letters = "".join(map(str, value))
-        if not letters or not LETTERS.startswith(letters.upper()):
+        letters = [str(letter).upper() for letter in value]
+        if not letters or letters != list(LETTERS[: len(letters)]):
             raise Malformed(column, f"is no list of options ({str(value)[:SHOWN]})")
         value = list(value.values())
     if not isinstance(value, list | tuple):
         raise Malformed(column, f"is no list of options ({str(value)[:SHOWN]})")
     for option in value:
-        if isinstance(option, dict | list | tuple) or option is None or option != option:
+        if not isinstance(option, str | int | float) or option != option:
             raise Malformed(column, f"holds an option that is no text ({str(option)[:SHOWN]})")
         if not str(option).strip():
             raise Malformed(column, "holds an empty option")
         check_unicode(str(option), column)
-    return [str(option) for option in value]
+    return [str(option).strip() for option in value]
 
 
 def _written(value, column):
     try:
-        return json.loads(value)
-    except ValueError:
+        return json.loads(value, object_pairs_hook=single)
+    except Doubled as error:
+        raise Malformed(column, f"names {error} twice") from error
+    except (ValueError, RecursionError):
         pass
     lines = [line.strip() for line in value.split("\n") if line.strip()]
     lines = [line for line in lines if OWN_LETTER.match(line) or not INSTRUCTION.fullmatch(line)]
@@ -109,7 +135,7 @@ def _written(value, column):
         return lines
     try:
         return _without_commas(value, column) or ast.literal_eval(value)
-    except (ValueError, SyntaxError, MemoryError, RecursionError, tokenize.TokenError) as error:
+    except (ValueError, TypeError, SyntaxError, *TOO_DEEP, tokenize.TokenError) as error:
         raise Malformed(column, f"is not a list ({value[:SHOWN]!r})") from error
 
 

@@ -10,11 +10,16 @@ from ..errors import BadInput
 
 MOST_PIXELS = 100_000_000  # of one picture: 300 MB when decoded
 SIXTEEN_BITS = 65535
+ORIENTATION = 0x0112  # the EXIF tag; from 5 on the picture lies on its side
+FEW = 16  # floats that end between 1 and this are neither shares nor eight bits
 
 
 def picture_size(encoded: bytes) -> tuple[int, int]:
-    """Width and height in pixels, without decoding. Raises BadInput where it is no picture."""
-    return _read(encoded, _bounded_size)
+    """Width and height in pixels, without decoding, as it is turned when decoded.
+
+    Raises BadInput where it is no picture.
+    """
+    return _read(encoded, _turned_size)
 
 
 def decoded(encoded: bytes) -> Image.Image:
@@ -54,11 +59,21 @@ def _bounded_size(picture):
     return width, height
 
 
+def _turned_size(picture):
+    width, height = _bounded_size(picture)
+    on_its_side = picture.getexif().get(ORIENTATION, 1) >= 5
+    return (height, width) if on_its_side else (width, height)
+
+
 def _to_rgb(picture):
     _bounded_size(picture)
+    frames = getattr(picture, "n_frames", 1)
+    if frames > 1 and picture.format != "MPO":  # a photograph and its thumbnail
+        raise BadInput(f"it holds {frames} pictures (an animation, or pages); save one of them")
+    see_through = picture.info.get("transparency")
     picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith(("I", "F")):
-        picture = Image.fromarray(_eight_bits(np.asarray(picture)))
+        picture = Image.fromarray(_eight_bits(np.asarray(picture), see_through))
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         ground = Image.new("RGBA", picture.size, "white")
@@ -66,13 +81,17 @@ def _to_rgb(picture):
     return picture.convert("RGB")
 
 
-def _eight_bits(grey):
-    """Greys of 16 bits, or floats from 0 to 1 or to 255, as eight bits."""
+def _eight_bits(grey, see_through=None):
+    """Greys of 16 bits, or floats from 0 to 1 or to 255, as eight bits; one may be see-through."""
     low, high = float(grey.min()), float(grey.max())
     if not (np.isfinite([low, high]).all() and low >= 0 and high <= SIXTEEN_BITS):
         raise BadInput(f"its greys run from {low:g} to {high:g}, which no rule scales")
     floating = np.issubdtype(grey.dtype, np.floating)
-    if floating and high > 255:
+    if floating and (high > 255 or 1 < high < FEW):
         raise BadInput(f"its greys are floats up to {high:g}, which no rule scales")
-    factor = 255 / SIXTEEN_BITS if not floating else 255 if high <= 1 else 1
-    return np.round(grey * factor).astype(np.uint8)
+    if isinstance(see_through, int):
+        grey = np.where(grey == see_through, SIXTEEN_BITS, grey)
+    # a wide integer that holds small numbers only was made of eight bits
+    narrow = grey.dtype.itemsize > 2 and high <= 255
+    factor = 255 if floating and high <= 1 else 1 if floating or narrow else 255 / SIXTEEN_BITS
+    return np.round(grey * factor).clip(0, 255).astype(np.uint8)

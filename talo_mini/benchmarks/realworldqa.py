@@ -17,6 +17,11 @@ PLACE = HubPlace(
 )
 TASK = "realworldqa"
 YES_NO = ("Yes", "No")
+MARK = re.compile(
+    r"\n+[ \t]*\(?([A-Z])[.):]+(?:[ \t]+|(?=\n|$))"
+)  # of an option, on a line of its own
+LATER = re.compile(r"(?:^|[ \t])\(?[A-Z][.)][ \t]")  # of another option on the same line
+LINE = re.compile(r"\n[ \t]*\(?[A-Z][.):]\S")  # one without a space behind it
 
 
 def read(row: dict, notes: Notes) -> tuple[Question, str]:
@@ -24,14 +29,19 @@ def read(row: dict, notes: Notes) -> tuple[Question, str]:
     name, image = f"realworldqa/{row['number']}", picture(row["image"], "image")
     written = required(row, "question")  # lmms-eval shows it as it is
     asked = re.sub(r"\n*Please answer [^\n]*$", "", written).strip()  # the template says it
-    stem, *options = re.split(r"\n+[A-Z][.)]\s+", asked)
-    letters = "".join(re.findall(r"\n+([A-Z])[.)]\s+", asked))
+    stem, *options = MARK.split(asked)
+    letters, options = "".join(options[::2]), options[1::2]
     if not LETTERS.startswith(letters):
         raise Malformed("question", f"its options are lettered {', '.join(letters)}")
+    if not options and LINE.search(asked):
+        raise Malformed("question", f"its options cannot be told from the text {asked[-60:]!r}")
     if options:
+        if any(not option.strip() or LATER.search(option) for option in options):
+            raise Malformed("question", f"its options cannot be told apart ({asked[-60:]!r})")
         options = without_fillers([option.strip() for option in options], notes)
         check_split("question", options)
-        answer = named(row, options, (by_letter, by_words))
+        letter = by_letter(row["answer"], options) is not None  # the set's own way, and then words
+        answer = named(row, options, (by_letter if letter else by_words,))
         found = Question(name, TASK, image, stem, tuple(options), answer, written=written)
         return found, "real world"
     words = required(row, "answer").strip(".").capitalize()

@@ -11,6 +11,8 @@ from .pictures import decoded
 from .questions import Benchmark, Question, Task, find_task
 
 SHOWN = 80  # characters of a cell in a message
+# what exporters write for a missing value; "None", "NA" and "null" may be options
+FILLERS = ("nan", "NaN", "<NA>", "#N/A")
 Notes = list[str]  # what was repaired in a row
 PLACEHOLDER = re.compile(r"^\s*<image( 1)?>\s*|\s*<image 1>\s*$")
 
@@ -37,17 +39,26 @@ def text(row: dict, column: str) -> str:
     if isinstance(value, dict | list | tuple):
         raise Malformed(column, f"is no text ({str(value)[:SHOWN]})")
     found = str(value).strip()
-    if not found.isascii():
-        check_unicode(found, column)
+    check_unicode(found, column)
     return found
 
 
 def check_unicode(found: str, column: str):
-    """Raise Malformed where a text holds half a character."""
+    """Raise Malformed where a text holds half a character, or a zero byte."""
+    if "\0" in found:
+        raise Malformed(column, "holds a zero byte")
+    if found.isascii():
+        return
     try:
         found.encode()
     except UnicodeEncodeError as error:
         raise Malformed(column, f"is no valid Unicode ({error.reason})") from error
+
+
+def optional(row: dict, column: str) -> str:
+    """A cell that may be missing: what an exporter writes for that is no text."""
+    found = text(row, column)
+    return "" if found in FILLERS else found
 
 
 def required(row: dict, column: str) -> str:
@@ -61,6 +72,8 @@ def required(row: dict, column: str) -> str:
 def without_placeholder(asked: str, notes: Notes) -> str:
     """A question without the mark of where its only picture stands, in front or at the end."""
     found, dropped = PLACEHOLDER.subn("", asked)
+    if not found.strip():
+        raise Malformed("question", "is empty but for a mark of the picture")
     if dropped:
         notes.append("a mark of the picture's place (<image>) is dropped")
     if "<image 1>" in found:
@@ -116,6 +129,8 @@ def collect(
     Raises BadInput naming file, row and column of a malformed row, unless those are to be skipped;
     where a task has two abilities; and where no question remains.
     """
+    if tasks is not None and not len(tasks):
+        raise BadInput("tasks= names no task; name some, or leave it out for all")
     questions, abilities, seen = [], {}, Counter()
     told = {"left_out": [], "malformed": [], "repaired": []}
     for number, row in enumerate(progress(rows, desc=f"reading {name}", unit="row"), 1):

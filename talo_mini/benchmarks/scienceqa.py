@@ -4,7 +4,7 @@ subject.
 
 from .answers import by_number
 from .hub import HubBenchmark, HubPlace
-from .options import options_list
+from .options import options_list, without_fillers
 from .questions import Question
 from .rows import Notes, Unusable, named, picture, required, text
 
@@ -17,7 +17,10 @@ PLACE = HubPlace(
 
 def read(row: dict, notes: Notes) -> tuple[Question, str]:
     """The question of a row and its ability."""
-    image, options = picture(row["image"], "image"), options_list(row["choices"], "choices")
+    image, options = (
+        picture(row["image"], "image"),
+        without_fillers(options_list(row["choices"], "choices"), notes),
+    )
     if len(options) < 2:
         raise Unusable("a single option")
     question = Question(

@@ -3,12 +3,28 @@
 import csv
 import io
 import json
+import re
 import sys
 from pathlib import Path
 
 from ..errors import BadInput
 
 KINDS = (".tsv", ".csv", ".jsonl")
+LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+class Doubled(Exception):
+    """A name that occurs twice in one object of JSON."""
+
+
+def single(pairs: list[tuple[str, object]]) -> dict:
+    """An object of JSON. Raises Doubled where a name occurs twice: the last would win unseen."""
+    found: dict = {}
+    for name, value in pairs:
+        if name in found:
+            raise Doubled(repr(name))
+        found[name] = value
+    return found
 
 
 def read_rows(path: Path) -> list[dict]:
@@ -35,8 +51,10 @@ def _json_lines(name, written):
         if not line.strip():
             continue
         try:
-            rows.append(json.loads(line))
-        except ValueError as error:
+            rows.append(json.loads(line, object_pairs_hook=single))
+        except Doubled as error:
+            raise BadInput(f"{name}, line {number} names {error} twice; keep one") from error
+        except (ValueError, RecursionError) as error:
             told = getattr(error, "msg", str(error))
             raise BadInput(
                 f"{name}, line {number} is not JSON ({told}); write one object a line"
@@ -100,15 +118,30 @@ def _header(name, cells):
 
 
 def _check_row(name, line, cells, header, separator):
-    """Raise BadInput where a row has more cells than columns, or holds other rows in a cell."""
+    """Raise BadInput where a row has other cells than columns, or holds another row in a cell."""
+    where = f"{name}, line {line}"
     if any(cell.strip() for cell in cells[len(header) :]):
         raise BadInput(
-            f"{name}, line {line} has {len(cells)} cells, but there are {len(header)} columns; put "
+            f"{where} has {len(cells)} cells, but there are {len(header)} columns; put "
             "a cell that holds the separator in quotes"
         )
-    rows = [part for cell in cells for part in cell.split("\n")[1:]]
-    if any(part.count(separator) >= len(header) - 1 > 0 for part in rows):
+    if len(cells) < len(header):
         raise BadInput(
-            f"{name}, line {line}: a cell holds whole rows, since it begins with a quote that is "
-            'closed much later; double the quote ("") or remove it'
+            f"{where} has {len(cells)} cells, but there are {len(header)} columns; it may have "
+            "been cut off: write every cell, also those that are empty"
         )
+    for place, cell in enumerate(cells[: len(header)]):
+        first, *rest = LINE_END.split(cell)
+        if rest and _holds_rows(first, rest, place, len(header), separator):
+            raise BadInput(
+                f"{where}: a cell holds the end of a row and the beginning of another, since it "
+                'begins with a quote that is closed much later; double the quote ("") or remove it'
+            )
+
+
+def _holds_rows(first, rest, place, columns, separator):
+    """Whether lines of a cell are the end of its row, whole rows, and the beginning of another."""
+    if separator == "\t":
+        return any(separator in line for line in (first, *rest))
+    ends = first.count(separator) == columns - 1 - place and rest[-1].count(separator) == place
+    return ends or any(line.count(separator) >= columns - 1 > 0 for line in rest)

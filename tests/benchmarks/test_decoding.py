@@ -33,6 +33,7 @@ def test_what_is_transparent_lies_on_white(mode):
         (np.array([[0, 32768, 65535]], np.uint16), [0, 128, 255]),
         (np.array([[0, 0.5, 1]], np.float32), [0, 128, 255]),
         (np.array([[0, 100.0, 200]], np.float32), [0, 100, 200]),
+        (np.array([[0, 100, 255]], np.int32), [0, 100, 255]),  # eight bits in a wide integer
     ],
 )
 def test_greys_of_more_than_eight_bits_are_scaled(grey, expected):
@@ -41,7 +42,7 @@ def test_greys_of_more_than_eight_bits_are_scaled(grey, expected):
     assert np.allclose(found[0, :, 0], expected, atol=1)
 
 
-@pytest.mark.parametrize("values", [[-1.0, 2.0], [0.0, 4000.0], [np.nan, 1.0]])
+@pytest.mark.parametrize("values", [[-1.0, 2.0], [0.0, 4000.0], [np.nan, 1.0], [0.0, 1.0001]])
 def test_greys_that_no_rule_scales_are_refused(values):
     grey = encoded(Image.fromarray(np.array([values], np.float32)), "TIFF")
     with pytest.raises(BadInput, match="which no rule scales"):
@@ -53,6 +54,7 @@ def test_a_picture_is_turned_as_viewers_do():
     image.putpixel((0, 0), (255, 0, 0))
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned right by 90 degrees
+    assert picture_size(encoded(image, exif=exif)) == (2, 4)
     found = decoded(encoded(image, exif=exif))
     assert found.size == (2, 4) and found.getpixel((1, 0)) == (255, 0, 0)
 
@@ -78,3 +80,16 @@ def test_an_enormous_picture_is_refused_before_it_is_decoded(monkeypatch):
 def test_what_is_no_picture_is_told(wrong):
     with pytest.raises(BadInput, match=r"no picture that can be decoded|a picture is the bytes"):
         decoded(wrong)
+
+
+def test_a_grey_that_is_see_through_lies_on_white_in_sixteen_bits_too():
+    grey = np.array([[0, 1000, 65535]], np.uint16)
+    found = decoded(encoded(Image.fromarray(grey), transparency=0))
+    assert [pixel[0] for pixel in np.asarray(found)[0]] == [255, 4, 255]
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])
+def test_several_pictures_in_one_file_are_told(kind):
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    with pytest.raises(BadInput, match=r"holds 2 pictures \(an animation, or pages\)"):
+        decoded(encoded(frames[0], kind, save_all=True, append_images=frames[1:]))

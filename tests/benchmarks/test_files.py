@@ -108,7 +108,12 @@ def test_jsonl(tmp_path):
     (tmp_path / "cat.png").write_bytes(png())
     row = dict(image="cat.png", question="What is it?", options=["cat", "dog"], answer="B")
     path = tmp_path / "mine.jsonl"
-    path.write_text(json.dumps(row) + "\n\n" + json.dumps({**row, "answer": "cat"}) + "\n")
+    path.write_text(
+        json.dumps(row)
+        + "\n\n"
+        + json.dumps({**row, "question": "And this?", "answer": "cat"})
+        + "\n"
+    )
     assert [q.answer for q in load_benchmark(str(path)).questions] == [1, 0]
     path.write_text(json.dumps(row) + "\n{oops\n")
     with pytest.raises(BadInput, match=r"mine.jsonl, line 2 is not JSON"):
@@ -128,7 +133,8 @@ BAD = [
         "row 2, column 'image': cannot be used: it is no picture",
     ),
     ({"B": "red"}, "row 2, question 'Tiny/2': two options are the same"),
-    ({"index": "1"}, "question id 'Tiny/1' occurs more than once"),
+    ({"index": "1", "question": "?"}, "question id 'Tiny/1' occurs more than once"),
+    ({"answer": "A"}, "'red' is right here, 'blue' in row 1, which asks the same"),
 ]
 
 
@@ -163,7 +169,7 @@ def test_an_image_goes_before_the_name_to_save_it_under_and_an_index_may_lead_to
         tsv(
             tmp_path / "Tiny.tsv",
             {**ROW, "image": str([IMAGE]), "image_path": "validation_1.jpg"},
-            {**ROW, "index": "2", "image": "1"},
+            {**ROW, "index": "2", "image": "1", "question": "And here?"},
             columns=columns,
         )
     )
@@ -228,17 +234,36 @@ def test_how_answers_are_written_is_decided_once_a_file(tmp_path):
         load_benchmark(jsonl(tmp_path / "a.jsonl", odd))
 
 
+def numbered(path, *answers, options=("cat", "dog", "cow")):
+    """The right places in a file of questions with these answers."""
+    rows = [
+        dict(ANIMAL, question=f"{i}?", options=options, answer=a) for i, a in enumerate(answers)
+    ]
+    return [question.answer for question in load_benchmark(jsonl(path, *rows)).questions]
+
+
+def test_places_are_counted_as_the_answers_of_the_file_tell(tmp_path):
+    """From 0 where one is 0, from 1 where one is the number of options, in text too."""
+    path = tmp_path / "a.jsonl"
+    assert numbered(path, 0, 2, 1) == [0, 2, 1]
+    assert numbered(path, 1, 3, 1) == [0, 2, 0]
+    assert numbered(path, "0", "2") == [0, 2]
+    assert numbered(path, "3", "1") == [2, 0]
+    with pytest.raises(BadInput, match="no answer of the file tells whether the first option is 0"):
+        numbered(path, 1, 2)
+    row = {**ROW, "option1": "red", "option2": "blue", "option3": "grey", "answer": "2"}
+    columns = ["index", "question", "image", "option1", "option2", "option3", "answer"]
+    found = load_benchmark(tsv(tmp_path / "Tiny.tsv", row, columns=columns))
+    assert found.questions[0].options[found.questions[0].answer] == "blue"
+
+
 def test_a_number_is_a_place_or_the_words_but_not_both(tmp_path):
-    assert (
-        load_benchmark(jsonl(tmp_path / "a.jsonl", dict(ANIMAL, answer=1))).questions[0].answer == 1
-    )
-    numbers = dict(ANIMAL, options=["1", "2", "3", "4"], answer=2)
-    with pytest.raises(BadInput, match="'2' fits two ways"):
-        load_benchmark(jsonl(tmp_path / "a.jsonl", numbers))
-    assert (
-        load_benchmark(jsonl(tmp_path / "a.jsonl", dict(numbers, answer="2"))).questions[0].answer
-        == 1
-    )
+    path, numbers = tmp_path / "a.jsonl", ["1", "2", "3", "4"]
+    with pytest.raises(BadInput, match="'2' is a place, but no answer"):
+        numbered(path, 2, options=numbers)
+    assert numbered(path, 2, 0, options=numbers) == [2, 0]  # no option is the word 0
+    assert numbered(path, 4, 1, options=numbers) == [3, 0]  # both ways say the same
+    assert numbered(path, "2", options=numbers) == [1]
 
 
 def test_an_exporters_missing_value_is_no_option_but_none_and_na_are(tmp_path):
@@ -492,3 +517,125 @@ def test_damaged_bytes_are_read_or_refused(tmp_path, end, data):
     path.write_bytes(sound[:at] + middle + sound[at + length :])
     with contextlib.suppress(BadInput):
         load_benchmark(str(path))
+
+
+# What was found by reading odd tables: each is refused in a sentence, or read as it is meant.
+ODD = {
+    "a letter whose option is empty": (
+        {**ROW, "C": "", "D": "grey", "answer": "C"},
+        "'C' names none of the options A, B, D",
+    ),
+    "options in the order of other letters": (
+        {**ROW, "A": "B. red", "B": "A. blue"},
+        "begin with the letters B, A; write them in this order",
+    ),
+    "a question that is only a mark": ({**ROW, "question": "<image>"}, "is empty but for a mark"),
+    "options that differ by a space": ({**ROW, "B": "red "}, "two options are the same"),
+    "a zero byte": ({**ROW, "question": "What\0?"}, "holds a zero byte"),
+    "a picture in a circle of links": ({**ROW, "image": "loop.png"}, "there is no file"),
+}
+
+
+@pytest.mark.parametrize("case", ODD)
+def test_an_odd_row_is_refused_in_a_sentence(tmp_path, case):
+    row, message = ODD[case]
+    (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
+    with pytest.raises(BadInput, match=message):
+        load_benchmark(tsv(tmp_path / "Tiny.tsv", row))
+
+
+@pytest.mark.parametrize(
+    "line,message",
+    [
+        ('{"question": "a", "question": "b"}', "names 'question' twice"),
+        ("[" * 200_000, "is not JSON"),
+        ('{"question": "a", "Question": "b"}', "has two columns 'question'"),
+    ],
+)
+def test_an_odd_line_of_json_is_refused_in_a_sentence(tmp_path, line, message):
+    (tmp_path / "a.jsonl").write_text(line + "\n")
+    with pytest.raises(BadInput, match=message):
+        load_benchmark(str(tmp_path / "a.jsonl"))
+
+
+@pytest.mark.parametrize(
+    "change,message",
+    [
+        (dict(image=[]), "0 pictures"),
+        (dict(image=[3]), "is no picture"),
+        (dict(g_index=["a"]), "is no text"),
+        (dict(options="[" * 200_000), "is not a list"),
+        (dict(options="{[1],[2]}"), "is not a list"),
+        (dict(options="['a', ..., 'z']"), "holds an option that is no text"),
+        (dict(options={"": "none", "A": "cat"}), "is no list of options"),
+        (dict(options='{"A": "cat", "A": "dog"}'), "names 'A' twice"),
+        (dict(options=[str(i) for i in range(30)]), "are 30, but there are 26 letters"),
+    ],
+)
+def test_an_odd_cell_of_json_is_refused_in_a_sentence(tmp_path, change, message):
+    with pytest.raises(BadInput, match=message):
+        load_benchmark(jsonl(tmp_path / "a.jsonl", {**ANIMAL, **change}))
+
+
+def test_columns_of_one_letter_are_options_only_without_a_gap(tmp_path):
+    columns = [*COLUMNS, "x", "y", "n"]
+    found = load_benchmark(tsv(tmp_path / "Tiny.tsv", {**ROW, "x": "1", "n": "2"}, columns=columns))
+    assert found.questions[0].options == ("red", "blue")
+    assert not found.repaired
+
+
+@pytest.mark.parametrize("missing", ["nan", "NaN", "<NA>", "#N/A"])
+def test_missing_values_are_no_text_wherever_they_stand(tmp_path, missing):
+    """In front (AI2D), behind a letter, as hint, category and picture."""
+    row = {**ROW, "A": missing, "C": "grey", "answer": "C", "hint": missing, "category": missing}
+    found = load_benchmark(tsv(tmp_path / "Tiny.tsv", row, {**ROW, "image": missing}))
+    question = found.questions[0]
+    assert question.options == ("blue", "grey") and question.answer == 1
+    assert question.hint == "" and question.task == "Tiny"
+    assert found.left_out == ("row 2: no picture",)
+    lettered = dict(ANIMAL, options=["A. cat", "B. dog", f"C. {missing}"])
+    found = load_benchmark(jsonl(tmp_path / "a.jsonl", lettered))
+    assert found.questions[0].options == ("cat", "dog")
+
+
+def test_the_same_question_twice_is_one_and_another_right_answer_is_refused(tmp_path):
+    path = jsonl(tmp_path / "a.jsonl", ANIMAL, ANIMAL)
+    found = load_benchmark(path)
+    assert found.left_out == ("row 2: the same question as another row's",)
+    path = jsonl(tmp_path / "a.jsonl", ANIMAL, {**ANIMAL, "answer": "A"})
+    with pytest.raises(BadInput, match="'cat' is right here, 'dog' in row 1, which asks the same"):
+        load_benchmark(path)
+
+
+def test_letters_of_rows_with_an_empty_option_are_their_own(tmp_path):
+    """In a file of letters the row without A is read by its own letters, and changes no other."""
+    odd = {**ROW, "A": "", "C": "grey", "D": "pink", "answer": "D"}
+    words = {**ROW, "index": "2", "question": "?", "A": "E", "B": "B", "C": "C", "D": "A"}
+    found = load_benchmark(tsv(tmp_path / "Tiny.tsv", odd, {**words, "answer": "A"}))
+    assert [question.answer for question in found.questions] == [2, 0]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("separator,name", [("\t", "a.tsv"), (",", "a.csv")])
+def test_two_rows_in_one_cell_are_told(tmp_path, end, separator, name):
+    """A quote at the beginning of one row and in the middle of the next."""
+    cells = [["question", "A", "B", "answer", "image"], ['"Big?', "cat", "dog", "A", "x"]]
+    cells += [['Which is 32"', "x", "y", "B", "z"]]
+    text = end.join(separator.join(row) for row in cells) + end
+    (tmp_path / name).write_bytes(text.encode())
+    with pytest.raises(BadInput, match="a cell holds the end of a row and the beginning of anoth"):
+        load_benchmark(str(tmp_path / name))
+
+
+def test_a_row_that_was_cut_off_is_told(tmp_path):
+    (tmp_path / "a.csv").write_text(f"question,image,answer,A,B,C,D\nq,{IMAGE},A,cat,dog\n")
+    with pytest.raises(BadInput, match="line 2 has 5 cells, but there are 7 columns; it may have"):
+        load_benchmark(str(tmp_path / "a.csv"))
+
+
+def test_yes_and_no_are_read_as_people_write_them(tmp_path):
+    rows = [dict(image=IMAGE, question=f"{i}?", answer=a) for i, a in enumerate(["No.", "yes", ""])]
+    with pytest.raises(BadInput, match="row 3, column 'answer'"):
+        load_benchmark(jsonl(tmp_path / "a.jsonl", *rows))
+    found = load_benchmark(jsonl(tmp_path / "a.jsonl", *rows), skip_malformed=True)
+    assert [question.answer for question in found.questions] == [1, 0]

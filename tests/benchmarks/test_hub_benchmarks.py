@@ -314,7 +314,18 @@ def test_an_option_that_is_missing_never_gives_its_letter_to_the_next(tmp_path):
 
 
 def test_all_benchmarks_are_tested_here():
-    assert set(FEATURES) == set(ON_THE_HUB)
+    """Each has its columns, a sound row and one that is wrong."""
+    wrong = {name for name, _, _ in BAD}
+    assert set(FEATURES) == set(GOOD) == wrong == set(ON_THE_HUB)
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_a_sound_row_is_read_whole(tmp_path, name):
+    """What it asks is a question of the set, with the row's own picture."""
+    found = load(tmp_path, name, GOOD[name])
+    assert len(found.questions) == 1 and not found.left_out and not found.malformed
+    assert found.questions[0].id.startswith(f"{name}/")
+    assert found.questions[0].image_bytes == jpeg()
 
 
 def test_tasks_and_questions_are_limited(tmp_path):
@@ -431,6 +442,105 @@ def test_of_a_plain_clone_the_benchmarks_own_split_is_read(tmp_path):
     (tmp_path / "data" / "test-00000-of-00001.parquet").unlink()
     with pytest.raises(BadInput, match="is of the split 'test'"):
         load_benchmark("scienceqa", source=str(tmp_path))
+
+
+SHARDS = "test-00000-of-00002", "test-00001-of-00002"
+
+
+@pytest.mark.parametrize(
+    "names,read",
+    [
+        (["train/a", "test/b"], ["test/b"]),
+        (["default/train/0000", "default/test/0001"], ["default/test/0001"]),
+        (["Train", "Test"], ["Test"]),
+        (["train01", "test01"], ["test01"]),
+        (["my-test-copy/data/train-0", "my-test-copy/data/test-0"], ["my-test-copy/data/test-0"]),
+        (["my-dev-clone/data/test-0"], ["my-dev-clone/data/test-0"]),
+        (SHARDS, SHARDS),
+        (["a", "b"], ["a", "b"]),
+    ],
+)
+def test_the_split_is_told_by_the_file_and_then_by_the_nearest_folder(tmp_path, names, read):
+    for name in names:
+        written(tmp_path / f"{name}.parquet", question=name)
+    found = load_benchmark("scienceqa", source=str(tmp_path))
+    assert [question.text for question in found.questions] == list(read)
+
+
+@pytest.mark.parametrize(
+    "names,message",
+    [
+        (["test-00000-of-00001", "test-00000-of-00001-1a2b3c"], "holds several sets of files"),
+        (["test-00000-of-00001", "test-00000-of-00001 (1)"], "holds several sets of files"),
+        (["test-00000-of-00001", *SHARDS], "holds several sets of files"),
+        (["test-00000-of-00003", "test-00002-of-00003"], "holds 2 of the 3 files of its split"),
+    ],
+)
+def test_a_split_that_is_not_whole_or_there_twice_is_told(tmp_path, names, message):
+    for name in names:
+        written(tmp_path / f"{name}.parquet", question=name)
+    with pytest.raises(BadInput, match=message):
+        load_benchmark("scienceqa", source=str(tmp_path))
+
+
+def test_another_language_is_not_read_for_the_benchmarks_own(tmp_path):
+    (tmp_path / "cn").mkdir()
+    write(tmp_path / "cn", "mmbench", FRUIT)
+    with pytest.raises(BadInput, match="holds the configuration 'cn', not 'en'"):
+        load_benchmark("mmbench", source=str(tmp_path))
+
+
+def test_a_link_that_leads_nowhere_and_a_folder_are_no_files(tmp_path):
+    written(tmp_path / "test-0.parquet")
+    (tmp_path / "test-1.parquet").mkdir()
+    (tmp_path / "test-2.parquet").symlink_to(tmp_path / "gone")
+    assert len(load_benchmark("scienceqa", source=str(tmp_path)).questions) == 1
+
+
+def test_a_stranger_among_mmbenchs_rotations_stays(tmp_path):
+    stranger = {**FRUIT, "index": "1000007", "A": "square", "B": "circle", "answer": "A"}
+    assert len(load(tmp_path, "mmbench", FRUIT, stranger).questions) == 2
+
+
+@pytest.mark.parametrize(
+    "listed,options",
+    [
+        ("A: Hepatitis B. virus, B: flu, C: cold", ("Hepatitis B. virus", "flu", "cold")),
+        ("(A) one (B) two", ("one", "two")),
+        ("A: x, B: y, D: z", None),
+        ("A: x, C: y, B: z", None),
+        ("A: , B: y, C: z", None),
+        ("(in metres) A: 1, B: 2", None),
+        ("(A) x (B) y (C) z. Answer: C", None),
+    ],
+)
+def test_options_in_mmstars_text_are_told_apart_or_refused(tmp_path, listed, options):
+    row = {**CAT, "question": f"Which?\nOptions: {listed}", "answer": "B"}
+    if options is None:
+        with pytest.raises(BadInput, match="options cannot be told"):
+            load(tmp_path, "mmstar", row)
+    else:
+        assert load(tmp_path, "mmstar", row).questions[0].options == options
+
+
+@pytest.mark.parametrize(
+    "listed,options",
+    [
+        ("A. B\nB. A", ("B", "A")),
+        ("(A) near\n(B) far", ("near", "far")),
+        ("A: near\nB: far", ("near", "far")),
+        ("A. near\nB. \nC. far", None),
+        ("A. near\nB. mid  C. far", None),
+        ("A.near\nB.far", None),
+    ],
+)
+def test_options_in_realworldqas_text_are_told_apart_or_refused(tmp_path, listed, options):
+    row = dict(ROAD, question=f"Which?\n{listed}\nPlease answer with a letter.", answer="B")
+    if options is None:
+        with pytest.raises(BadInput, match="options cannot be told"):
+            load(tmp_path, "realworldqa", row)
+    else:
+        assert load(tmp_path, "realworldqa", row).questions[0].options == options
 
 
 def test_two_snapshots_are_not_read_as_one(tmp_path):

@@ -84,6 +84,8 @@ def test_a_layout_is_read_or_counted(tmp_path, layout):
     row, expected = LAYOUTS[layout]
     sound = asked({**ABC, "answer": "A"}, 1)
     rows = [asked(row)] if isinstance(expected, tuple) else [asked(row), sound]
+    if layout.startswith("digits"):
+        rows.append(asked({**ABC, "answer": "0"}, 1))
     found = load_benchmark(written(tmp_path / "a.tsv", *rows))
     if isinstance(expected, tuple):
         assert found.questions[0].options == expected
