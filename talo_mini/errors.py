@@ -1,5 +1,21 @@
-"""The one error of the package that a reader is meant to see."""
+"""What a caller got wrong, told in one sentence that a reader is meant to see."""
+
+from operator import index
 
 
 class BadInput(ValueError):
     """Input that cannot be used; the message names what is wrong and what to do."""
+
+
+def whole_number(name: str, value, least: int = 1) -> int:
+    """A number that counts something, as an integer; numpy's too.
+
+    Raises BadInput, under the argument's name, where it is none or smaller than `least`.
+    """
+    try:
+        whole = index(value)
+    except TypeError as error:
+        raise BadInput(f"{name} is {value!r}; it is a whole number from {least} on") from error
+    if isinstance(value, bool) or whole < least:
+        raise BadInput(f"{name} is {value!r}; it is a whole number from {least} on")
+    return whole

@@ -7,7 +7,7 @@ import pandas as pd
 
 from ..benchmarks.questions import LETTERS, Benchmark
 from ..errors import BadInput
-from ..outcomes.table import UNSCORED
+from ..outcomes.table import UNSCORED, check_outcomes
 
 BINS = 10  # of confidence, for the calibration error
 
@@ -23,6 +23,7 @@ def letter_bias(
     distance, the share of answers moved, 0 to 1), noise (what a model without liking shows by luck,
     at the 95th percentile). Raises BadInput without questions of the choice form.
     """
+    check_outcomes(outcomes)
     rng = np.random.default_rng(seed)
     answers = {question.id: question.answer for question in benchmark.questions}
     kept = outcomes[(outcomes.form == "choice") & (outcomes.answer != UNSCORED)]
@@ -58,6 +59,7 @@ def calibration(outcomes: pd.DataFrame) -> pd.DataFrame:
     Columns: part, layer, questions, accuracy, confidence (mean probability of the option answered),
     error (expected calibration error over ten bins of confidence), all in fractions.
     """
+    check_outcomes(outcomes)
     kept = outcomes[outcomes.answer != UNSCORED]
     sure = kept.scores.map(
         lambda scores: float(1 / np.exp(np.asarray(scores) - np.max(scores)).sum())

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from ..errors import BadInput
+from ..errors import BadInput, whole_number
 from .significance import gain_p
 
 NONE = -1  # no layer is bypassed
@@ -108,10 +108,11 @@ class Probing:
     def __post_init__(self):
         if self.rule not in RULES:
             raise BadInput(f"unknown rule {self.rule!r}; use one of {', '.join(RULES)}")
-        if self.shots < 1 or self.draws < 1:
-            raise BadInput(
-                f"{self.shots} shots and {self.draws} draws: there must be at least one of each"
-            )
+        for name, least in (("shots", 1), ("draws", 1), ("seed", 0)):
+            whole_number(name, getattr(self, name), least)
+        number = isinstance(self.level, int | float) and not isinstance(self.level, bool)
+        if not (number and 0 < self.level < 1):
+            raise BadInput(f"level is {self.level!r}; it is a probability between 0 and 1")
 
     @property
     def draw(self) -> Callable:

@@ -4,7 +4,15 @@ import numpy as np
 import pandas as pd
 
 from ..errors import BadInput
-from ..outcomes.table import UNSCORED, correctness, pictures_of, with_part
+from ..outcomes.table import (
+    BASE,
+    UNSCORED,
+    check_single,
+    check_sound,
+    correctness,
+    pictures_of,
+    with_part,
+)
 from .significance import change_interval, change_p, false_discovery, right_interval
 
 ROOM = 0.9  # an accuracy above which a gain has no room
@@ -106,8 +114,10 @@ def task_accuracy(outcomes: pd.DataFrame) -> pd.DataFrame:
     Columns: task, ability, form, questions, accuracy, low, high (95% interval), chance (of a blind
     guess), informed (of one that has seen picture and question).
     """
-    base = outcomes[(outcomes.part == "base") & (outcomes.answer != UNSCORED)]
-    rows = []
+    check_sound(outcomes)
+    own = outcomes[outcomes.layer == BASE]
+    check_single(own)
+    base, rows = own[own.answer != UNSCORED], []
     for (task, form), group in base.groupby(["task", "form"], sort=False):
         low, high = right_interval(group.correct, pictures_of(group, group.question))
         row = dict(task=task, ability=group.ability.iloc[0], form=form, questions=len(group))

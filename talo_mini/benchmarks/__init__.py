@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from ..errors import BadInput
+from ..errors import BadInput, whole_number
 from . import easy_vqa, files, mini_worlds, mmbench, mmmu, mmstar, realworldqa, scienceqa, seed
 from .prompts import find_prompt
-from .questions import Benchmark
+from .questions import FORMS, Benchmark
 
 SHIPPED = {
     "mini-worlds": mini_worlds.benchmark,
@@ -38,7 +38,10 @@ def load_benchmark(
     Raises BadInput for an unknown name, task, form or prompt, and for a row that cannot be used.
     """
     name = str(name)
-    _check_per_task(per_task)
+    if per_task is not None:
+        per_task = whole_number("per_task", per_task)
+    if form is not None and form not in FORMS:
+        raise BadInput(f"unknown form {form!r}; use one of {', '.join(FORMS)}")
     if name not in ON_THE_HUB and (source, revision) != (None, None):
         raise BadInput(
             f"source= and revision= are for benchmarks of the Hub ({', '.join(ON_THE_HUB)}), not "
@@ -58,10 +61,3 @@ def load_benchmark(
         f"unknown benchmark {name!r}; use one of {', '.join([*SHIPPED, *ON_THE_HUB])}, or a path "
         "to a .tsv, .csv or .jsonl"
     )
-
-
-def _check_per_task(per_task):
-    """Raise BadInput where it is no number of questions."""
-    whole = hasattr(per_task, "__index__") and not isinstance(per_task, bool)
-    if per_task is not None and not (whole and per_task >= 1):
-        raise BadInput(f"per_task is {per_task!r}; ask at least 1 question a task, or None for all")

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from PIL import Image
 
-from ..errors import BadInput
+from ..errors import BadInput, whole_number
 from .pictures import decoded, picture_size
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -37,6 +37,9 @@ class Question:
     seen: tuple[str, ...] = ()
 
     def __post_init__(self):
+        for what, value in (("text", self.text), *(("option", one) for one in self.options)):
+            if not isinstance(value, str):
+                raise BadInput(f"question {self.id!r}: its {what} {value!r} is no text; write one")
         if not 0 <= self.answer < len(self.options):
             raise BadInput(
                 f"question {self.id!r}: its answer (option {self.answer}) is not among its "
@@ -94,7 +97,8 @@ class Question:
             self.options,
             self.answer,
             self.form,
-            *(text for text in (self.hint, self.written) if text),
+            *([self.hint] if self.hint else []),
+            *([("written", self.written)] if self.written else []),
         )
         digest = hashlib.blake2b(repr(parts).encode(), digest_size=8)
         digest.update(self.image_bytes)
@@ -165,6 +169,8 @@ class Benchmark:
         )
 
     def __post_init__(self):
+        if not self.questions:
+            raise BadInput(f"benchmark {self.name!r} has no questions; choose some tasks")
         doubled = [i for i, n in Counter(q.id for q in self.questions).items() if n > 1]
         if doubled:
             raise BadInput(
@@ -193,6 +199,10 @@ class Benchmark:
         """The same benchmark with only these tasks, one form, and at most `per_task` questions a
         task and form.
         """
+        if per_task is not None:
+            per_task = whole_number("per_task", per_task)
+        if form is not None and form not in FORMS:
+            raise BadInput(f"unknown form {form!r}; use one of {', '.join(FORMS)}")
         names = (
             [t.name for t in self.tasks]
             if tasks is None
@@ -225,6 +235,9 @@ class Benchmark:
         """The questions of one of `of` processes, every one in exactly one share. Raises BadInput
         for an empty share.
         """
+        of, number = whole_number("of", of), whole_number("number", number, 0)
+        if number >= of:
+            raise BadInput(f"there is no share {number} of {of}; shares are counted from 0")
         if number >= len(self.questions):
             raise BadInput(
                 f"benchmark {self.name!r} has {len(self.questions)} questions, too few for {of} "

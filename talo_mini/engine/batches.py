@@ -4,7 +4,6 @@ import warnings
 from collections import Counter
 from functools import partial
 from math import prod
-from operator import index
 from typing import NamedTuple
 
 import torch
@@ -31,17 +30,6 @@ class Batch(NamedTuple):
         return [Batch(part, self.cells) for part in parts if part]
 
 
-def checked_size(size) -> int:
-    """The number of questions asked at once, as an integer. Raises BadInput where it is none."""
-    try:
-        whole = index(size)
-    except TypeError as error:
-        raise BadInput(f"batch is a number of questions, not {size!r}") from error
-    if isinstance(size, bool) or whole < 1:
-        raise BadInput(f"batch is {size}; it must be at least 1 question")
-    return whole
-
-
 def batches(lacking: dict[tuple[Cell, ...], list[Question]], prompt: str, size: int) -> list[Batch]:
     """Batches of questions of similar length that lack the same cells.
 
@@ -64,7 +52,7 @@ def _order(asked, prompt, question):
 def cells_at_once(vlm: VLM, inputs: Asked) -> int:
     """Of how many cells the wanted logits take an eighth of the free memory at most."""
     taken = 4 * len(inputs.wanted.rows) * len(vlm.processor.tokenizer)  # bytes, in float32
-    return max(1, free_memory(vlm.model.device) // 8 // taken)
+    return max(1, free_memory(inputs["input_ids"].device) // 8 // taken)
 
 
 def halved(waiting: list[Batch], error: Exception) -> list[Batch]:

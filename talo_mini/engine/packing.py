@@ -90,7 +90,7 @@ def apart(vlm: VLM, questions: Sequence[Question], template: str) -> Asked:
     """
     if not any(map(partial(by_whole_text, vlm), questions)):
         plain = vlm.inputs(questions, template)
-        return Asked(plain, next_tokens(vlm, questions, vlm.model.device))
+        return Asked(plain, next_tokens(vlm, questions, plain["input_ids"].device))
     paths = [vlm.option_paths(question) for question in questions]
     # a line for each beginning of an option that something is predicted behind
     lines = list(
@@ -111,8 +111,8 @@ def apart(vlm: VLM, questions: Sequence[Question], template: str) -> Asked:
             "in the choice form"
         )
     prompts = [mask.nonzero()[:, 0].tolist() for mask in plain["attention_mask"]]
-    more = [list(path) for _, path in lines]
-    wanted = _wanted_of_lines(paths, lines, [len(prompt) for prompt in prompts], vlm.model.device)
+    more, device = [list(path) for _, path in lines], plain["input_ids"].device
+    wanted = _wanted_of_lines(paths, lines, [len(prompt) for prompt in prompts], device)
     return Asked(_lengthened(plain, prompts, more, vlm), wanted)
 
 

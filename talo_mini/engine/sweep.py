@@ -3,6 +3,7 @@
 import hashlib
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,16 +12,16 @@ import transformers
 
 from ..benchmarks.prompts import prompt_key
 from ..benchmarks.questions import Benchmark
-from ..errors import BadInput
+from ..errors import BadInput, whole_number
 from ..interventions.effects import find_effect
 from ..interventions.knockout import mean_outputs
-from ..interventions.names import BASE_CELL, all_cells, as_knockouts, names_of
+from ..interventions.names import BASE_CELL, all_cells, as_knockouts, listed, names_of
 from ..models.ownership import owned
 from ..models.vlm import VLM
 from ..outcomes.store import Keeper, OutcomeStore
 from ..outcomes.table import COLUMNS, UNSCORED
 from ..progress import progress
-from .batches import Batch, batches, cells_at_once, checked_size, halved
+from .batches import Batch, batches, cells_at_once, halved
 from .key import answers_key, check_can_answer
 from .logits import hooked_logits, replayed_logits
 from .memory import out_of_memory
@@ -59,11 +60,12 @@ def sweep(
     question whose options cannot be told apart; and at the end, naming it, for a question that the
     processor refuses.
     """
+    vlm = replace(vlm)  # what it remembers of its processor and its map may have changed since
     with owned(vlm.anatomy):
         check_can_answer(vlm, kept=cache is not None)
-        effect = _named(effect, reference)
+        parts, effect = listed(parts), _named(effect, reference)
         cells = all_cells(vlm.anatomy, parts, layers, effect)
-        size = 1 if _one_by_one(effect, parts) else checked_size(batch)
+        size = 1 if _one_by_one(effect, parts) else whole_number("batch", batch)
         for question in benchmark.questions:
             vlm.check(question)  # raises now, and not among the answers
             if _is_noise(effect) and by_whole_text(vlm, question):
@@ -76,6 +78,8 @@ def sweep(
         key = answers_key(vlm, benchmark) if cache is not None else ""
         kept = _kept(store, key, benchmark)
         lacking = _lacking(benchmark, cells, kept)
+        if store and lacking:
+            store.check_writable(key)
         means = _means(vlm, reference, parts) if reference and lacking else None
         waiting = batches(lacking, benchmark.prompt, size)
         todo = sum(len(one.questions) * len(one.cells) for one in waiting)
@@ -100,7 +104,8 @@ def kept_outcomes(
     reference: Benchmark | None = None,
 ) -> tuple[pd.DataFrame, int]:
     """What a cache holds of a sweep, as `sweep` would give it, and how many answers are missing."""
-    cells = all_cells(vlm.anatomy, parts, layers, _named(effect, reference))
+    vlm = replace(vlm)
+    cells = all_cells(vlm.anatomy, listed(parts), layers, _named(effect, reference))
     kept = _kept(OutcomeStore(cache), answers_key(vlm, benchmark), benchmark)
     table = _assemble(kept, vlm, benchmark, cells)
     return table, len(benchmark.questions) * len(cells) - len(table)
@@ -149,16 +154,27 @@ def _means(vlm, reference, parts):
 def _named(effect, reference):
     """The effect as outcomes name it: a mean is one of a certain reference set.
 
-    Raises BadInput where that is missing.
+    Raises BadInput where that is missing, or another one is given than the name tells.
     """
-    if " " in effect or find_effect(effect).needs != "reference":
+    if not isinstance(effect, str):
+        raise BadInput(f"effect= is a name such as 'zero', not {effect!r}")
+    effect = effect.strip()
+    name, _, rest = effect.partition(" ")
+    if find_effect(name).needs != "reference":
         return effect
-    if reference is None:
+    if not isinstance(reference, Benchmark | None):
+        raise BadInput(f"reference= is a benchmark, not {type(reference).__name__}")
+    if reference is None and not rest:
         raise BadInput(
             f"effect {effect!r} needs reference=, a benchmark whose questions the mean is taken "
             "over"
         )
-    return f"{effect} {reference.digest} {prompt_key(reference.prompt)}"
+    if reference is None:
+        return effect
+    named = f"{name} {reference.digest} {prompt_key(reference.prompt)}"
+    if rest and effect != named:
+        raise BadInput(f"effect {effect!r} is the mean over another reference set than the given")
+    return named
 
 
 def _answers(vlm, benchmark, waiting: list[Batch], means) -> Iterator[list[dict]]:

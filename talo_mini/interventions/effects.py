@@ -84,8 +84,10 @@ def _noise(knockout, mean):
 def _drawn(row, seed):
     """Standard normal values like a row, the same at its last positions in any batch."""
     positions = row.flatten(0, -2)
-    generator = torch.Generator(row.device).manual_seed(seed)
-    drawn = torch.randn(positions.shape, generator=generator, device=row.device)
+    generator = torch.Generator(row.device).manual_seed(seed % 2**63)
+    # in float32, whatever the default is: noise is the same under every setting
+    options = dict(generator=generator, device=row.device, dtype=torch.float32)
+    drawn = torch.randn(positions.shape, **options)
     return drawn.flip(0).view(row.shape)
 
 

@@ -8,7 +8,14 @@ from ..errors import BadInput
 from ..models.anatomy import linear_sizes, output_projection
 from .effects import EFFECTS, HEAD, WHOLE, queries_off
 
-BIASES = "relative_attention_bias", "distance_embedding", "sink"
+BIASES = (
+    "relative_attention_bias",
+    "relative_position",
+    "rel_pos",
+    "alibi",
+    "distance_embedding",
+    "sink",
+)
 NO_SOFTMAX = re.compile("Linear|Delta|Mamba|Recurrent|Conv|SSM")
 QUERY_NORM = re.compile("q(uery)?_?(layer)?_?norm")
 QUERIES = ("q_proj", "query", "q", "q_b_proj", "wq")
@@ -25,6 +32,12 @@ def hooks_of(anatomy, k, means):
         raise BadInput(
             f"layer {k.layer} of the {k.stack} of {anatomy.model} is dead: nothing reads its "
             "output, so nothing would be knocked out"
+        )
+    if not part.followed and k.unit == WHOLE and k.effect not in ("zero", "uniform"):
+        raise BadInput(
+            f"what follows {k.part} in layer {k.layer} of the {k.stack} cannot be read from the "
+            f"layer's own code, so that {k.effect!r} may act in front of a norm that undoes it; "
+            "use the effect 'zero', or single heads"
         )
     hooked = set()  # a dense MLP and experts beside it may be added through one norm
     for path, module in part.modules.items():

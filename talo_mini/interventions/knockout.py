@@ -1,21 +1,25 @@
 """Knock out a part of a layer: hooks that apply inside a `with` block and leave no trace."""
 
 import math
-import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from numbers import Real
 from operator import index
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
-from ..errors import BadInput
+from ..errors import BadInput, whole_number
 from ..models.anatomy import PARTS, Anatomy, Part, linear_sizes
 from ..models.ownership import owned
 from ..models.temporary import held, temporarily
 from .effects import HEAD, NEURON, WHOLE, check_defined, find_effect
 from .hooks import first_of, hooks_of, inside
+
+if TYPE_CHECKING:
+    from ..models.vlm import VLM
 
 _knocked_out: dict = {}  # open blocks, and the first decoder layer of the model of each
 
@@ -45,6 +49,8 @@ class Knockout:
     seeds: tuple[int, ...] = (0,)
 
     def __post_init__(self):
+        if not isinstance(self.effect, str):
+            raise BadInput(f"the effect of a knockout is a name, not {self.effect!r}")
         if self.part not in PARTS:
             raise BadInput(f"unknown part {self.part!r}; use one of {', '.join(PARTS)}")
         for name in ("layer", "head", "neuron"):
@@ -54,12 +60,20 @@ class Knockout:
         if self.neuron is not None and self.part != "mlp":
             raise BadInput(f"a neuron belongs to an MLP, not to {self.part!r}")
         check_defined(find_effect(self.effect), self.part, self.unit)
-        if not isinstance(self.amount, int | float) or not math.isfinite(self.amount):
+        number = isinstance(self.amount, Real) and not isinstance(self.amount, bool)
+        if not number or not math.isfinite(self.amount):
             raise BadInput(f"the amount of an effect is a number, not {self.amount!r}")
-        object.__setattr__(self, "seeds", tuple(self.seeds))  # a list, where it was read from JSON
+        object.__setattr__(self, "amount", float(self.amount))
+        # a list, where they were read from JSON
+        seeds = self.seeds if isinstance(self.seeds, list | tuple) else (self.seeds,)
+        whole = tuple(whole_number("a seed", seed, 0) for seed in seeds)
+        object.__setattr__(self, "seeds", whole)
 
     def _whole_number(self, name):
-        """A field as a plain integer, numpy's integers too; None stays None."""
+        """A field as a plain integer, numpy's integers too; None stays None.
+
+        Numbers that no model has raise where the knockout is applied, which knows what there is.
+        """
         value = getattr(self, name)
         if value is None and name != "layer":
             return None
@@ -75,8 +89,10 @@ class Knockout:
 
 
 @contextmanager
-def knockout(anatomy: Anatomy, *knockouts: Knockout, means: dict | None = None):
+def knockout(anatomy: "Anatomy | VLM", *knockouts: Knockout, means: dict | None = None):
     """Apply knockouts inside a `with` block; afterwards, also after an error, all is as before.
+
+    `anatomy` may also be the VLM itself.
 
     Blocks may be nested: of two knockouts of one part the outer decides, of two in one call the
     first. The thread that opened the block owns the model until its end; others wait, and one that
@@ -88,11 +104,15 @@ def knockout(anatomy: Anatomy, *knockouts: Knockout, means: dict | None = None):
     and biases of the part (paper, section 3), save where later layers reuse the keys and values of
     this one: then only what it adds itself is removed.
     """
+    for k in knockouts:
+        if not isinstance(k, Knockout):
+            raise BadInput(f"a knockout is Knockout(part, layer), not {k!r}")
+    anatomy = getattr(anatomy, "anatomy", anatomy)
     hooks = [(k, *hook) for k in knockouts for hook in hooks_of(anatomy, k, means or {})]
     ran = set()
     # prepend: transformers' own hooks, which record hidden states, must see the changed output
     registrations = [
-        (partial(register, prepend=True, with_kwargs=True), _Hook(ran, k, hook))
+        (partial(register, prepend=True, with_kwargs=True), _noting(ran, k, hook))
         for k, register, hook in hooks
     ]
     with (
@@ -123,26 +143,14 @@ def is_knocked_out(anatomy: Anatomy) -> bool:
     return any(layer is first for layer in _knocked_out.values())
 
 
-class _Hook:
-    """A hook that notes that it ran, runs in its own thread only, and cannot be copied."""
+def _noting(ran, k, hook):
+    """The hook, which notes that its knockout ran."""
 
-    def __init__(self, ran, k, hook):
-        self.ran, self.k, self.hook, self.thread = ran, k, hook, threading.get_ident()
+    def noting(*args):
+        ran.add(k)
+        return hook(*args)
 
-    def __call__(self, *args):
-        if threading.get_ident() != self.thread:
-            raise BadInput(
-                f"another thread runs the model while {self.k.part} of layer {self.k.layer} is "
-                "knocked out; one thread at a time may use a model, or give each its own copy"
-            )
-        self.ran.add(self.k)
-        return self.hook(*args)
-
-    def __reduce__(self):
-        raise BadInput(
-            "a model cannot be copied or saved while a part of it is knocked out: the copy would "
-            "stay so; do it outside the block"
-        )
+    return noting
 
 
 def mean_outputs(
@@ -177,6 +185,9 @@ def mean_outputs(
                 (projection.register_forward_pre_hook, read(path))
                 for path, projection in part.projections.items()
             ]
+    training = next((m for m in anatomy.root.modules() if m.training), None)
+    if training is not None:
+        raise BadInput("the model is in training mode, so means would be random; call eval() first")
     with owned(anatomy), torch.compiler.set_stance("force_eager"), held(hooks):
         run()
     return {place: total / counts[place] for place, total in totals.items()}
@@ -195,8 +206,15 @@ def zeroed_weights(anatomy: Anatomy, *knockouts: Knockout):
             raise BadInput(f"{k} cannot be done by zeroing weights; use knockout()")
         modules += anatomy.part(k.part, k.layer, k.stack).modules.values()
     parameters = [one for module in modules for one in _plain_weights(module)]
-    with owned(anatomy), temporarily([_zeroed(parameter) for parameter in parameters]):
+    # they change nothing, but tell another thread, and a copy, that the model is not as it was
+    guards = [(module.register_forward_pre_hook, _as_it_is) for module in modules]
+    changes = [_zeroed(parameter) for parameter in parameters]
+    with owned(anatomy), temporarily(changes), held(guards):
         yield
+
+
+def _as_it_is(module, args):
+    return None
 
 
 def _zeroed(parameter):
@@ -215,6 +233,11 @@ def _plain_weights(module):
     """The weights and biases of a part. Raises BadInput where they are not plain float tensors."""
     found = []
     for inner in module.modules():
+        if getattr(inner, "lora_magnitude_vector", None):
+            raise BadInput(
+                "the weights of a DoRA adapter are scaled to a norm that zeros do not have, so "
+                "they cannot be zeroed in place; use knockout()"
+            )
         if isinstance(inner, nn.Embedding):
             continue  # T5's position bias, inside an attention, is read by later layers too
         parameters = list(inner.parameters(recurse=False))

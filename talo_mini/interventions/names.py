@@ -18,6 +18,7 @@ PART = re.compile(
 UNITS = {"head": "self-attention", "neuron": "mlp"}  # and the part that is meant without a word
 BASE_CELL = ("base", "none", BASE)
 EXAMPLES = ", ".join(effect.example for effect in EFFECTS.values())
+ANY = 10**9  # stands for a layer above all others, where a part is named without one
 Cell = tuple[str, str, int]
 
 
@@ -92,6 +93,26 @@ def _kind(k):
     return k.part, k.effect, k.stack, k.head, k.neuron, k.amount
 
 
+def listed(parts) -> list:
+    """Parts as a list, each a name or a pair (name, layer); a lone name is a list of one.
+
+    Names are as `cell_of` writes them, so that one knockout has one name. Raises BadInput for what
+    is none.
+    """
+    found = [parts] if isinstance(parts, str) else parts
+    if not hasattr(found, "__iter__"):
+        raise BadInput(f"parts= is a list of names such as 'mlp', not {parts!r}")
+    return [_plain_part(part) for part in found]
+
+
+def _plain_part(part):
+    name, *layers = (part,) if isinstance(part, str) else part if isinstance(part, tuple) else ()
+    if not isinstance(name, str) or (not layers and not isinstance(part, str)):
+        raise BadInput(f"a part is a name such as 'mlp', or a name and a layer, not {part!r}")
+    plain, _, _ = cell_of(as_knockouts(name.strip(), "zero", ANY))
+    return (plain, *layers) if layers else plain
+
+
 def names_of(parts) -> list[str]:
     """The names of parts, some of which may be pairs (part, layer)."""
     return [part if isinstance(part, str) else part[0] for part in parts]
@@ -123,6 +144,9 @@ def all_cells(anatomy: Anatomy, parts, layers, effect: str) -> list[Cell]:
     Of a pair (part, layer) that layer's alone. Raises BadInput where one is not defined.
     """
     cells = [BASE_CELL]
+    if layers is not None and not hasattr(layers, "__iter__"):
+        raise BadInput(f"layers= is a list of numbers such as [{layers!r}], not {layers!r}")
+    layers = None if layers is None else list(layers)
     for name in parts:
         part, chosen = (name, layers) if isinstance(name, str) else (name[0], name[1:])
         if chosen is None:

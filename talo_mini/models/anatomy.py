@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from torch import nn
 
 from ..errors import BadInput
-from .residual import norms_behind
+from .residual import adds, norms_behind
 
 PARTS = ("self-attention", "cross-attention", "mlp", "layer")
 # What model codebases call the classes and children that add to the residual stream.
@@ -43,7 +43,8 @@ class Part:
     `mixers` are the attentions behind them, by the same paths; in BERT's style the output is
     written by another module. `projections` are the linear maps that read all heads, or all neurons
     of an MLP, side by side; a path is missing where there is none. `norms` stand between a module
-    and the residual stream; a path is missing where its output is added as it is.
+    and the residual stream; a path is missing where its output is added as it is, and they are not
+    known where the code of the layer could not be `followed`.
     """
 
     modules: dict[str, nn.Module]
@@ -51,6 +52,7 @@ class Part:
     mixers: dict[str, nn.Module] = field(default_factory=dict)
     projections: dict[str, nn.Module] = field(default_factory=dict)
     norms: dict[str, nn.Module] = field(default_factory=dict)
+    followed: bool = True
 
     def added(self, path: str) -> nn.Module:
         """The module whose output is what this one adds to the residual stream."""
@@ -147,6 +149,7 @@ def find_anatomy(model: nn.Module) -> Anatomy:
     for path, blocks in _lists(model):
         layers = tuple(Layer(paths[id(block)], block, _parts(block, paths)) for block in blocks)
         if all(layer.parts for layer in layers):
+            _check_apart(model, layers)
             name = _stack_name(path, path.startswith(inside), modules)
             stacks[name if name not in stacks else f"{name} ({path})"] = layers
     for name in (
@@ -163,6 +166,21 @@ def find_anatomy(model: nn.Module) -> Anatomy:
     order = ["decoder", *(name for name in stacks if name != "decoder")]
     marked = {name: _mark_dead(model, name, stacks[name]) for name in order}
     return Anatomy(type(model).__name__, marked, model, paths)
+
+
+def _check_apart(model, layers):
+    """Raise BadInput where two layers share a module: without it in one, both would lack it."""
+    owners = {}
+    for i, layer in enumerate(layers):
+        own = [layer.module, *(m for part in layer.parts.values() for m in part.modules.values())]
+        for module in own:
+            first = owners.setdefault(id(module), i)
+            if first != i:
+                raise BadInput(
+                    f"{type(model).__name__}: layers {first} and {i} share "
+                    f"{type(module).__name__} {layer.path}, so that neither can be knocked out "
+                    "alone"
+                )
 
 
 def _stands_at(root, path, module):
@@ -278,10 +296,12 @@ def _with_norms(block, parts, paths):
     behind = norms_behind(
         block, {path[beginning:] for part in parts.values() for path in part.modules}
     )
+    if behind is None:
+        return {name: replace(part, followed=False) for name, part in parts.items()}
     found = {}
     for name, part in parts.items():
         norms = {
-            path: getattr(block, behind[path[beginning:]])
+            path: block.get_submodule(behind[path[beginning:]])
             for path in part.modules
             if path[beginning:] in behind
         }
@@ -324,19 +344,19 @@ def _mixers(module):
 
 
 def _has_weights(module):
-    """Whether a module holds weights, as parameters or, quantised, as buffers."""
-    return any(True for kind in (module.parameters(), module.buffers()) for _ in kind)
+    """Whether a module holds weights: as parameters, as buffers, or packed in a linear map."""
+    held = any(True for kind in (module.parameters(), module.buffers()) for _ in kind)
+    return held or any(linear_sizes(inner) for inner in module.modules())
 
 
 def _mlps(module):
-    """The outermost MLPs below a module; a wrapper that also normalises is looked into."""
+    """The outermost MLPs below a module; one that also normalises and adds up is looked into."""
     found = []
     for child in module.children():
         inner = _mlps(child)
         normalises = any("Norm" in type(grandchild).__name__ for grandchild in child.children())
-        found += (
-            [child] if MLP.search(type(child).__name__) and not (inner and normalises) else inner
-        )
+        wraps = inner and normalises and adds(child)
+        found += [child] if MLP.search(type(child).__name__) and not wraps else inner
     return found
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from transformers.utils import cached_file
 
+from .state import made_of
+
 PROCESSOR_FILES = (
     "processor_config.json",
     "preprocessor_config.json",
@@ -35,10 +37,11 @@ class Files:
     As long as what was made is still as it was when it was loaded, the files' words stand for it.
     """
 
-    config: str
+    config: str | None
     config_made: str
     processor: str
     processor_made: str
+    model_made: str
 
 
 def files_of(source, model, processor, revision: str, limits: dict) -> Files:
@@ -50,12 +53,14 @@ def files_of(source, model, processor, revision: str, limits: dict) -> Files:
         model.config.to_json_string(),
         hashlib.blake2b(repr(told).encode(), digest_size=8).hexdigest(),
         _made(processor),
+        made_of(model),
     )
 
 
 def settings(model, files: Files | None) -> str:
     """The configuration of a model: its file's own words where nothing was changed since."""
-    if files is not None and files.config_made == model.config.to_json_string():
+    as_loaded = files is not None and files.config_made == model.config.to_json_string()
+    if files is not None and files.config is not None and as_loaded:
         return files.config
     told = {**model.config.to_diff_dict(), "transformers_version": None}
     return json.dumps(told, sort_keys=True, default=str)
@@ -96,6 +101,8 @@ def _made(processor) -> str:
             told = json.loads(tool.backend_tokenizer.to_str())
             # padding and truncation change with use
             read.append((name, [told[key] for key in sorted(told) if key not in CHANGING]))
+        elif hasattr(tool, "get_vocab"):  # a tokenizer without a fast one behind it
+            read.append((name, type(tool).__name__, sorted(tool.get_vocab().items())))
         elif hasattr(tool, "to_dict"):
             told = json.dumps(tool.to_dict(), sort_keys=True, default=str)
             read.append((name, type(tool).__name__, told))

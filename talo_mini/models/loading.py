@@ -2,13 +2,14 @@
 
 import os
 import re
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 from transformers import AutoModelForImageTextToText, BitsAndBytesConfig
 
-from ..errors import BadInput
+from ..errors import BadInput, whole_number
 from .assembled import MINIS, assembled
 from .identity import files_of
 from .processors import load_processor
@@ -32,16 +33,23 @@ def load_vlm(
 ) -> VLM:
     """A shipped mini ("llava-mini"), a folder, or a Hugging Face Hub id (at a `revision`).
 
-    Only a bare name means a mini: "./llava-mini" is a folder. The device is a GPU where there is
-    one; weights are float32 on a CPU and the best the GPU computes otherwise. `device_map` spreads
-    a model over devices (accelerate); `four_bit` loads 4-bit weights (bitsandbytes); `max_pixels`
-    caps a picture where the processor has such a limit. Weights are read from safetensors only, and
-    code of the repository is run only with `trust_remote_code`. Raises BadInput where nothing of
-    that name can be loaded, or weights are missing in the files.
+    Only a bare name means a mini: "./llava-mini" is a folder, and so is any `Path`. The device is a
+    GPU where there is one; weights are float32 on a CPU and the best the GPU computes otherwise.
+    `device_map` spreads a model over devices (accelerate); `four_bit` loads 4-bit weights
+    (bitsandbytes); `max_pixels` caps a picture where the processor has such a limit. Weights are
+    read from safetensors only, and code of the repository is run only with `trust_remote_code`.
+    Warns where the files hold weights that the model has no place for. Raises BadInput where
+    nothing of that name can be loaded, or weights are missing in the files.
     """
-    name, device = str(name), str(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    source = _source(name)
-    options = dict(revision=revision or "main", trust_remote_code=trust_remote_code)
+    is_path, name = isinstance(name, Path), str(name)
+    device = _checked_device(device)
+    source = _source(name, is_path)
+    if isinstance(source, Path) and revision is not None:
+        raise BadInput(f"revision= is a commit on the Hub; {name!r} is read from a folder")
+    if max_pixels is not None:
+        max_pixels = whole_number("max_pixels", max_pixels)
+    commit = revision or "main"
+    options = dict(revision=commit, trust_remote_code=trust_remote_code)
     weights = dict(dtype=_dtype(device), use_safetensors=True, device_map=device_map)
     if four_bit:
         placed = device_map or {"": device}
@@ -61,9 +69,10 @@ def load_vlm(
             f"{' '.join(str(error).split())[:700]}"
         ) from error
     _check_complete(name, report)
+    _tell_unused(name, report)
     _pad_with_end(name, processor.tokenizer)
     model = (model if weights["device_map"] else model.to(device)).eval()
-    files = files_of(source, model, processor, options["revision"], limits)
+    files = files_of(source, model, processor, commit, limits)
     vlm = VLM(name, model, processor, files)
     if limits and vlm.picture_limits.get("size", {}).get("longest_edge") != max_pixels:
         raise BadInput(
@@ -72,14 +81,25 @@ def load_vlm(
     return vlm
 
 
-def _source(name):
+def _checked_device(device):
+    """The name of the device; a GPU's where there is one and none is named."""
+    found = str(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    try:
+        kind = torch.device(found).type
+    except RuntimeError as error:
+        raise BadInput(f"unknown device {found!r}; use 'cpu' or 'cuda:0', for example") from error
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise BadInput(f"device {found!r}: this torch sees no GPU here; use 'cpu'")
+    return found
+
+
+def _source(name, is_path):
     """Where a model of this name is read. Raises BadInput for a path that is no folder."""
-    if name in shipped():
+    if name in shipped() and not is_path:
         whole = (MINIS / name / "config.json").exists()
         return MINIS / name if whole else assembled(name)
-    looks_like_a_path = name.startswith((".", "~", os.sep)) or not re.fullmatch(
-        r"[^/]+/[^/]+", name
-    )
+    written_so = name.startswith((".", "~", os.sep)) or not re.fullmatch(r"[^/]+/[^/]+", name)
+    looks_like_a_path = is_path or written_so
     if looks_like_a_path and not Path(name).expanduser().is_dir():
         raise BadInput(
             f"cannot load a vision-language model from {name!r}: there is no such folder, and no "
@@ -95,6 +115,17 @@ def _check_complete(name, report):
         raise BadInput(
             f"the files of {name!r} lack {len(missing)} weights, the first is {missing[0]!r}; they "
             "would be random: get the whole checkpoint"
+        )
+
+
+def _tell_unused(name, report):
+    """Warn where the files hold weights that the model does not take."""
+    unused = sorted(report["unexpected_keys"])
+    if unused:
+        warnings.warn(
+            f"the files of {name!r} hold {len(unused)} weights that its configuration has no place "
+            f"for, the first is {unused[0]!r}: check that it is the configuration of these weights",
+            stacklevel=3,
         )
 
 

@@ -22,19 +22,78 @@ class _Origin:
     parts: frozenset[str]
 
 
-def norms_behind(block: nn.Module, parts: set[str]) -> dict[str, str]:
+def norms_behind(block: nn.Module, parts: set[str]) -> dict[str, str] | None:
     """For each of a block's children in `parts`, the child through which its output is added.
 
-    Only those with a norm or a layer scale behind them; {} where the code cannot be read.
+    Only those with a norm or a layer scale behind them; None where the code cannot be read, or
+    does not call these children.
     """
-    try:
-        source = textwrap.dedent(inspect.getsource(type(block).forward))
-    except (OSError, TypeError):
-        return {}
+    wrapped = _wrapped(block, parts)
+    if wrapped:
+        inner = {part.removeprefix(f"{wrapped}.") for part in parts}
+        found = norms_behind(getattr(block, wrapped), inner)
+        names = (found or {}).items()
+        return None if found is None else {f"{wrapped}.{a}": f"{wrapped}.{b}" for a, b in names}
+    function = _code(type(block))
+    if function is None or not _children(parts) <= _named(type(block), function):
+        return None
     reader = _Reader(block, parts)
-    (function,) = ast.parse(source).body
-    reader.run(function.body if isinstance(function, ast.FunctionDef) else [])
+    reader.run(function.body)
     return reader.norms
+
+
+def adds(module: nn.Module) -> bool:
+    """Whether a module adds something up in its own code, as one does that writes to the stream."""
+    function = _code(type(module))
+    if function is None:
+        return True
+    nodes = (node for node in ast.walk(function) if isinstance(node, ast.BinOp | ast.AugAssign))
+    return any(isinstance(node.op, ast.Add) for node in nodes)
+
+
+def _wrapped(block, parts):
+    """The child that holds all parts, where the block is a wrapper around another; else None."""
+    first = _children(parts)
+    if len(first) != 1 or len(parts) < 2 or not all("." in part for part in parts):
+        return None
+    (name,) = first
+    return name if _code(type(getattr(block, name))) is not None else None
+
+
+def _code(kind) -> ast.FunctionDef | None:
+    """A class's method forward, the first that does more than to call that of the class before."""
+    for owner in kind.__mro__:
+        if "forward" in vars(owner) and owner is not nn.Module:
+            function, source = _parsed(vars(owner)["forward"])
+            if function is None or "super().forward" not in source:
+                return function
+    return None
+
+
+def _parsed(method):
+    """The code of a method, as a tree and as text; (None, "") where it cannot be had."""
+    try:
+        source = textwrap.dedent(inspect.getsource(inspect.unwrap(method)))
+        (function,) = ast.parse(source).body
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return None, ""
+    return (function, source) if isinstance(function, ast.FunctionDef) else (None, "")
+
+
+def _children(paths) -> set[str]:
+    """The children of a block with which the paths of parts begin."""
+    return {path.partition(".")[0] for path in paths}
+
+
+def _named(kind, function) -> set[str]:
+    """The attributes that a method names, and the methods of the class that it calls."""
+    found = {node.attr for node in ast.walk(function) if isinstance(node, ast.Attribute)}
+    helpers = [getattr(kind, name) for name in found if inspect.isfunction(getattr(kind, name, 0))]
+    for helper in helpers:
+        inner, _ = _parsed(helper)
+        nodes = ast.walk(inner) if inner is not None else ()
+        found |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    return found
 
 
 class _Reader:

@@ -4,6 +4,8 @@ import threading
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 
+from ..errors import BadInput
+
 Change = tuple[Callable[[], object], Callable[[], object]]
 HOOKS = "_forward_hooks", "_forward_pre_hooks"
 
@@ -36,22 +38,49 @@ def _undone(undos):
 
 
 def held(hooks):
-    """Hooks hold inside the block; `hooks` are pairs (method that registers one, hook)."""
+    """Hooks hold inside the block, for this thread; `hooks` are pairs (method that registers one,
+    hook).
+
+    Another thread that runs the model meanwhile, or a copy made of it, raises BadInput.
+    """
     return temporarily(registered(register, hook) for register, hook in hooks)
 
 
 def registered(register, hook) -> Change:
     """A hook as a change. It is found again by itself: its handle may be lost to an interrupt."""
-    module = getattr(register, "func", register).__self__
+    module, own = getattr(register, "func", register).__self__, _Own(hook)
 
     def undo():
         for name in HOOKS:
             of_module = getattr(module, name)
-            for number in [number for number, own in of_module.items() if own is hook]:
+            for number in [number for number, one in of_module.items() if one is own]:
                 getattr(module, f"{name}_with_kwargs").pop(number, None)
                 of_module.pop(number, None)
 
-    return lambda: register(hook), undo
+    return lambda: register(own), undo
+
+
+class _Own:
+    """A hook that runs in its own thread only, and cannot be copied."""
+
+    __module__ = __name__
+
+    def __init__(self, hook):
+        self.hook, self.thread = hook, threading.get_ident()
+
+    def __call__(self, *args):
+        if threading.get_ident() != self.thread:
+            raise BadInput(
+                "another thread runs the model while a part of it is knocked out or looked at; one "
+                "thread at a time may use a model, or give each its own copy"
+            )
+        return self.hook(*args)
+
+    def __reduce__(self):
+        raise BadInput(
+            "a model cannot be copied or saved while a part of it is knocked out or looked at: the "
+            "copy would stay so; do it outside the block"
+        )
 
 
 def replacement(owner, name: str, function) -> Change:

@@ -4,23 +4,24 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import chain, pairwise
 from typing import Any
 
 import torch
-from transformers import GenerationConfig
+from jinja2 import TemplateError
 
 from ..benchmarks.prompts import write_prompt
 from ..benchmarks.questions import LETTERS, Question
-from ..errors import BadInput
+from ..errors import BadInput, whole_number
 from ..progress import progress
 from . import identity
 from .anatomy import Anatomy, find_anatomy
 from .asked import wanted_logits
+from .greedy import greedily
 from .ownership import owned
+from .state import check_ready
 
 # What an image processor may limit: all of it changes what a model sees, so it is recorded with
 # every result.
@@ -36,7 +37,6 @@ PICTURE_LIMITS = (
     "patch_size",
     "merge_size",
 )
-TOKENS = ("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id")
 THINKING = re.compile(r"think|thought|reason", re.IGNORECASE)
 
 
@@ -81,9 +81,9 @@ class VLM:
             digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
         return digest.hexdigest()
 
-    @cached_property
+    @property
     def picture_limits(self) -> dict:
-        """How large pictures may be, as the processor says it."""
+        """How large pictures may be, as the processor says it now."""
         processor, limits = self.processor.image_processor, {}
         for name in PICTURE_LIMITS:
             value = getattr(processor, name, None)
@@ -106,9 +106,12 @@ class VLM:
         A processor without a chat template (PaliGemma, InstructBLIP) is given the question alone.
         Raises BadInput where the prompt holds no place for the picture.
         """
+        if not questions:
+            raise BadInput("there is no question to put to the model")
+        check_ready(self.model, self.name)
         texts, images = [write_prompt(q, template) for q in questions], [q.image for q in questions]
         if self.processor.chat_template:
-            texts = [self._chat(text) for text in texts]
+            texts = [self.chat(text) for text in texts]
             images = [[image] for image in images]
         begin = self.processor.tokenizer.bos_token
         # a template that writes the first token leaves nothing to add
@@ -129,13 +132,18 @@ class VLM:
         if self._start is not None:
             batch["decoder_input_ids"] = torch.full((len(questions), 1), self._start)
         self._check_placeholder(batch)
+        self._check_length(batch)
         device = self.model.device
         return batch.to("cpu" if device.type == "meta" else device, dtype=self.model.dtype)
 
-    def _chat(self, text, answer=True):
+    def chat(self, text: str, answer: bool = True) -> str:
+        """A prompt as the chat template writes it. Raises BadInput where the template is broken."""
         content = [{"type": "image"}, {"type": "text", "text": text}]
         messages = [{"role": "user", "content": content}]
-        return self.processor.apply_chat_template(messages, add_generation_prompt=answer)
+        try:
+            return self.processor.apply_chat_template(messages, add_generation_prompt=answer)
+        except TemplateError as error:
+            raise BadInput(f"the chat template of {self.name} is broken: {error}") from error
 
     @property
     def image_token(self) -> int | None:
@@ -149,6 +157,16 @@ class VLM:
             raise BadInput(
                 f"{self.name}: a prompt holds no place for the picture; give its processor a "
                 "chat_template that writes one"
+            )
+
+    def _check_length(self, batch):
+        """Raise BadInput where a prompt is longer than the positions that the model knows."""
+        text = self.model.config.get_text_config()
+        most, longest = getattr(text, "max_position_embeddings", None), batch["input_ids"].shape[1]
+        if isinstance(most, int) and 0 < most < longest:
+            raise BadInput(
+                f"its prompt is {longest} tokens long, and {self.name} knows {most} positions; "
+                "shorten the text or shrink the picture"
             )
 
     @cached_property
@@ -171,6 +189,12 @@ class VLM:
         read as a special token, or the model would think before it answers.
         """
         self.option_paths(question)
+        if self._start is not None and self.scoring(question) == "whole text":
+            raise BadInput(
+                f"question {question.id!r}: its options share first tokens, and {self.name} "
+                "answers in a decoder of its own, where options are scored by one token; ask it in "
+                "the choice form"
+            )
         for text in (question.text, question.hint, question.written, *question.options):
             special = next((token for token in self._special if token in text), None)
             if special:
@@ -197,7 +221,7 @@ class VLM:
         """Whether the answer begins inside a block of thoughts that the template opens."""
         if not self.processor.chat_template:
             return False
-        asked, answering = self._chat("?", answer=False), self._chat("?")
+        asked, answering = self.chat("?", answer=False), self.chat("?")
         begun = answering[len(asked) :] if answering.startswith(asked) else answering[-40:]
         opened = THINKING.search(begun)
         return bool(opened) and len(THINKING.findall(begun)) % 2 == 1
@@ -324,8 +348,10 @@ class VLM:
         batch: int = 64,
     ) -> list[str]:
         """Greedy answers as text, in the questions' order, whatever the checkpoint asks for."""
+        batch = whole_number("batch", batch)
+        max_new_tokens = whole_number("max_new_tokens", max_new_tokens)
         texts, starts = [], range(0, len(questions), batch)
-        with owned(self.anatomy), self._greedy(max_new_tokens):
+        with owned(self.anatomy), greedily(self.model, max_new_tokens):
             for start in progress(starts, desc="writing answers", unit="batch"):
                 inputs = self.inputs(questions[start : start + batch], template)
                 # generate() begins by itself, and gives the decoder's own tokens only
@@ -336,25 +362,6 @@ class VLM:
                 asked = 0 if self._start is not None else inputs["input_ids"].shape[1]
                 texts += self.processor.batch_decode(tokens[:, asked:], skip_special_tokens=True)
         return texts
-
-    @contextmanager
-    def _greedy(self, max_new_tokens):
-        """Of the settings of generation only the special tokens, in models inside the model too."""
-        own = {
-            module: module.generation_config
-            for module in self.model.modules()
-            if getattr(module, "generation_config", None) is not None
-        }
-        for module, settings in own.items():
-            tokens = {name: getattr(settings, name, None) for name in TOKENS}
-            module.generation_config = GenerationConfig(
-                do_sample=False, max_new_tokens=max_new_tokens, **tokens
-            )
-        try:
-            yield
-        finally:
-            for module, settings in own.items():
-                module.generation_config = settings
 
 
 def _words(question):

@@ -1,5 +1,6 @@
 """Outcomes kept in a folder as they are made, so that a stopped run goes on where it was."""
 
+import errno
 import hashlib
 import io
 import os
@@ -14,6 +15,8 @@ import pandas as pd
 from ..errors import BadInput
 from .table import KEPT
 
+NO_FILE = (errno.EISDIR, errno.ELOOP)
+
 
 class OutcomeStore:
     """Outcomes in a folder of parquet files, one folder a model and prompt; rows are keyed by the
@@ -24,9 +27,25 @@ class OutcomeStore:
     """
 
     def __init__(self, folder: Path | str):
-        self.folder = Path(folder)
+        named = isinstance(folder, str | os.PathLike) and bool(str(folder))
+        if not named or "\0" in str(folder):
+            raise BadInput(f"cache= is a folder's name, not {folder!r}")
+        self.folder = Path(folder).expanduser()
         if self.folder.exists() and not self.folder.is_dir():
             raise BadInput(f"{self.folder} is a file; outcomes are kept in a folder, name one")
+
+    def check_writable(self, key: str):
+        """Raise BadInput where nothing can be kept under a key, before anything is computed."""
+        folder = self.folder / key
+        probe = folder / f"{uuid.uuid4().hex}.part"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            probe.touch()
+        except OSError as error:
+            raise _cannot_be_kept(folder, error) from error
+        finally:
+            with suppress(OSError):
+                probe.unlink(missing_ok=True)
 
     def read(self, key: str, digests: set[str] | None = None) -> pd.DataFrame:
         """Every row kept under a key, or those of some questions, one a question and knockout.
@@ -57,7 +76,13 @@ class OutcomeStore:
 
     def _table(self, path, digests):
         """The rows of a file; None where it holds no question of these or cannot be used."""
-        content = path.read_bytes()
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            if error.errno not in NO_FILE:
+                raise
+            print(f"{path} is no file ({error.strerror}) and is not read; remove it")
+            return None
         try:
             if _name(content) != path.stem:
                 raise ValueError("its bytes are not those that were written")
@@ -99,12 +124,16 @@ class OutcomeStore:
             _sync(folder)
             return path
         except OSError as error:
-            unfinished.unlink(missing_ok=True)
-            raise BadInput(
-                f"outcomes cannot be kept in {folder} ({error}); make room or name another "
-                "folder, and run again: "
-                "what was kept before is safe"
-            ) from error
+            with suppress(OSError):
+                unfinished.unlink(missing_ok=True)
+            raise _cannot_be_kept(folder, error) from error
+
+
+def _cannot_be_kept(folder, error):
+    return BadInput(
+        f"outcomes cannot be kept in {folder} ({error}); make room or name another folder, and run "
+        "again: what was kept before is safe"
+    )
 
 
 def _name(content):

@@ -25,6 +25,8 @@ COLUMNS = (
 )
 # and, of a sweep, picture: a name for the picture the question is about; scoring: how its options
 # were scored. `chance` is that of a blind guess, `informed` of one that has seen the picture.
+NAMED = ("model", "benchmark", "task", "ability", "form", "question", "part", "effect")
+NUMBERS = ("layer", "answer", "chance", "informed")
 KEPT = tuple(column for column in COLUMNS if column != "informed")  # in a store; others are added
 
 
@@ -32,13 +34,7 @@ def check_outcomes(table: pd.DataFrame) -> pd.DataFrame:
     """The table itself, if it is one of outcomes; raises BadInput naming the column or question
     that is wrong.
     """
-    missing = [column for column in COLUMNS if column not in table.columns]
-    if missing:
-        raise BadInput(
-            f"the outcomes have no column {missing[0]!r}; they need: {', '.join(COLUMNS)}"
-        )
-    if table.empty:
-        raise BadInput("the outcomes are empty; run a sweep first")
+    check_sound(table)
     keys = ["model", "benchmark", "question", "part", "effect", "layer"]
     doubled = table[table.duplicated(keys)]
     if len(doubled):
@@ -50,15 +46,68 @@ def check_outcomes(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
+def check_sound(table: pd.DataFrame):
+    """Raise BadInput where a column is missing, empty in places or of another type than it is."""
+    missing = [column for column in COLUMNS if column not in table.columns]
+    if missing:
+        raise BadInput(
+            f"the outcomes have no column {missing[0]!r}; they need: {', '.join(COLUMNS)}"
+        )
+    if table.empty:
+        raise BadInput("the outcomes are empty; run a sweep first")
+    for column in (*NAMED, *NUMBERS, *(["picture"] if "picture" in table else [])):
+        empty = table[table[column].isna()]
+        if len(empty):
+            raise BadInput(
+                f"the outcomes have no {column} in {len(empty)} rows, the first is question "
+                f"{empty.question.iloc[0]!r}; tables of several versions cannot be joined"
+            )
+    for column in NUMBERS:
+        if not pd.api.types.is_numeric_dtype(table[column]):
+            raise BadInput(f"the outcomes' column {column!r} holds text; it holds numbers")
+    if not table.correct.isin((0, 1)).all() or table.correct.map(type).eq(str).any():
+        raise BadInput("the outcomes' column 'correct' holds other values than True and False")
+
+
+def check_single(table: pd.DataFrame):
+    """Raise BadInput where outcomes are of several models, benchmarks or effects, or doubled."""
+    knocked = table[table.layer != BASE]
+    for column, rows in (("model", table), ("benchmark", table), ("effect", knocked)):
+        found = rows[column].unique()
+        if len(found) > 1:
+            raise BadInput(
+                f"the outcomes are of {len(found)} {column}s ({', '.join(map(repr, found[:3]))}); "
+                f"analyse one {column} at a time"
+            )
+    doubled = table[table.duplicated(["question", "part", "layer"], keep=False)]
+    if doubled.empty:
+        return
+    row, forms = doubled.iloc[0], doubled.form.unique()
+    if len(forms) > 1:
+        raise BadInput(f"the outcomes are of {len(forms)} forms; analyse one form at a time")
+    raise BadInput(
+        f"question {row.question!r} has two outcomes for {row.part} of layer {row.layer}; keep one"
+    )
+
+
 def with_part(table: pd.DataFrame, part: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The base model's rows and the rows of one knocked-out part. Raises BadInput where either is
-    missing.
+    """The base model's rows and the rows of one knocked-out part, of one model and effect.
+
+    Raises BadInput where either is missing, or the table is none that can be analysed as one.
     """
+    check_sound(table)
     base, knocked = table[table.layer == BASE], table[(table.part == part) & (table.layer != BASE)]
     if base.empty or knocked.empty:
-        found = ", ".join(sorted(set(table.part)))
+        found = ", ".join(sorted(set(table.part.astype(str))))
         raise BadInput(
             f"the outcomes need rows of the base model and of {part!r}; they hold: {found}"
+        )
+    check_single(pd.concat([base, knocked]))
+    strange = knocked[~knocked.question.isin(base.question)]
+    if len(strange):
+        raise BadInput(
+            f"question {strange.question.iloc[0]!r} was answered with layers knocked out but not "
+            "by the base model; finish the sweep, or keep the base model's rows"
         )
     return base, knocked
 
@@ -67,11 +116,12 @@ def aligned(table: pd.DataFrame, column: str = "correct") -> pd.DataFrame:
     """A column of the outcomes by question and knockout: rows questions, columns (part, layer).
 
     The base model is ("base", BASE), and its order is that of the rows. A question that could not
-    be scored under some knockout is left out for all of them. Raises BadInput where a question has
-    several answers of one kind, of several models for example, or lacks one, and where none could
-    be scored.
+    be scored under some knockout is left out for all of them. Raises BadInput where the rows are of
+    several models, benchmarks or effects, a question lacks an answer, and where none could be
+    scored.
     """
-    _check_single(table)
+    check_sound(table)
+    check_single(table)
     unscored = table[table.answer == UNSCORED]
     kept = table[~table.question.isin(unscored.question)]
     if kept.empty:
@@ -90,21 +140,6 @@ def aligned(table: pd.DataFrame, column: str = "correct") -> pd.DataFrame:
             f"{part} of layer {layer} is missing; finish the sweep"
         )
     return wide
-
-
-def _check_single(table):
-    """Raise BadInput where one question has two answers of one part and layer."""
-    doubled = table[table.duplicated(["question", "part", "layer"], keep=False)]
-    if doubled.empty:
-        return
-    for column in ("model", "benchmark", "effect", "form"):
-        found = doubled[column].unique()
-        if len(found) > 1:
-            raise BadInput(
-                f"the outcomes hold several answers of question {doubled.question.iloc[0]!r}, of "
-                f"{column} {', '.join(map(repr, found[:3]))}; analyse one {column} at a time"
-            )
-    check_outcomes(table)
 
 
 def correctness(table: pd.DataFrame, task: str, part: str) -> tuple[pd.Series, pd.DataFrame]:

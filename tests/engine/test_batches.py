@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from talo_mini import BadInput, Question
-from talo_mini.engine.batches import Batch, batches, checked_size, halved
+from talo_mini.engine.batches import Batch, batches, halved
+from talo_mini.errors import whole_number
 
 PICTURES = [png(colour) for colour in ("red", "blue", "green")]
 CELLS = (("mlp", "zero", 1),), (("mlp", "zero", 2), ("layer", "zero", 0))
@@ -49,4 +50,4 @@ def test_where_memory_does_not_suffice_for_one_question_it_is_told():
 @pytest.mark.parametrize("size", [0, -1, True, 2.0, "3", None])
 def test_a_size_is_a_number_of_questions(size):
     with pytest.raises(BadInput, match="batch is"):
-        checked_size(size)
+        whole_number("batch", size)

@@ -210,5 +210,7 @@ def test_outcomes_of_two_models_are_not_read_as_one(table):
     both = pd.concat([table, table.assign(model="another")], ignore_index=True)
     task = table.task.iloc[0]
     part = table.part[table.part != "base"].iloc[0]
-    with pytest.raises(BadInput, match=r"several answers of question .*, of model .*one model at"):
+    with pytest.raises(
+        BadInput, match=r"of 2 models \('m', 'another'\); analyse one model at a time"
+    ):
         correctness(both, task, part)

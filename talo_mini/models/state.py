@@ -1,0 +1,144 @@
+"""What decides answers beside weights and configuration, and whether a stranger changed it."""
+
+import hashlib
+import inspect
+import sys
+
+import torch
+from torch import nn
+
+from ..errors import BadInput
+
+OWN_CODE = ("torch.", "transformers.", "accelerate.", "peft.", "bitsandbytes.", "talo_mini.")
+PLAIN = (str, int, float, bool, type(None), torch.dtype)
+# what says nothing of answers
+OF_EVERY_MODULE = {
+    *vars(nn.Module()),
+    *("_is_hf_initialized", "_hf_hook", "name_or_path", "warnings_issued"),
+    *("_output_capturing_hooks_installed", "rope_deltas"),
+}
+GLOBAL_HOOKS = (
+    "_global_forward_hooks",
+    "_global_forward_pre_hooks",
+    "_global_module_registration_hooks",
+)
+
+
+def check_ready(model: nn.Module, name: str):
+    """Raise BadInput where a model's answers would be random, or not those of its own weights."""
+    for path, module in model.named_modules():
+        if module.training:
+            raise BadInput(
+                f"{name} is in training mode (its module {path or 'model'!r}), so its answers "
+                "would be random where it has dropout; call vlm.model.eval() first"
+            )
+
+
+def check_prompt(model: nn.Module, name: str):
+    """Raise BadInput where an adapter puts tokens of its own before the prompt."""
+    for config in getattr(model, "peft_config", {}).values():
+        if getattr(config, "is_prompt_learning", False):
+            raise BadInput(
+                f"{name} has an adapter that learns a prompt ({type(config).__name__}), whose "
+                "tokens stand before the question's; scores and knockouts are for models without"
+            )
+
+
+def strange_code(model: nn.Module) -> str | None:
+    """A hook or a method that neither torch nor Hugging Face wrote, or None.
+
+    It may change answers, and nothing tells what it does.
+    """
+    if any(getattr(nn.modules.module, name, None) for name in GLOBAL_HOOKS):
+        return "someone put a hook on all modules"
+    for path, module in model.named_modules():
+        where = repr(path) if path else "the model"
+        for hook in (*module._forward_hooks.values(), *module._forward_pre_hooks.values()):
+            if not _of_a_library(_written_by(hook)):
+                return f"someone put a hook on {where}"
+        hooked = getattr(module, "_hf_hook", None)
+        if hooked is not None and not _of_a_library(type(hooked).__module__):
+            return f"someone put a hook on {where}"
+        for name, value in vars(module).items():
+            shadows = callable(value) and not isinstance(value, nn.Module | type)
+            if shadows and hasattr(type(module), name) and not _own(value, module):
+                return f"someone replaced the method {name} of {where}"
+        if not _own(type(module).forward, module):
+            return f"someone replaced the method forward of {type(module).__name__}"
+    return None
+
+
+def _own(function, module) -> bool:
+    """Whether a method was written where its module's classes were, or by a known library."""
+    writer = _written_by(function)
+    classes = (kind.__module__ for kind in type(module).__mro__)
+    return _of_a_library(writer) or writer in classes
+
+
+def _of_a_library(written_in: str) -> bool:
+    return f"{written_in}.".startswith(OWN_CODE)
+
+
+def _written_by(function) -> str:
+    """The module in whose code a function stands, whatever it says of itself."""
+    inner = getattr(function, "func", function)  # functools.partial
+    inner = getattr(inner, "__func__", inner)
+    written = getattr(inner, "__globals__", {}).get("__name__")
+    return written or getattr(inner, "__module__", None) or type(inner).__module__
+
+
+def made_of(model: nn.Module) -> str:
+    """16 hex digits of what decides answers and is no weight: classes, settings and small buffers.
+
+    The sources of classes that come with a checkpoint, the way attention is computed, and each
+    module's plain attributes (an adapter's scale, whether it is off).
+    """
+    found, kept = [getattr(model.config, "_attn_implementation", None)], set(model.state_dict())
+    sources, tensors = {}, []
+    for path, module in model.named_modules():
+        kind = type(module)
+        found.append((path, kind.__module__, kind.__qualname__, _plain_state(module)))
+        if not _of_a_library(kind.__module__):
+            sources.setdefault(kind, _source(kind))
+            tensors += [(path, *item) for item in vars(module).items() if torch.is_tensor(item[1])]
+    digest = hashlib.blake2b(repr((found, sorted(sources.values()))).encode(), digest_size=8)
+    tensors += [item for item in model.named_buffers() if item[0] not in kept]
+    for *names, tensor in tensors:
+        if not tensor.is_meta:
+            digest.update("".join(names).encode())
+            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def _plain_state(module):
+    """The attributes of a module that are numbers, words, or collections of these."""
+    told = []
+    for name, value in sorted(vars(module).items()):
+        if name in OF_EVERY_MODULE:
+            continue
+        if callable(value) and not isinstance(value, nn.Module | type):
+            told.append((name, _written_by(value)))
+        elif (plain := _plain(value)) is not None:
+            told.append((name, plain))
+    return told
+
+
+def _plain(value):
+    """A text of a plain value; None of another."""
+    if isinstance(value, PLAIN):
+        return repr(value)
+    if isinstance(value, dict):
+        parts = [(str(key), _plain(item)) for key, item in value.items()]
+    elif isinstance(value, list | tuple | set | frozenset):
+        items = sorted(value, key=str) if isinstance(value, set | frozenset) else value
+        parts = [_plain(item) for item in items]
+    else:
+        return None
+    return repr(parts)
+
+
+def _source(kind) -> str:
+    try:
+        return inspect.getsource(sys.modules[kind.__module__])
+    except (OSError, TypeError, KeyError):
+        return kind.__qualname__

@@ -1,0 +1,205 @@
+"""Whatever changes a model's answers between two sweeps is noticed, or nothing is kept."""
+
+import dataclasses
+import functools
+
+import numpy as np
+import pytest
+import torch
+from conftest import tiny_llava
+from torch import nn
+
+from talo_mini import BadInput, load_benchmark, load_vlm, sweep
+from talo_mini.models.state import made_of
+from talo_mini.models.vlm import VLM
+
+
+@pytest.fixture(scope="module")
+def benchmark():
+    return load_benchmark("mini-worlds", tasks=["object_colour"], per_task=3, form="direct")
+
+
+@pytest.fixture
+def vlm():
+    return tiny_llava(3)
+
+
+def decoder(vlm):
+    return vlm.model.get_decoder().layers
+
+
+def with_attribute(vlm):
+    decoder(vlm)[1].self_attn.scaling *= 3
+
+
+def with_frequencies(vlm):
+    vlm.model.get_decoder().rotary_emb.inv_freq.mul_(3)
+
+
+class Steered(nn.Module):
+    """As repeng does it: a layer with a vector that is a plain attribute."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer, self.strength = layer, 0.0
+
+    def forward(self, hidden_states, *args, **options):
+        return self.layer(hidden_states, *args, **options) + self.strength
+
+
+def with_a_steering_layer(vlm):
+    decoder(vlm)[2] = Steered(decoder(vlm)[2]).eval()
+    decoder(vlm)[2].strength = 1.0
+
+
+def with_a_steering_vector(vlm):
+    decoder(vlm)[2] = Steered(decoder(vlm)[2]).eval()
+    decoder(vlm)[2].strength = torch.linspace(-1, 1, 32)
+
+
+def with_another_attention(vlm):
+    from transformers import AttentionInterface
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+    def cold(module, query, *args, **options):
+        return sdpa_attention_forward(module, query / 3, *args, **options)
+
+    AttentionInterface.register("cold", cold)
+    vlm.model.set_attn_implementation("cold")
+
+
+def halved(module, values):
+    return values / 2
+
+
+def with_a_method(vlm):
+    mlp = decoder(vlm)[1].mlp
+    own = mlp.forward
+    mlp.forward = functools.wraps(own)(lambda values: own(values) / 2)
+
+
+def with_another_picture_method(vlm):
+    own = vlm.model.model.get_image_features
+    vlm.model.model.get_image_features = lambda *args, **options: own(*args, **options)
+
+
+def with_a_hook(vlm):
+    decoder(vlm)[1].register_forward_hook(lambda module, args, output: output)
+
+
+def with_a_hook_of_accelerate(vlm):
+    from accelerate.hooks import ModelHook, add_hook_to_module
+
+    class Mine(ModelHook):
+        def post_forward(self, module, output):
+            return output / 2
+
+    add_hook_to_module(decoder(vlm)[1].mlp, Mine())
+
+
+NOTICED = [with_attribute, with_frequencies, with_a_steering_layer]
+NOTICED += [with_a_steering_vector, with_another_attention]
+REFUSED = [with_a_method, with_another_picture_method, with_a_hook, with_a_hook_of_accelerate]
+
+
+@pytest.mark.parametrize("change", NOTICED)
+def test_a_change_between_two_sweeps_is_noticed(vlm, benchmark, tmp_path, change):
+    sweep(vlm, benchmark, layers=[0], cache=tmp_path)
+    change(vlm)
+    kept = sweep(vlm, benchmark, layers=[0], cache=tmp_path)
+    fresh = sweep(vlm, benchmark, layers=[0])
+    assert np.allclose(np.stack(kept.scores), np.stack(fresh.scores), atol=1e-5)
+
+
+@pytest.mark.parametrize("change", REFUSED)
+def test_what_nothing_tells_of_is_not_kept(vlm, benchmark, tmp_path, change):
+    change(vlm)
+    with pytest.raises(BadInput, match=r"someone (put a hook on|replaced the method)"):
+        sweep(vlm, benchmark, layers=[0], cache=tmp_path)
+    sweep(vlm, benchmark, layers=[0])
+
+
+def test_a_class_whose_method_was_replaced_is_not_kept(vlm, benchmark, tmp_path, monkeypatch):
+    kind = type(decoder(vlm)[1].mlp)
+    own = kind.forward
+    monkeypatch.setattr(kind, "forward", lambda self, values: own(self, values) / 2)
+    with pytest.raises(BadInput, match=f"replaced the method forward of {kind.__name__}"):
+        sweep(vlm, benchmark, layers=[0], cache=tmp_path)
+
+
+def test_a_hook_on_all_modules_is_not_kept(vlm, benchmark, tmp_path):
+    handle = nn.modules.module.register_module_forward_hook(lambda module, args, output: None)
+    try:
+        with pytest.raises(BadInput, match="someone put a hook on all modules"):
+            sweep(vlm, benchmark, layers=[0], cache=tmp_path)
+    finally:
+        handle.remove()
+
+
+def test_running_a_model_changes_nothing_that_is_told(benchmark):
+    """Else answers would be kept under a key under which nobody looks."""
+    vlm = load_vlm("llava-mini")
+    assert made_of(vlm.model) == vlm.files.model_made
+    sweep(vlm, benchmark, layers=[0])
+    vlm.generate(benchmark.questions[:1])
+    assert made_of(vlm.model) == vlm.files.model_made
+
+
+def test_how_a_class_is_printed_decides_nothing(vlm, monkeypatch):
+    before = made_of(vlm.model)
+    monkeypatch.setattr(nn.Linear, "extra_repr", lambda self: "otherwise")
+    assert made_of(vlm.model) == before
+
+
+def test_a_template_that_writes_the_date_is_another_key_each_day(benchmark, tmp_path):
+    from talo_mini.engine.key import answers_key
+
+    vlm = load_vlm("llava-mini")
+    plain = answers_key(vlm, benchmark)
+    vlm.processor.chat_template += "{{ strftime_now('%Y') if strftime_now is defined else '' }}"
+    assert answers_key(vlm, benchmark).count("-") > plain.count("-")
+
+
+@pytest.mark.parametrize("look", ["generate", "last_logits"])
+def test_training_mode_is_refused_everywhere(vlm, benchmark, look):
+    vlm.model.get_decoder().train()
+    with pytest.raises(BadInput, match="is in training mode"):
+        if look == "generate":
+            vlm.generate(benchmark.questions)
+        else:
+            vlm.last_logits(vlm.inputs(benchmark.questions))
+
+
+def test_an_adapter_that_learns_a_prompt_is_refused(vlm, benchmark):
+    from peft import PromptTuningConfig, get_peft_model
+
+    config = PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=4)
+    prompted = get_peft_model(vlm.model, config).eval()
+    with pytest.raises(BadInput, match="has an adapter that learns a prompt"):
+        sweep(VLM("prompted", prompted, vlm.processor), benchmark, layers=[0])
+
+
+def test_what_a_processor_says_is_read_anew_by_each_sweep(benchmark):
+    vlm = load_vlm("llava-mini")
+    sweep(vlm, benchmark, layers=[])
+    vlm.processor.chat_template += "<think>"
+    with pytest.raises(BadInput, match="lets it think before"):
+        sweep(vlm, benchmark, layers=[])
+
+
+def test_a_prompt_longer_than_the_positions_is_told(benchmark):
+    vlm = load_vlm("llava-mini")
+    long = dataclasses.replace(benchmark.questions[0], text="colour " * 400, id="long")
+    both = benchmark.only([*benchmark.questions, long])
+    with pytest.raises(BadInput, match=r"'long' .*|its prompt is \d+ tokens long"):
+        sweep(vlm, both, layers=[])
+
+
+def test_noise_is_the_same_under_every_default_dtype(vlm, benchmark):
+    expected = sweep(vlm, benchmark, effect="noise 1", layers=[1])
+    torch.set_default_dtype(torch.float64)
+    try:
+        found = sweep(vlm, benchmark, effect="noise 1", layers=[1])
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert np.allclose(np.stack(found.scores), np.stack(expected.scores), atol=1e-5)
