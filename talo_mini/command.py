@@ -12,13 +12,14 @@ import sys
 import uuid
 from pathlib import Path
 
+import pandas as pd
 import torch
 
 from .analysis.vectors import interaction_vectors, task_accuracy
 from .benchmarks import load_benchmark
 from .engine.sweep import kept_outcomes, sweep
 from .errors import BadInput
-from .interventions.names import EXAMPLES
+from .interventions.effects import EFFECTS
 from .models.loading import load_vlm
 
 # Under sbatch without srun Slurm tells the number of tasks it could start, but one process runs:
@@ -29,12 +30,27 @@ LAUNCHERS = (
 )
 
 
+# what needs a reference set cannot be asked for in words
+EXAMPLES = ", ".join(e.example for e in EFFECTS.values() if e.needs != "reference")
+WRITERS = {".parquet": pd.DataFrame.to_parquet, ".csv": pd.DataFrame.to_csv}
+
+
 def process() -> tuple[int, int, int]:
     """The number of this process, how many there are, and its number on this machine."""
     for rank, size, local in LAUNCHERS:
         if rank in os.environ and size in os.environ:
-            return int(os.environ[rank]), int(os.environ[size]), int(os.environ.get(local, 0))
+            of = _launched(size, 1)
+            return _launched(rank, 0, of), of, _launched(local, 0) if local in os.environ else 0
     return 0, 1, 0
+
+
+def _launched(name, least, below=None):
+    """A number that a launcher set. Raises BadInput where it is none that can be."""
+    written = os.environ[name]
+    number = int(written) if written.strip().isdecimal() else -1
+    if number < least or (below is not None and number >= below):
+        raise BadInput(f"the environment variable {name} is {written!r}; unset it, or start anew")
+    return number
 
 
 def parser() -> argparse.ArgumentParser:
@@ -79,7 +95,9 @@ def parser() -> argparse.ArgumentParser:
         "--cache", default="runs/sweeps", help="folder of kept answers (default %(default)s)"
     )
     command.add_argument(
-        "--out", default="outcomes.parquet", help="the finished table (default %(default)s)"
+        "--out",
+        default="outcomes.parquet",
+        help="the finished table, .parquet or .csv (default %(default)s)",
     )
     return found
 
@@ -94,6 +112,25 @@ def main(arguments=None):
         raise SystemExit(2) from error
 
 
+def _check_out(chosen):
+    """Raise BadInput where the table could not be written, or would take another file's place."""
+    out = Path(chosen.out)
+    if out.suffix not in WRITERS:
+        raise BadInput(
+            f"--out {chosen.out}: end it in {' or '.join(WRITERS)}, which tells the format"
+        )
+    if not out.parent.is_dir():
+        raise BadInput(
+            f"--out {chosen.out}: there is no folder {out.parent}; make it, or write elsewhere"
+        )
+    if out.is_dir():
+        raise BadInput(f"--out {chosen.out} is a folder; name a file in it")
+    if out.exists() and Path(chosen.benchmark).exists() and out.samefile(chosen.benchmark):
+        raise BadInput(f"--out {chosen.out} is the file of the questions; write elsewhere")
+    if not os.access(out if out.exists() else out.parent, os.W_OK):
+        raise BadInput(f"--out {chosen.out} cannot be written; write elsewhere")
+
+
 def run(chosen):
     """Sweep this process's share, then write the table if nothing is missing."""
     number, of, local = process()
@@ -102,11 +139,7 @@ def run(chosen):
             "--device-map spreads one model over all devices, so start one process; without it "
             "every process has a GPU"
         )
-    folder = Path(chosen.out).parent
-    if not folder.is_dir():
-        raise BadInput(
-            f"--out {chosen.out}: there is no folder {folder}; make it, or write elsewhere"
-        )
+    _check_out(chosen)
     device = (
         f"cuda:{local % torch.cuda.device_count()}" if torch.cuda.is_available() else "cpu"
     )  # Slurm may show each task its own only
@@ -127,9 +160,16 @@ def run(chosen):
     if missing:
         print(f"process {number} of {of} is done; {missing} answers of other processes are missing")
         return
-    unfinished = Path(f"{chosen.out}.{uuid.uuid4().hex}")
-    table.to_parquet(unfinished, index=False)
-    os.replace(unfinished, chosen.out)
+    unfinished, write = Path(f"{chosen.out}.{uuid.uuid4().hex}"), WRITERS[Path(chosen.out).suffix]
+    try:
+        write(table, unfinished, index=False)
+        os.replace(unfinished, chosen.out)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise BadInput(
+            f"--out {chosen.out} cannot be written ({error}); all answers are kept in "
+            f"{chosen.cache}: run again with another name"
+        ) from error
     print(task_accuracy(table).round(3).to_string(index=False))
     for part in chosen.parts:
         vectors = interaction_vectors(table, part)

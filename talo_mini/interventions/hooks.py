@@ -8,14 +8,8 @@ from ..errors import BadInput
 from ..models.anatomy import linear_sizes, output_projection
 from .effects import EFFECTS, HEAD, WHOLE, queries_off
 
-BIASES = (
-    "relative_attention_bias",
-    "relative_position",
-    "rel_pos",
-    "alibi",
-    "distance_embedding",
-    "sink",
-)
+BIASES = "relative_attention_bias", "distance_embedding", "sink"
+RELATIVE = "relative_position", "rel_pos", "alibi"
 NO_SOFTMAX = re.compile("Linear|Delta|Mamba|Recurrent|Conv|SSM")
 QUERY_NORM = re.compile("q(uery)?_?(layer)?_?norm")
 QUERIES = ("q_proj", "query", "q", "q_b_proj", "wq")
@@ -42,6 +36,7 @@ def hooks_of(anatomy, k, means):
     hooked = set()  # a dense MLP and experts beside it may be added through one norm
     for path, module in part.modules.items():
         if EFFECTS[k.effect].replacement is queries_off:
+            _check_no_bias(anatomy, k)
             yield _without_queries(part.mixers[path], path, part.heads, k.head)
         elif k.part == "layer":
             yield module.register_forward_hook, _bypass
@@ -130,6 +125,21 @@ def _without_queries(mixer, path, heads, head):
     share = slice(0, width) if head is None else _place(path, HEAD, head, heads, width)
     hook = _replace_by(lambda queries: _changed(queries, share, torch.zeros_like))
     return module.register_forward_hook, hook
+
+
+def _check_no_bias(anatomy, k):
+    """Raise BadInput where the stack adds a bias of relative positions to its attentions' scores.
+
+    Some keep it beside the attention and add it to the mask (BEiT).
+    """
+    around = anatomy.stacks[k.stack][k.layer].path.rsplit(".", 2)[0]
+    tower = anatomy.root.get_submodule(around if around.count(".") else "")
+    names = (name for name, _ in (*tower.named_modules(), *tower.named_parameters()))
+    if any(word in name for name in names for word in RELATIVE):
+        raise BadInput(
+            f"the {k.stack} adds a position bias to its attentions' scores, so zeroed queries do "
+            "not make them uniform"
+        )
 
 
 def _query_projection(mixer, path):

@@ -17,7 +17,6 @@ PART = re.compile(
 )
 UNITS = {"head": "self-attention", "neuron": "mlp"}  # and the part that is meant without a word
 BASE_CELL = ("base", "none", BASE)
-EXAMPLES = ", ".join(effect.example for effect in EFFECTS.values())
 ANY = 10**9  # stands for a layer above all others, where a part is named without one
 Cell = tuple[str, str, int]
 
@@ -106,11 +105,15 @@ def listed(parts) -> list:
 
 
 def _plain_part(part):
-    name, *layers = (part,) if isinstance(part, str) else part if isinstance(part, tuple) else ()
-    if not isinstance(name, str) or (not layers and not isinstance(part, str)):
+    name, *layers = (part,) if isinstance(part, str) else (*part,) if _is_pair(part) else (None,)
+    if not isinstance(name, str):
         raise BadInput(f"a part is a name such as 'mlp', or a name and a layer, not {part!r}")
     plain, _, _ = cell_of(as_knockouts(name.strip(), "zero", ANY))
     return (plain, *layers) if layers else plain
+
+
+def _is_pair(part):
+    return isinstance(part, tuple) and len(part) == 2
 
 
 def names_of(parts) -> list[str]:

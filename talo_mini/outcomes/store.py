@@ -27,11 +27,18 @@ class OutcomeStore:
     """
 
     def __init__(self, folder: Path | str):
-        named = isinstance(folder, str | os.PathLike) and bool(str(folder))
-        if not named or "\0" in str(folder):
+        try:
+            written = os.fspath(folder)
+        except TypeError:
+            written = ""
+        if isinstance(written, bytes) or not written or "\0" in written:
             raise BadInput(f"cache= is a folder's name, not {folder!r}")
         self.folder = Path(folder).expanduser()
-        if self.folder.exists() and not self.folder.is_dir():
+        try:
+            is_file = self.folder.exists() and not self.folder.is_dir()
+        except OSError as error:
+            raise _cannot_be_kept(self.folder, error) from error
+        if is_file:
             raise BadInput(f"{self.folder} is a file; outcomes are kept in a folder, name one")
 
     def check_writable(self, key: str):

@@ -281,9 +281,17 @@ def test_no_picture_is_both_probed_and_measured(pictures, shots, rule, seed):
     assert len(set(evaluation)) == len(evaluation)
 
 
-@pytest.mark.parametrize("wrong", [dict(shots=0), dict(draws=0), dict(rule="luck")])
+WRONG_PROBING = [
+    *({name: value} for name in ("shots", "draws") for value in (0, 2.5, True)),
+    dict(seed=-1),
+    dict(rule="luck"),
+    *(dict(level=level) for level in (0, 2, "a", True)),
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG_PROBING)
 def test_probing_that_means_nothing_is_refused(wrong):
-    with pytest.raises(BadInput, match=r"unknown rule|at least one of each"):
+    with pytest.raises(BadInput, match=r"unknown rule|it is a (whole number|probability)"):
         Probing(**wrong)
 
 

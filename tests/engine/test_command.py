@@ -271,6 +271,37 @@ def test_a_missing_folder_is_named_before_the_sweep(folder, tmp_path):
         )
 
 
+@pytest.mark.parametrize(
+    "out,message",
+    [
+        ("x.txt", r"end it in .parquet or .csv"),
+        ("", r"end it in .parquet or .csv"),
+        ("folder.csv", "is a folder; name a file in it"),
+        ("questions.csv", "is the file of the questions; write elsewhere"),
+    ],
+)
+def test_a_table_that_cannot_be_written_is_told_before_the_model_loads(tmp_path, out, message):
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "questions.csv").write_text("question\n")
+    arguments = ["sweep", "no-such-model", str(tmp_path / "questions.csv"), "--out"]
+    with pytest.raises(BadInput, match=message):
+        command.run(command.parser().parse_args([*arguments, str(tmp_path / out) if out else ""]))
+
+
+def test_a_csv_is_written_as_one(folder, tmp_path):
+    out = tmp_path / "outcomes.csv"
+    command.run(command.parser().parse_args([*options(folder, tmp_path)[:-1], str(out)]))
+    assert len(pd.read_csv(out)) > 0
+
+
+@pytest.mark.parametrize("name,value", [("RANK", "a"), ("RANK", "2"), ("WORLD_SIZE", "0")])
+def test_a_launcher_that_set_no_number_is_told(monkeypatch, name, value):
+    for key, usual in (("RANK", "0"), ("WORLD_SIZE", "2"), ("LOCAL_RANK", "0")):
+        monkeypatch.setenv(key, value if key == name else usual)
+    with pytest.raises(BadInput, match=f"the environment variable {name} is '{value}'"):
+        command.process()
+
+
 def test_every_process_takes_a_gpu_that_it_sees(monkeypatch, tmp_path):
     """Slurm may show each task a single one, whatever its number on the machine."""
     asked = []

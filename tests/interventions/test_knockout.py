@@ -14,10 +14,11 @@ from conftest import tiny_llava
 from families import FAMILIES, built, family, generated, logits, reinit
 from mapping import shrink
 from oracles import difference
-from transformers import CONFIG_MAPPING, AutoModelForImageTextToText
+from transformers import CONFIG_MAPPING, AutoModelForImageTextToText, BeitConfig, BeitModel
 
 from talo_mini import BadInput, Knockout, knockout, load_benchmark
 from talo_mini.interventions import zeroed_weights
+from talo_mini.interventions.knockout import mean_outputs
 from talo_mini.models.anatomy import find_anatomy
 
 PARTS = ("self-attention", "mlp", "layer")
@@ -83,7 +84,7 @@ def test_another_thread_is_told_and_sees_no_knockout_afterwards(tiny, inputs):
     with ThreadPoolExecutor(1) as other:
         with knockout(tiny.anatomy, Knockout("layer", 1)):
             assert not torch.equal(tiny.last_logits(inputs), base)
-            with pytest.raises(BadInput, match="another thread runs the model while layer of"):
+            with pytest.raises(BadInput, match="another thread runs the model while a part"):
                 other.submit(tiny.last_logits, inputs).result()
         assert torch.equal(other.submit(tiny.last_logits, inputs).result(), base)
 
@@ -433,3 +434,101 @@ def test_an_mlp_is_all_of_the_feed_forward_also_where_experts_stand_beside_it():
         with zeroed_weights(anatomy, Knockout("mlp", 1)):
             zeroed = model(input_ids=ids, use_cache=False).logits
     assert torch.equal(hooked, zeroed) and difference(hooked, base) > 1e-6
+
+
+def test_two_layers_that_share_a_module_are_refused():
+    """Without it in one layer both would lack it."""
+    vlm = tiny_llava(5)
+    layers = vlm.model.get_decoder().layers
+    layers[2].mlp = layers[1].mlp
+    with pytest.raises(BadInput, match="layers 1 and 2 share LlamaMLP"):
+        find_anatomy(vlm.model)
+
+
+def test_weights_of_a_dora_adapter_are_not_zeroed():
+    """Zero over a norm of zero is no number; hooks work."""
+    from peft import LoraConfig, inject_adapter_in_model
+
+    vlm = tiny_llava(5)
+    config = LoraConfig(r=2, target_modules=["o_proj", "down_proj"], use_dora=True)
+    inject_adapter_in_model(config, vlm.model)
+    vlm.model.eval()
+    with pytest.raises(BadInput, match="DoRA"), zeroed_weights(vlm.anatomy, Knockout("mlp", 1)):
+        pass
+    inputs = vlm.inputs(load_benchmark("mini-worlds", tasks=["more"], per_task=1).questions)
+    with knockout(vlm.anatomy, Knockout("mlp", 1)):
+        assert vlm.last_logits(inputs).isfinite().all()
+
+
+def in_another_thread(work):
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(work).result()
+
+
+def test_a_thread_that_meets_zeroed_weights_or_a_recording_is_told(tiny):
+    questions = load_benchmark("mini-worlds", tasks=["more"], per_task=1).questions
+    inputs = tiny.inputs(questions)
+    with zeroed_weights(tiny.anatomy, Knockout("mlp", 1)):
+        with pytest.raises(BadInput, match="another thread runs the model"):
+            in_another_thread(lambda: tiny.last_logits(inputs))
+        with pytest.raises(BadInput, match="cannot be copied or saved"):
+            copy.deepcopy(tiny.model)
+
+    def run():
+        with pytest.raises(BadInput, match="another thread runs the model"):
+            in_another_thread(lambda: tiny.last_logits(inputs))
+        tiny.last_logits(inputs)
+
+    mean_outputs(tiny.anatomy, run)
+
+
+def test_the_vlm_itself_may_be_given_and_other_things_are_told(tiny):
+    inputs = tiny.inputs(load_benchmark("mini-worlds", tasks=["more"], per_task=1).questions)
+    with knockout(tiny.anatomy, Knockout("mlp", 1)):
+        expected = tiny.last_logits(inputs)
+    with knockout(tiny, Knockout("mlp", 1)):
+        assert torch.equal(tiny.last_logits(inputs), expected)
+    with pytest.raises(BadInput, match=r"a knockout is Knockout\(part, layer\), not 'mlp'"):
+        with knockout(tiny, "mlp"):
+            pass
+
+
+@pytest.mark.parametrize(
+    "options,message",
+    [
+        (dict(seeds=(1.5,)), "a seed is 1.5"),
+        (dict(effect=["zero"]), "the effect of a knockout is a name"),
+        (dict(amount="2"), "the amount of an effect is a number"),
+    ],
+)
+def test_fields_of_other_types_are_told(options, message):
+    with pytest.raises(BadInput, match=message):
+        Knockout("mlp", 1, **options)
+
+
+def test_numbers_of_numpy_are_numbers():
+    found = Knockout("mlp", np.int64(1), "scale", amount=np.float32(0.5), seeds=(np.int64(3),))
+    assert found == Knockout("mlp", 1, "scale", amount=0.5, seeds=(3,))
+    assert Knockout("mlp", 1, "noise", seeds=3).seeds == (3,)
+
+
+def test_relative_positions_beside_the_attention_are_no_uniform_attention():
+    """BEiT adds them to the mask, whatever the queries are."""
+    vision = BeitConfig(
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=16,
+        image_size=32,
+        patch_size=16,
+        use_relative_position_bias=True,
+    )
+    model, _ = family("llava")
+    model = copy.deepcopy(model)
+    model.model.vision_tower = BeitModel(vision).eval()
+    anatomy = find_anatomy(model)
+    with pytest.raises(BadInput, match="the vision adds a position bias"):
+        with knockout(anatomy, Knockout("self-attention", 0, "uniform", stack="vision")):
+            pass
+    with knockout(anatomy, Knockout("self-attention", 0, "uniform")):
+        model(input_ids=torch.tensor([[3, 4]]))

@@ -6,10 +6,10 @@ from talo_mini import BadInput, Knockout, load_vlm
 from talo_mini.interventions.effects import EFFECTS, HEAD, NEURON, WHOLE
 from talo_mini.interventions.names import (
     BASE_CELL,
-    EXAMPLES,
     all_cells,
     as_knockouts,
     cell_of,
+    listed,
     pair_parts,
 )
 from talo_mini.models.anatomy import PARTS
@@ -140,13 +140,33 @@ def test_knockouts_of_two_kinds_have_no_one_name():
 
 
 def test_every_effect_of_the_register_can_be_written_and_is_shown_by_the_command():
-    from talo_mini.command import parser
+    from talo_mini.command import EXAMPLES, parser
 
-    told = parser().format_help() + parser()._subparsers._group_actions[0].choices[
-        "sweep"
-    ].format_help().replace("\n", " ")
+    (commands,) = parser()._subparsers._group_actions
+    told = " ".join(commands.choices["sweep"].format_help().split())
+    assert EXAMPLES in told
     for effect in EFFECTS.values():
-        assert effect.example in EXAMPLES
+        # what needs a reference set cannot be asked for in words
+        assert (effect.example in EXAMPLES.split(", ")) == (effect.needs != "reference")
         part = effect.parts[0]
         assert as_knockouts(part, effect.example, 0)[0].effect == effect.name
-    assert EXAMPLES.split(", ")[0] in told
+
+
+@pytest.mark.parametrize(
+    "written,plain",
+    [
+        ("neuron 007", "neuron 7"),
+        ("mlp and 2, 0", "mlp and 0, 2"),
+        (" mlp ", "mlp"),
+        (("head 3", 1), ("head 3", 1)),
+    ],
+)
+def test_one_knockout_has_one_name(written, plain):
+    assert listed([written]) == [plain]
+
+
+def test_a_lone_name_is_a_list_of_one_and_what_is_no_name_is_refused():
+    assert listed("mlp") == ["mlp"]
+    for wrong in (None, 3, [None], [3], [("mlp",)]):
+        with pytest.raises(BadInput, match=r"parts= is a list of names|a part is a name"):
+            listed(wrong)

@@ -1,6 +1,8 @@
 import copy
 import dataclasses
+import json
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -230,3 +232,58 @@ def test_damaged_weights_are_told_in_a_sentence(tmp_path, damage):
         path.write_bytes(b"" if damage == "empty" else content[: len(content) // 2])
     with pytest.raises(BadInput, match="cannot load a vision-language model from"):
         load_vlm(tmp_path / "m", device=torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    "options,message",
+    [
+        (dict(device="gpu"), "unknown device 'gpu'"),
+        (dict(max_pixels=0), "max_pixels is 0"),
+        (dict(max_pixels=4096.5), "max_pixels is 4096.5"),
+        (dict(revision="nonsense"), "revision= is a commit on the Hub"),
+    ],
+)
+def test_arguments_of_loading_are_checked(options, message):
+    with pytest.raises(BadInput, match=message):
+        load_vlm("llava-mini", **options)
+
+
+def test_a_gpu_that_is_not_there_is_told():
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(BadInput, match="sees no GPU here"):
+        load_vlm("llava-mini", device="cuda")
+
+
+def test_a_path_is_a_folder_whatever_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadInput, match="there is no such folder"):
+        load_vlm(Path("llava-mini"))
+
+
+def test_weights_that_the_configuration_has_no_place_for_are_told(tmp_path):
+    """A configuration of fewer layers than the file holds."""
+    shutil.copytree(MINIS / "llava-mini", tmp_path / "mini")
+    path = tmp_path / "mini" / "config.json"
+    config = json.loads(path.read_text())
+    config["text_config"]["num_hidden_layers"] = 6
+    config["text_config"].pop("layer_types", None)
+    path.write_text(json.dumps(config))
+    with pytest.warns(UserWarning, match="weights that its configuration has no place for"):
+        load_vlm(tmp_path / "mini", device="cpu")
+
+
+def test_a_broken_template_is_told(tiny):
+    processor = copy.deepcopy(tiny.processor)
+    processor.chat_template = "{% if %}"
+    with pytest.raises(BadInput, match="the chat template of broken is broken"):
+        VLM("broken", tiny.model, processor).chat("?")
+
+
+@pytest.mark.parametrize("options", [dict(batch=-1), dict(batch=0), dict(max_new_tokens=0)])
+def test_sizes_of_generation_are_checked(tiny, options):
+    questions = load_benchmark("easy-vqa", per_task=1).questions
+    with pytest.raises(BadInput, match=r"(batch|max_new_tokens) is"):
+        tiny.generate(questions, **options)
+    with pytest.raises(BadInput, match="there is no question to put to the model"):
+        tiny.inputs([])

@@ -5,10 +5,12 @@ import pandas as pd
 import pytest
 from conftest import made_up_outcomes
 
-from talo_mini import BadInput
+from talo_mini import BadInput, interaction_vectors, talo_gains
+from talo_mini.analysis import task_accuracy
+from talo_mini.analysis.calibration import calibration
 from talo_mini.outcomes import check_outcomes
 from talo_mini.outcomes.store import Keeper, OutcomeStore
-from talo_mini.outcomes.table import correctness, with_part
+from talo_mini.outcomes.table import BASE, COLUMNS, correctness, with_part
 
 
 @pytest.fixture
@@ -214,3 +216,81 @@ def test_outcomes_of_two_models_are_not_read_as_one(table):
         BadInput, match=r"of 2 models \('m', 'another'\); analyse one model at a time"
     ):
         correctness(both, task, part)
+
+
+def part_of(table):
+    return table.part[table.part != "base"].iloc[0]
+
+
+def test_a_base_of_one_model_and_knockouts_of_another_are_not_read_as_one(table):
+    other = table.assign(model="another")
+    joined = pd.concat([table[table.layer == BASE], other[other.layer != BASE]])
+    for read in (interaction_vectors, talo_gains):
+        with pytest.raises(BadInput, match="of 2 models"):
+            read(joined, part_of(table))
+    with pytest.raises(BadInput, match="of 2 models"):
+        task_accuracy(pd.concat([table, other]))
+    with pytest.raises(BadInput, match="has two outcomes for base"):
+        task_accuracy(pd.concat([table, table]))
+    effects = pd.concat([table[table.layer < 2], table[table.layer == 2].assign(effect="mean")])
+    with pytest.raises(BadInput, match="of 2 effects"):
+        interaction_vectors(effects, part_of(table))
+
+
+def test_base_rows_that_are_missing_are_told(table):
+    first = table.question.iloc[0]
+    lacking = table[(table.layer != BASE) | (table.question != first)]
+    with pytest.raises(BadInput, match="was answered with layers knocked out but not by the base"):
+        interaction_vectors(lacking, part_of(table))
+
+
+@pytest.mark.parametrize(
+    "column,value,message",
+    [
+        ("correct", "True", "'correct' holds other values than True and False"),
+        ("answer", "1", "'answer' holds text"),
+        ("chance", "0.25", "'chance' holds text"),
+        ("layer", "0", "'layer' holds text"),
+        ("task", None, "have no task in 1 rows"),
+        ("picture", None, "have no picture in 1 rows"),
+    ],
+)
+def test_cells_of_other_types_are_told(table, column, value, message):
+    odd = table.assign(picture="one")
+    odd[column] = odd[column].astype(object)
+    if value is None:
+        odd.loc[odd.index[0], column] = value
+    else:
+        odd[column] = value
+    with pytest.raises(BadInput, match=message):
+        interaction_vectors(odd, part_of(table))
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_a_column_that_is_missing_is_named_wherever_outcomes_are_read(table, column):
+    lacking = table.drop(columns=column)
+    for read in (task_accuracy, calibration, lambda t: interaction_vectors(t, part_of(table))):
+        with pytest.raises(BadInput, match=f"have no column '{column}'"):
+            read(lacking)
+
+
+@pytest.mark.parametrize("name", ["folder.parquet", "circle.parquet"])
+def test_what_is_no_file_is_not_read(tmp_path, name, capsys):
+    (tmp_path / "key").mkdir()
+    (tmp_path / "key" / "folder.parquet").mkdir()
+    (tmp_path / "key" / "circle.parquet").symlink_to(tmp_path / "key" / "circle.parquet")
+    assert OutcomeStore(tmp_path).read("key").empty
+    assert f"{name} is no file" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("wrong", [True, 3, b"x", "", "a\0b"])
+def test_a_cache_that_is_no_folders_name_is_told(wrong):
+    with pytest.raises(BadInput, match="cache= is a folder's name"):
+        OutcomeStore(wrong)
+
+
+@pytest.mark.parametrize("place", ["file/below", "x" * 300])
+def test_a_folder_that_cannot_be_made_is_told_before_anything_is_computed(tmp_path, place):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInput, match="outcomes cannot be kept in"):
+        OutcomeStore(tmp_path / place).check_writable("key")
