@@ -8,7 +8,7 @@ from torch import nn
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from talo_mini.interventions.hooks import QUERIES, inside
-from talo_mini.models.anatomy import MLP_OUTPUTS, OUTPUTS, output_projection
+from talo_mini.models.parts import MLP_OUTPUTS, OUTPUTS, output_projection
 
 
 def difference(a, b):

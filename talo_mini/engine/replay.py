@@ -11,8 +11,9 @@ import torch
 from ..interventions.effects import WHOLE
 from ..interventions.hooks import first_of, with_first
 from ..interventions.knockout import Knockout, knockout
-from ..models.anatomy import Anatomy, Part
+from ..models.anatomy import Anatomy
 from ..models.asked import Asked, Wanted, wanted_logits
+from ..models.parts import Part
 from ..models.temporary import held, replacement, temporarily
 from .memory import free_memory, out_of_memory
 from .pictures import Pictures

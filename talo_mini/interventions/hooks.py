@@ -5,7 +5,7 @@ import re
 import torch
 
 from ..errors import BadInput
-from ..models.anatomy import linear_sizes, output_projection
+from ..models.parts import linear_sizes, output_projection
 from .effects import EFFECTS, HEAD, WHOLE, queries_off
 
 BIASES = "relative_attention_bias", "distance_embedding", "sink"

@@ -12,8 +12,9 @@ import torch
 from torch import nn
 
 from ..errors import BadInput, whole_number
-from ..models.anatomy import PARTS, Anatomy, Part, linear_sizes
+from ..models.anatomy import PARTS, Anatomy
 from ..models.ownership import owned
+from ..models.parts import Part, linear_sizes
 from ..models.temporary import held, temporarily
 from .effects import HEAD, NEURON, WHOLE, check_defined, find_effect
 from .hooks import first_of, hooks_of, inside

@@ -26,14 +26,11 @@ class OutcomeStore:
     at once, and a changed byte is noticed.
     """
 
-    def __init__(self, folder: Path | str):
-        try:
-            written = os.fspath(folder)
-        except TypeError:
-            written = ""
-        if isinstance(written, bytes) or not written or "\0" in written:
+    def __init__(self, folder: object):
+        path = isinstance(folder, str | Path)
+        if not path or not str(folder) or "\0" in str(folder):
             raise BadInput(f"cache= is a folder's name, not {folder!r}")
-        self.folder = Path(folder).expanduser()
+        self.folder = Path(str(folder)).expanduser()
         try:
             is_file = self.folder.exists() and not self.folder.is_dir()
         except OSError as error:

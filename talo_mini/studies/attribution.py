@@ -16,7 +16,7 @@ from ..analysis.vectors import interaction_vectors
 from ..benchmarks.questions import Benchmark
 from ..engine.sweep import sweep
 from ..interventions.hooks import first_of
-from ..models.anatomy import Part
+from ..models.parts import Part
 from ..models.temporary import held
 from ..models.vlm import VLM
 from ..outcomes.table import BASE, UNSCORED

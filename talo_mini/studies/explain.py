@@ -7,7 +7,7 @@ from ..benchmarks.questions import Benchmark
 from ..engine.replay import Replay
 from ..errors import BadInput
 from ..interventions.knockout import Knockout, knockout
-from ..models.anatomy import Part
+from ..models.parts import Part
 from ..models.temporary import held, temporarily
 from ..models.vlm import VLM
 

@@ -12,7 +12,8 @@ from torch import nn
 
 from talo_mini import BadInput, Knockout, knockout
 from talo_mini.interventions import zeroed_weights
-from talo_mini.models.anatomy import Part, find_anatomy
+from talo_mini.models.anatomy import find_anatomy
+from talo_mini.models.parts import Part
 
 table = {}
 
