@@ -46,7 +46,7 @@ test-lowest: .venv-lowest/installed
 .venv-lowest/installed: pyproject.toml constraints-lowest.txt
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/pip install --quiet --disable-pip-version-check --constraint constraints-lowest.txt \
-	  --editable '.[test,finetune]'
+	  --editable '.[test,finetune]' torchvision timm  # as on Colab
 	touch $@
 
 clean:

@@ -5,6 +5,7 @@ next question.
 import hashlib
 import inspect
 from contextlib import contextmanager
+from dataclasses import fields
 
 import torch
 
@@ -146,7 +147,11 @@ def _output(kind, shares):
         if torch.is_tensor(shares[0])
         else type(shares[0])(item for share in shares for item in share)
     )
-    return kind(pooler_output=joined)
+    if any(field.name == "pooler_output" for field in fields(kind)):
+        return kind(pooler_output=joined)
+    output = kind()  # of an older version of the library, which adds the name afterwards
+    output.pooler_output = joined
+    return output
 
 
 def _bytes(features):

@@ -5,6 +5,7 @@ through it as one batch, and the variants knocked out at it start from the base 
 """
 
 from functools import partial
+from itertools import product
 
 import torch
 
@@ -67,7 +68,9 @@ class Replay:
         children = self.model.get_submodule(path).children()
         norms = [child for child in children if "Norm" in type(child).__name__]
         base, relative = self.base.float(), max(1e-4, rounding(self.base.dtype))
-        for norm in (*norms, torch.nn.Identity()):
+        cap = getattr(self.model.config.get_text_config(), "final_logit_softcapping", None)
+        # older versions of the library do not cap every family's logits as its settings say
+        for norm, self.cap in product((*norms, torch.nn.Identity()), dict.fromkeys((cap, None))):
             self.norm = norm
             if torch.allclose(
                 self.head(self.wanted.read(last)), base, atol=1e-4, rtol=relative, equal_nan=True
@@ -81,8 +84,7 @@ class Replay:
         """Logits at places, float32 [places, vocabulary], of their hidden states."""
         logits = self.model.get_output_embeddings()(self.norm(hidden)).float()
         logits = logits.to(self.base.device)
-        cap = getattr(self.model.config.get_text_config(), "final_logit_softcapping", None)
-        return logits if cap is None else cap * torch.tanh(logits / cap)
+        return logits if self.cap is None else self.cap * torch.tanh(logits / self.cap)
 
     def logits(self, groups: list[Group]) -> list[torch.Tensor]:
         """The wanted logits with each group of knockouts, [places, vocabulary] each."""

@@ -1,5 +1,6 @@
 """Where a knockout takes hold: the hooks on a part, a head, a neuron or an attention's queries."""
 
+import inspect
 import re
 
 import torch
@@ -87,7 +88,10 @@ def _changed(values, share, replacement):
 
 
 def _bypass(module, args, kwargs, output):
-    return with_first(output, args[0] if args else kwargs["hidden_states"])
+    if args:
+        return with_first(output, args[0])
+    name = next(iter(inspect.signature(module.forward).parameters))
+    return with_first(output, kwargs[name])
 
 
 def _share(part, path, k):

@@ -95,9 +95,9 @@ def find_anatomy(model: nn.Module) -> Anatomy:
     """Map a model by its structure. Raises BadInput naming what was looked for where no decoder
     layer is found.
     """
-    decoder = getattr(model, "get_decoder", lambda: None)()
     modules = dict(model.named_modules())
     paths = {id(module): path for path, module in modules.items()}
+    decoder = _decoder(model, modules, paths)
     inside = "?" if decoder is None else f"{paths.get(id(decoder), '?')}."
     stacks = {}
     for path, blocks in _lists(model):
@@ -120,6 +120,16 @@ def find_anatomy(model: nn.Module) -> Anatomy:
     order = ["decoder", *(name for name in stacks if name != "decoder")]
     marked = {name: _mark_dead(model, name, stacks[name]) for name in order}
     return Anatomy(type(model).__name__, marked, model, paths)
+
+
+def _decoder(model, modules, paths):
+    """The text model that writes the answer; None where nothing tells."""
+    decoder = getattr(model, "get_decoder", lambda: None)()
+    if decoder is not None and decoder is not model:
+        return decoder
+    # where a library's version does not say, it is what holds the words' embeddings
+    embeddings = paths.get(id(model.get_input_embeddings()), "")
+    return modules.get(embeddings.rpartition(".")[0]) if "." in embeddings else None
 
 
 def _check_apart(model, layers):

@@ -62,7 +62,7 @@ def test_a_picture_is_turned_as_viewers_do():
 @pytest.mark.parametrize("mode", ["1", "L", "CMYK", "YCbCr"])
 def test_other_modes_are_read(mode):
     image = Image.new("RGB", (8, 8), "white").convert(mode)
-    kind = "PNG" if mode in ("1", "L") else "TIFF"
+    kind = {"CMYK": "TIFF", "YCbCr": "JPEG"}.get(mode, "PNG")
     assert decoded(encoded(image, kind)).getpixel((4, 4)) == (255, 255, 255)
 
 

@@ -4,10 +4,12 @@ not buildable here and why.
 
 import pytest
 import torch
+import transformers
 from families import FAMILIES, family
 from families import built as built_family
 from mapping import BY_HAND, NAMES, built
 from oracles import uniform_attention, with_attention
+from packaging.version import Version
 from torch import nn
 
 from talo_mini import BadInput, Knockout, knockout
@@ -15,6 +17,9 @@ from talo_mini.interventions import zeroed_weights
 from talo_mini.models.anatomy import find_anatomy
 from talo_mini.models.parts import Part
 
+# of the lowest version that is declared, by its own faults
+OLD = Version(transformers.__version__) < Version("5.23")
+NOT_BUILT_BY_OLD = {"granite4_vision", "vision-encoder-decoder"}
 table = {}
 
 
@@ -210,11 +215,19 @@ def test_family(name):
 
 
 def test_table(capsys):
-    """Only families whose vision tower needs timm, which needs torchvision, are out of reach."""
+    """All are exact, but those whose vision tower needs timm where it is not installed.
+
+    timm needs torchvision, whose wheels of the package index are compiled for a torch with CUDA
+    and do not load beside one for CPUs alone; `make test-lowest` has both. What an older version
+    of the library itself cannot build is not counted.
+    """
     with capsys.disabled():
         print()
         for name, verdict in table.items():
             print(f"{name:28s} {verdict}")
-    assert all(
-        verdict == "exact" or "requires the timm library" in verdict for verdict in table.values()
-    )
+    strange = {
+        name: verdict
+        for name, verdict in table.items()
+        if verdict != "exact" and "requires the timm library" not in verdict
+    }
+    assert strange.keys() <= NOT_BUILT_BY_OLD if OLD else not strange, strange

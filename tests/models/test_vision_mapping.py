@@ -7,14 +7,19 @@ from dataclasses import replace
 
 import pytest
 import torch
+import transformers
 from families import FAMILIES, family
 from mapping import BY_HAND, NAMES, built
+from packaging.version import Version
 from transformers import PreTrainedModel
 
 from talo_mini import Knockout, knockout
 from talo_mini.interventions import zeroed_weights
 from talo_mini.models.anatomy import find_anatomy
 
+# what the lowest version that is declared cannot build, by its own faults
+OLD = Version(transformers.__version__) < Version("5.23")
+NOT_BUILT_BY_OLD = {"granite4_vision", "vision-encoder-decoder"}
 GRID = torch.tensor([[1, 4, 4]])
 SQUARE = torch.cartesian_prod(torch.arange(6), torch.arange(6))[None]
 NOT_RUNNABLE = {
@@ -179,6 +184,9 @@ def check(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_family(name):
     table[name] = check(name)
+    if OLD and name in NOT_BUILT_BY_OLD:
+        assert table[name].startswith("not buildable here")
+        return
     wanted = "no vision layers" if name in NO_VISION else "not" if name in NOT_RUNNABLE else "exact"
     assert table[name].startswith(wanted), table[name]
 

@@ -28,6 +28,7 @@ SMALL = dict(
     dense_intermediate_size=64,
     num_hidden_layers=4,
     num_layers=4,
+    num_kv_shared_layers=0,  # zeroed weights would change what later layers reuse, too
     encoder_layers=3,
     decoder_layers=3,
     layers=4,
@@ -105,6 +106,11 @@ UNSET = dict(  # what a default configuration leaves open and every checkpoint s
     sliding_window=8,
     video_token_index=290,
 )
+TIMM = {  # vision towers that are timm's: small ones of its own, for its tests
+    "fast_vlm": dict(architecture="test_byobnet", model_args={}),
+    "gemma3n": dict(architecture="test_efficientnet", model_args={}),
+    "perception_lm": dict(architecture="test_vit", model_args=dict(embed_dim=48, num_heads=4)),
+}
 BY_HAND = {
     "blip-2": "blip2_opt",
     "instructblip": "instructblip_vicuna",
@@ -166,6 +172,8 @@ def built(name):
     picture only where it must.
     """
     config = shrink(CONFIG_MAPPING[name]())
+    for key, value in TIMM.get(name, {}).items():
+        setattr(config.vision_config, key, value)
     model_class = MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING[type(config)]
     with torch.device("meta"):
         size = sum(p.numel() for p in model_class(config).parameters())
