@@ -23,10 +23,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from talo_mini import Knockout, knockout, load_benchmark, load_vlm
 from talo_mini.engine.memory import out_of_memory
-from talo_mini.engine.pictures import replaced
 from talo_mini.engine.replay import one_pass, rounding
 from talo_mini.interventions import zeroed_weights
 from talo_mini.models.anatomy import find_anatomy
+from talo_mini.models.temporary import replacement, temporarily
 from talo_mini.studies import select_layer
 
 TOLERANCE = 1e-3
@@ -78,7 +78,7 @@ def hooks_with_cached_pictures(model, anatomy, inputs):
             kept.append(own(*args, **options))
         return kept[0]
 
-    with replaced(model.model, "get_image_features", remembered):
+    with temporarily([replacement(model.model, "get_image_features", remembered)]):
         return one_by_one(model, anatomy, inputs)
 
 

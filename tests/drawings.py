@@ -5,7 +5,7 @@ import io
 from PIL import Image
 
 
-def png(colour="red"):
+def png(colour="red", size=(64, 64)):
     buffer = io.BytesIO()
-    Image.new("RGB", (64, 64), colour).save(buffer, "PNG")
+    Image.new("RGB", size, colour).save(buffer, "PNG")
     return buffer.getvalue()

@@ -2,13 +2,15 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import prod
 
 from PIL import Image
 
 from ..errors import BadInput, whole_number
-from .pictures import decoded, picture_size
+from .pictures import MOST_PIXELS, decoded, picture_size
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 FORMS = ("choice", "direct")
@@ -118,6 +120,24 @@ class Question:
         if self.options[self.answer] not in self.seen:
             return self.chance
         return 1 / sum(option in self.seen for option in self.options)
+
+
+def parted(questions: Sequence[Question], size: int) -> Iterator[list[Question]]:
+    """The questions in their order, in lists of at most `size` that memory holds.
+
+    The pictures of a list have MOST_PIXELS together at most, as many as a single one may have.
+    """
+    found: list[Question] = []
+    pixels = 0
+    for question in questions:
+        own = prod(question.size)
+        if found and (len(found) == size or pixels + own > MOST_PIXELS):
+            yield found
+            found, pixels = [], 0
+        found.append(question)
+        pixels += own
+    if found:
+        yield found
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 
 from ..benchmarks.prompts import write_prompt
-from ..benchmarks.questions import Question
+from ..benchmarks.questions import Question, parted
 from ..errors import BadInput
 from ..interventions.names import Cell
 from ..models.asked import Asked
@@ -31,7 +31,7 @@ class Batch(NamedTuple):
 
 
 def batches(lacking: dict[tuple[Cell, ...], list[Question]], prompt: str, size: int) -> list[Batch]:
-    """Batches of questions of similar length that lack the same cells.
+    """Batches of questions of similar length that lack the same cells, and that memory holds.
 
     Little is padded so: a larger picture may take more tokens. Those about one picture stand side
     by side, for its encoding is kept a while only.
@@ -40,7 +40,7 @@ def batches(lacking: dict[tuple[Cell, ...], list[Question]], prompt: str, size: 
     for cells, questions in lacking.items():
         asked = Counter(q.image_bytes for q in questions)
         ordered = sorted(questions, key=partial(_order, asked, prompt))
-        found += [Batch(ordered[i : i + size], cells) for i in range(0, len(ordered), size)]
+        found += [Batch(some, cells) for some in parted(ordered, size)]
     return found
 
 

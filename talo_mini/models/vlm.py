@@ -13,7 +13,7 @@ import torch
 from jinja2 import TemplateError
 
 from ..benchmarks.prompts import write_prompt
-from ..benchmarks.questions import LETTERS, Question
+from ..benchmarks.questions import LETTERS, Question, parted
 from ..errors import BadInput, whole_number
 from ..progress import progress
 from . import identity
@@ -350,10 +350,10 @@ class VLM:
         """Greedy answers as text, in the questions' order, whatever the checkpoint asks for."""
         batch = whole_number("batch", batch)
         max_new_tokens = whole_number("max_new_tokens", max_new_tokens)
-        texts, starts = [], range(0, len(questions), batch)
+        texts, parts = [], list(parted(questions, batch))
         with owned(self.anatomy), greedily(self.model, max_new_tokens):
-            for start in progress(starts, desc="writing answers", unit="batch"):
-                inputs = self.inputs(questions[start : start + batch], template)
+            for some in progress(parts, desc="writing answers", unit="batch"):
+                inputs = self.inputs(some, template)
                 # generate() begins by itself, and gives the decoder's own tokens only
                 inputs.pop("decoder_input_ids", None)
                 tokens = self.model.generate(

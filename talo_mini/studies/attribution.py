@@ -13,8 +13,9 @@ import torch
 
 from ..analysis.significance import false_discovery
 from ..analysis.vectors import interaction_vectors
-from ..benchmarks.questions import Benchmark
+from ..benchmarks.questions import Benchmark, parted
 from ..engine.sweep import sweep
+from ..errors import whole_number
 from ..interventions.hooks import first_of
 from ..models.parts import Part
 from ..models.temporary import held
@@ -109,10 +110,8 @@ def _products(vlm, benchmark, batch, places):
     """For each batch of questions and each place: minus its values times their gradient, summed
     over positions, [questions, width].
     """
-    for start in progress(
-        range(0, len(benchmark.questions), batch), desc="attribution", unit="batch"
-    ):
-        questions = benchmark.questions[start : start + batch]
+    parts = list(parted(benchmark.questions, whole_number("batch", batch)))
+    for questions in progress(parts, desc="attribution", unit="batch"):
         taken = {}
         takers = (
             (register, _taking(taken, key))

@@ -3,9 +3,9 @@
 import pandas as pd
 import torch
 
-from ..benchmarks.questions import Benchmark
+from ..benchmarks.questions import Benchmark, parted
 from ..engine.replay import Replay
-from ..errors import BadInput
+from ..errors import BadInput, whole_number
 from ..interventions.knockout import Knockout, knockout
 from ..models.parts import Part
 from ..models.temporary import held, temporarily
@@ -22,8 +22,7 @@ def logit_lens(vlm: VLM, benchmark: Benchmark, batch: int = 64) -> pd.DataFrame:
     logits through one norm.
     """
     tables = []
-    for start in range(0, len(benchmark.questions), batch):
-        questions = benchmark.questions[start : start + batch]
+    for questions in parted(benchmark.questions, whole_number("batch", batch)):
         replay = Replay(vlm.model, vlm.anatomy, vlm.inputs(questions, benchmark.prompt))
         for layer, logits in enumerate(
             [*(replay.head(args[0][:, -1]) for args, _ in replay.calls), replay.base.float()]
@@ -72,8 +71,7 @@ def attention_shares(vlm: VLM, benchmark: Benchmark, batch: int = 64) -> pd.Data
     change = vlm.model.set_attn_implementation
     eagerly = [(lambda: change("eager"), lambda: change(own))]
     with temporarily(eagerly), held(_weights_into(seen, stack)):
-        for start in range(0, len(benchmark.questions), batch):
-            questions = benchmark.questions[start : start + batch]
+        for questions in parted(benchmark.questions, whole_number("batch", batch)):
             inputs = vlm.inputs(questions, benchmark.prompt)
             vlm.last_logits(inputs)
             pictures = inputs["input_ids"] == token

@@ -1,11 +1,14 @@
 """What is still to be asked is cut into batches that are a partition, and halved where need be."""
 
+from unittest import mock
+
 import pytest
 from drawings import png
 from hypothesis import given
 from hypothesis import strategies as st
 
 from talo_mini import BadInput, Question
+from talo_mini.benchmarks.questions import parted
 from talo_mini.engine.batches import Batch, batches, halved
 from talo_mini.errors import whole_number
 
@@ -30,6 +33,22 @@ def test_batches_are_a_partition_of_what_is_lacking(pictures, size):
     for cells, some in lacking.items():
         found = [q.id for batch in made if batch.cells == cells for q in batch.questions]
         assert sorted(found) == sorted(q.id for q in some)
+
+
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=12), st.integers(1, 5))
+def test_pictures_of_a_batch_fit_in_memory_together(sides, size):
+    """As many pixels as a single picture may have; a larger one stands alone."""
+    questions = [
+        Question(str(i), "t", png(size=(side, side)), "what?", ("a", "b"), 0)
+        for i, side in enumerate(sides)
+    ]
+    with mock.patch("talo_mini.benchmarks.questions.MOST_PIXELS", 2500):
+        made = list(parted(questions, size))
+    assert [q for some in made for q in some] == questions
+    for some in made:
+        pixels = sum(q.size[0] ** 2 for q in some)
+        assert len(some) <= size
+        assert pixels <= 2500 or len(some) == 1
 
 
 @given(st.integers(1, 20))
