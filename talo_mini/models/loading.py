@@ -3,6 +3,7 @@
 import os
 import re
 import warnings
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -63,6 +64,12 @@ def load_vlm(
     except Exception as error:  # files, the Hub and the library have no common class of errors
         if isinstance(error, torch.OutOfMemoryError):
             raise
+        if "torchvision" in str(error).lower() and find_spec("torchvision") is None:
+            raise BadInput(
+                f"transformers {version('transformers')} reads the pictures of {name!r} by "
+                "torchvision, which is not installed: pip install torchvision, or a newer "
+                "transformers"
+            ) from error
         raise BadInput(
             f"cannot load a vision-language model from {name!r}; use one of the shipped minis "
             f"({', '.join(shipped())}), a folder, or a Hub id. The library said: "

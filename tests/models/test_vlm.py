@@ -273,6 +273,18 @@ def test_weights_that_the_configuration_has_no_place_for_are_told(tmp_path):
         load_vlm(tmp_path / "mini", device="cpu")
 
 
+def test_a_library_that_needs_torchvision_is_told_in_a_sentence(monkeypatch):
+    """As transformers 5.9 does for qwen2vl-mini and internvl-mini."""
+
+    def needs_it(*args, **options):
+        raise ImportError("AutoImageProcessor requires the Torchvision library")
+
+    monkeypatch.setattr("talo_mini.models.loading.load_processor", needs_it)
+    monkeypatch.setattr("talo_mini.models.loading.find_spec", lambda name: None)
+    with pytest.raises(BadInput, match=r"by torchvision, which is not installed: pip install"):
+        load_vlm("qwen2vl-mini")
+
+
 def test_a_broken_template_is_told(tiny):
     processor = copy.deepcopy(tiny.processor)
     processor.chat_template = "{% if %}"
