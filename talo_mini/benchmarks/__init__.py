@@ -1,9 +1,10 @@
 """Where questions come from: one file a source, each giving a `Benchmark`."""
 
+from importlib import import_module
 from pathlib import Path
 
 from ..errors import BadInput, whole_number
-from . import easy_vqa, files, mini_worlds, mmbench, mmmu, mmstar, realworldqa, scienceqa, seed
+from . import easy_vqa, files, mini_worlds
 from .prompts import find_prompt
 from .questions import FORMS, Benchmark
 
@@ -13,8 +14,8 @@ SHIPPED = {
     "easy-vqa": easy_vqa.benchmark,
 }
 ON_THE_HUB = {
-    one.BENCHMARK.name: one.BENCHMARK
-    for one in (scienceqa, mmstar, mmbench, mmmu, seed, realworldqa)
+    name: import_module(f".{name}", __name__).BENCHMARK
+    for name in ("scienceqa", "mmstar", "mmbench", "mmmu", "seed", "realworldqa")
 }
 
 

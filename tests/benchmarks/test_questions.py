@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from drawings import png
 from hypothesis import given
@@ -25,6 +27,13 @@ def test_equal_options():
 def test_unknown_form():
     with pytest.raises(BadInput, match="unknown form 'essay'"):
         question(form="essay")
+
+
+def test_a_hint_and_a_whole_text_of_the_same_words_are_two_questions():
+    """Kept answers are found by the digest, and a prompt shows them otherwise."""
+    plain = Question("q", "t", png(), "what?", ("a", "b"), 0)
+    told = [replace(plain, **{name: "It is blue."}) for name in ("hint", "written")]
+    assert len({question.digest for question in (plain, *told)}) == 3
 
 
 @pytest.mark.parametrize("image", [b"no picture", png()[:60]])
