@@ -18,6 +18,8 @@ import papermill
 import stand_ins
 import yaml
 
+from talo_mini.report import SESSION
+
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 EXPERIMENTS = "book/experiments"
@@ -93,6 +95,7 @@ def execute(notebook: Path, scale: str, folder: Path) -> float:
     unfinished.mkdir(parents=True)
     stand_ins.write(STAND_INS)
     beside = unfinished.relative_to(ROOT).as_posix()
+    os.environ[SESSION] = notebook.name  # as Jupyter tells it to a kernel
     papermill.execute_notebook(
         str(notebook),
         str(unfinished / notebook.name),

@@ -2,7 +2,7 @@
 
 from .attribution import attribution, confirm, exact_change, neuron_attribution, ranking
 from .explain import attention_shares, lens_with, logit_lens, written_words
-from .fewshot import few_shot
+from .fewshot import few_shot, few_shot_runs
 from .finetuning import fine_tune, merged
 from .planting import Plant, harmless, load_plants, make_plant, mark, planted, save_plants
 from .selection import bypass_gain, greedy_layers, select_layer
@@ -15,6 +15,7 @@ __all__ = [
     "confirm",
     "exact_change",
     "few_shot",
+    "few_shot_runs",
     "fine_tune",
     "greedy_layers",
     "harmless",

@@ -5,6 +5,7 @@ accuracy and seconds.
 import time
 
 import numpy as np
+import pandas as pd
 
 from ..analysis.talo import NONE
 from ..benchmarks.questions import Benchmark
@@ -62,6 +63,41 @@ def few_shot(
         .to_numpy(bool),
         seconds=seconds,
     )
+
+
+def few_shot_runs(
+    vlm: VLM,
+    pool: Benchmark,
+    test: Benchmark,
+    shots,
+    methods=METHODS,
+    part: str = "self-attention",
+    draws: int = 1,
+    seed: int = 0,
+    cache=None,
+) -> pd.DataFrame:
+    """Every method on the same labelled questions of every task, several times drawn.
+
+    `pool` holds the questions that shots are drawn from, at least as many of each task as the
+    largest of `shots`. Columns: task, draw, shots, method, base, accuracy, delta (on the questions
+    of `test`, in fractions), seconds (to choose or to train).
+    """
+    before = sweep(vlm, test, layers=[], cache=cache).set_index("question").correct
+    rows = []
+    for task in test.tasks:
+        asked, lessons = (one.subset(tasks=[task.name]) for one in (test, pool))
+        base = before.reindex([q.id for q in asked.questions]).mean()
+        for draw in range(draws):
+            order = np.random.default_rng([seed, draw]).permutation(len(lessons.questions))
+            for number in shots:
+                few = lessons.only([lessons.questions[i] for i in order[:number]])
+                for method in methods:
+                    found = few_shot(vlm, method, few, asked, part, draw, cache)
+                    accuracy = found["right"].mean()
+                    row = dict(task=task.name, draw=draw, shots=number, method=method, base=base)
+                    row |= dict(accuracy=accuracy, delta=accuracy - base)
+                    rows.append(row | dict(seconds=found["seconds"]))
+    return pd.DataFrame(rows)
 
 
 def _tuned(vlm, few, method, seed):

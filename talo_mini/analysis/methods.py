@@ -1,0 +1,45 @@
+"""Methods that were given the same labelled questions, side by side over the same tasks."""
+
+import pandas as pd
+
+from .significance import false_discovery, mean_interval, mean_p
+
+
+def method_curves(runs: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Each method's mean change of accuracy against the number of labelled questions.
+
+    `runs` has the columns method, shots, task, draw, delta and seconds. Draws of one task are not
+    independent, so that tasks are what the interval is over. Columns: method, shots, tasks, delta,
+    low, high (95%, fractions), seconds.
+    """
+    by_task = runs.groupby(["method", "shots", "task"], sort=False)[["delta", "seconds"]].mean()
+    rows = []
+    for (method, shots), group in by_task.groupby(["method", "shots"], sort=False):
+        low, high = mean_interval(group.delta, seed)
+        row = dict(method=method, shots=shots, tasks=len(group), delta=group.delta.mean())
+        row |= dict(low=max(low, -1.0), high=min(high, 1.0), seconds=group.seconds.mean())
+        rows.append(row)
+    return pd.DataFrame(rows).sort_values(["shots"], kind="stable").reset_index(drop=True)
+
+
+def method_differences(runs: pd.DataFrame, first: str, seed: int = 0) -> pd.DataFrame:
+    """What one method gains more than each other, with the same labelled questions, by task.
+
+    Columns: shots, method (the other), tasks, delta (first - other), low, high (95% interval over
+    tasks), times_longer (the other's seconds over the first's), p (t test over tasks; nan for a
+    single one), q (Benjamini-Hochberg over the table).
+    """
+    by_task = runs.groupby(["shots", "method", "task"])[["delta", "seconds"]].mean()
+    others = [method for method in runs.method.unique() if method != first]
+    rows = []
+    for shots in runs.shots.unique():
+        own = by_task.loc[shots, first]
+        for method in others:
+            other = by_task.loc[shots, method]
+            ahead = own.delta - other.delta
+            low, high = mean_interval(ahead, seed)
+            row = dict(shots=shots, method=method, tasks=len(ahead), delta=ahead.mean())
+            row |= dict(low=low, high=high, p=mean_p(ahead))
+            rows.append(row | dict(times_longer=other.seconds.mean() / own.seconds.mean()))
+    table = pd.DataFrame(rows)
+    return table.assign(q=false_discovery(table.p.fillna(1)))  # one task alone tells nothing

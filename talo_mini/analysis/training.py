@@ -1,0 +1,86 @@
+"""What training does to vectors: a layer that helped is followed, other tasks are compared."""
+
+import numpy as np
+import pandas as pd
+
+from .significance import mean_interval
+from .vectors import gain_kind, matrix
+
+NEAR_ONE = 0.999  # Fisher's z of a correlation of 1 is infinite
+
+
+def fisher_mean(correlations, seed: int = 0) -> dict:
+    """The mean of correlations in Fisher's z, so that its 95% interval ends at 1.
+
+    Keys: delta, low, high.
+    """
+    values = pd.Series(correlations).dropna().clip(-NEAR_ONE, NEAR_ONE)
+    z = np.arctanh(values)
+    low, high = np.tanh(mean_interval(z, seed))
+    return dict(delta=float(np.tanh(z.mean())), low=float(low), high=float(high))
+
+
+def followed(vectors: dict, probing: dict) -> pd.DataFrame:
+    """The layer that helped each task most before training, and the one that would be chosen now.
+
+    `vectors` and `probing` are `interaction_vectors` by dose of training, the base model's under 0:
+    measured on test questions, and on those by which layers are chosen. Columns: task, questions
+    (the dose), layer, layer_now (-1 where none helps), delta_now, low_now, high_now, base, chance,
+    informed, delta, low, high, kind, clearly_help (how many layers do); fractions.
+    """
+    helps = {dose: matrix(table) for dose, table in probing.items()}
+    chosen = helps[0].idxmax(axis=1)
+    rows = []
+    for dose, table in vectors.items():
+        kinds = table.assign(kind=gain_kind(table), clear=(table.q < 0.05) & (table.delta > 0))
+        for task, layer in chosen.items():
+            own = kinds[kinds.task == task].set_index("layer")
+            gains = helps[dose].loc[task]
+            now = int(gains.idxmax()) if gains.max() > 0 else -1  # as TaLo: none if none helps
+            again = own.loc[now] if now >= 0 else dict(delta=0.0, low=0.0, high=0.0)
+            row = dict(task=task, questions=dose, layer=layer, layer_now=now)
+            row |= {f"{name}_now": again[name] for name in ("delta", "low", "high")}
+            row |= dict(
+                own.loc[layer, ["base", "chance", "informed", "delta", "low", "high", "kind"]]
+            )
+            rows.append(row | dict(clearly_help=int(own.clear.sum())))
+    return pd.DataFrame(rows)
+
+
+def vectors_moved(vectors: dict, outcomes: dict, trained: list[str], seed: int = 0) -> pd.DataFrame:
+    """How far training moved the vectors and the accuracy of the tasks that were trained, each, and
+    of all others.
+
+    `vectors` and `outcomes` by dose of training, the base model's under 0. Columns: questions (the
+    dose), tasks, delta (correlation of the vectors before and after, the mean of the others by
+    Fisher's z), low, high (none of a single task), moved (mean absolute change of a knockout's
+    effect), base_change, change_low, change_high (of accuracy: over tasks, of a trained one over
+    its questions); fractions.
+    """
+    right = {
+        dose: table[table.part == "base"].set_index(["task", "question"]).correct.astype(int)
+        for dose, table in outcomes.items()
+    }
+    before, rows = matrix(vectors[0]), []
+    for dose in [dose for dose in vectors if dose]:
+        after, change = matrix(vectors[dose]), right[dose] - right[0]
+        same, moved = before.corrwith(after, axis=1), (after - before).abs().mean(axis=1)
+        others = fisher_mean(same.drop(trained), seed) | dict(moved=moved.drop(trained).mean())
+        by_task = change.drop(trained, level="task").groupby("task").mean()
+        found = [("other tasks", others, by_task)]
+        found += [(t, dict(delta=same[t], moved=moved[t]), change[t]) for t in trained]
+        for name, row, changes in found:
+            low, high = mean_interval(changes, seed)
+            row = dict(questions=dose, tasks=name) | row | dict(base_change=changes.mean())
+            rows.append(row | dict(change_low=low, change_high=high))
+    return pd.DataFrame(rows)
+
+
+def by_dose(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """The mean over plants at each dose: questions, base, delta, low, high (95%), fractions."""
+    rows = []
+    for dose, group in table.groupby("questions"):
+        low, high = mean_interval(group.delta, seed)
+        row = dict(questions=dose, base=group.base.mean(), delta=group.delta.mean())
+        rows.append(row | dict(low=low, high=high))
+    return pd.DataFrame(rows)
