@@ -6,10 +6,12 @@ from .room import room_to_gain
 from .similarity import (
     ability_contrast,
     cluster_order,
+    nearest_in_ability,
     shared_structure,
     similarity,
     similarity_ceiling,
     transfer,
+    vector_agreement,
 )
 from .talo import choose_layer, shots_curve, talo_draws, talo_gains
 from .vectors import (
@@ -31,6 +33,7 @@ __all__ = [
     "has_room",
     "interaction_vectors",
     "matrix",
+    "nearest_in_ability",
     "room_to_gain",
     "shared_structure",
     "shots_curve",
@@ -41,4 +44,5 @@ __all__ = [
     "task_accuracy",
     "tasks_above_chance",
     "transfer",
+    "vector_agreement",
 ]

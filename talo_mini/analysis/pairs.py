@@ -6,9 +6,11 @@ import pandas as pd
 
 from ..errors import BadInput
 from ..outcomes.table import BASE, aligned, pictures_of
-from .significance import change_p, clustered, false_discovery
+from .significance import change_p, clustered, false_discovery, mean_interval
 
 WIDTH = 1000  # a pair of layers (i, j) competes under the number WIDTH * (i + 1) + j
+
+ALONE = ["alone_first", "alone_second"]
 
 
 def interactions(outcomes: pd.DataFrame, part: str) -> pd.DataFrame:
@@ -43,6 +45,39 @@ def interactions(outcomes: pd.DataFrame, part: str) -> pd.DataFrame:
             rows.append(row | dict(low=low, high=high, p=p))
     table = pd.DataFrame(rows)
     return table.assign(q=false_discovery(table.p))
+
+
+def sums_predict(pairs: pd.DataFrame, mild: float = 0.05, seed: int = 0) -> pd.DataFrame:
+    """How well the sum of two knockouts predicts both together.
+
+    `pairs` are `interactions`. Two rows: all pairs, and those in which each layer alone costs less
+    than `mild`. Columns: of, pairs (of layers), r (of the means over tasks), delta, low, high (the
+    mean over tasks of each task's own correlation, and its 95% interval over tasks), together and
+    added (mean over these pairs).
+    """
+    means = mean_pairs(pairs)
+    rows = []
+    for name, bound in (("all", -1.0), ("mild", -mild)):
+        kept, own = (table[table[ALONE].min(axis=1) > bound] for table in (means, pairs))
+        if name == "all":
+            kept, own = means, pairs
+        by_task = own.groupby("task").apply(_correlation, include_groups=False).dropna()
+        low, high = mean_interval(by_task, seed)
+        row = dict(of=name, pairs=len(kept), r=_correlation(kept), delta=by_task.mean())
+        row |= dict(low=low, high=high, together=kept.together.mean(), added=kept.added.mean())
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def mean_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
+    """The mean over tasks for every pair of layers, and whether they interact clearly in any."""
+    names = [*ALONE, "added", "together", "interaction"]
+    grouped = pairs.assign(clear=pairs.q < 0.05).groupby(["first", "second"])
+    return grouped[names].mean().join(grouped.clear.any()).reset_index()
+
+
+def _correlation(table):
+    return table.added.corr(table.together)
 
 
 def singles_and_pairs(outcomes: pd.DataFrame, part: str) -> pd.DataFrame:

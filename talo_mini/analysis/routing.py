@@ -9,6 +9,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ..outcomes.table import BASE, aligned, with_part
+from .significance import mean_interval
+from .summaries import difference_of_means
+from .talo import talo_gains
+from .vectors import tasks_above_chance
 
 KEEP = 0  # the column of the base model in the arrays below
 
@@ -88,3 +92,57 @@ def oracle_by_luck(right: np.ndarray, tasks, seed: int = 0, permutations: int = 
             ]
         )
     )
+
+
+WAYS = ("oracle", "most confident variant", "learned router", "TaLo, one layer a task")
+
+
+def ways_to_choose(
+    sweeps: dict, part: str, shots: int, draws: int, seed: int = 0
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Choosing a variant for each question, or one layer a task, in each form of `sweeps`.
+
+    Three tables. Of each of WAYS its mean gain: form, method, tasks ("all", "above chance"), delta,
+    low, high (95% interval over tasks). Of the oracle: form, chance, informed, base, oracle,
+    mean_variant, all_right, by_luck (of variants that err independently). And router minus TaLo:
+    form, delta, low, high, tasks. Probe sets of the router are drawn `draws` times; it is measured
+    on the questions that it was not taught. Fractions.
+    """
+    rng, gains, limits, beside = np.random.default_rng(seed), [], [], []
+    for form, outcomes in sweeps.items():
+        base, right, probabilities = answers_by_layer(outcomes, part)
+        own, every = right[:, KEEP].astype(float), np.arange(len(base))
+        confident = right[every, most_confident(probabilities)]
+        routed = _routed(base, right, probabilities, shots, draws, rng)
+        changes = dict(zip(WAYS, (right.any(1) - own, confident - own, routed - own), strict=False))
+        by_task = {
+            name: pd.Series(change).groupby(base.task).mean().dropna()
+            for name, change in changes.items()
+        }
+        talo = talo_gains(outcomes, part, shots, draws, seed).set_index("task").delta
+        able = tasks_above_chance(outcomes)
+        for name, gain in (by_task | {WAYS[-1]: talo}).items():
+            for tasks, some in (("all", gain), ("above chance", gain[gain.index.isin(able)])):
+                low, high = mean_interval(some, seed)
+                row = dict(form=form, method=name, tasks=tasks, delta=some.mean())
+                gains.append(row | dict(low=low, high=high))
+        row = dict(form=form, chance=outcomes.chance.mean(), informed=outcomes.informed.mean())
+        row |= dict(base=own.mean(), oracle=right.any(1).mean(), mean_variant=right.mean())
+        row |= dict(all_right=right.all(1).mean(), by_luck=oracle_by_luck(right, base.task, seed))
+        limits.append(row)
+        router = by_task["learned router"]
+        beside.append(dict(form=form) | difference_of_means(router, talo, seed))
+    return tuple(map(pd.DataFrame, (gains, limits, beside)))
+
+
+def _routed(base, right, probabilities, shots, draws, rng):
+    """How often the router's choice is right where it was not taught, [questions]; nan if never."""
+    seen, groups = features(base, probabilities), base.groupby("task", sort=False).indices
+    correct, asked = np.zeros(len(base)), np.zeros(len(base))
+    for _ in range(draws):
+        probe = np.concatenate([rng.permutation(where)[:shots] for where in groups.values()])
+        rest = np.setdiff1d(np.arange(len(base)), probe)
+        correct[rest] += right[rest, learned_route(seen, right, probe)[rest]]
+        asked[rest] += 1
+    with np.errstate(invalid="ignore"):
+        return correct / asked

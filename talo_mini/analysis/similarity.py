@@ -7,7 +7,7 @@ from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
 from ..outcomes.table import correctness, with_part
-from .significance import LEVEL
+from .significance import LEVEL, mean_interval
 from .vectors import matrix
 
 
@@ -116,6 +116,45 @@ def ability_contrast(
         high=float(observed + half),
         p=float((1 + (shuffled >= observed).sum()) / (1 + permutations)),
     )
+
+
+def nearest_in_ability(
+    similar: pd.DataFrame, abilities: pd.Series, seed: int = 0, permutations: int = 5000
+) -> dict:
+    """How many tasks have their nearest neighbour in their own ability.
+
+    Keys: matched, tasks, expected (by luck), p (abilities shuffled among tasks).
+    """
+    kept = _varying(similar)
+    nearest = kept.where(~np.eye(len(kept), dtype=bool)).idxmax(axis=1)
+    labels, at = abilities[kept.index].to_numpy(), kept.index.get_indexer(nearest)
+    matched = int((labels == labels[at]).sum())
+    sizes = pd.Series(labels).map(pd.Series(labels).value_counts())
+    rng, luck = np.random.default_rng(seed), []
+    for _ in range(permutations):
+        shuffled = rng.permutation(labels)
+        luck.append((shuffled == shuffled[at]).sum())
+    return dict(
+        matched=matched,
+        tasks=len(kept),
+        expected=float((sizes - 1).sum() / (len(kept) - 1)),
+        p=float((1 + (np.array(luck) >= matched).sum()) / (1 + permutations)),
+    )
+
+
+def vector_agreement(one: pd.DataFrame, other: pd.DataFrame, seed: int = 0, first: int = 0) -> dict:
+    """The correlation of each task's vector in two tables [tasks, layers], mean over tasks.
+
+    Layers below `first` are left out, and tasks whose vector varies in neither. Keys: delta, low,
+    high (95% interval over tasks), tasks, pooled (of all pairs of task and layer as one list).
+    """
+    varied = (one.std(axis=1) > 0) & (other.std(axis=1) > 0)
+    layers = [layer for layer in other.columns if layer >= first]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        r = one.loc[varied, layers].corrwith(other.loc[varied, layers], axis=1).dropna()
+    low, high = mean_interval(r, seed)
+    pooled = np.corrcoef(one[layers].to_numpy().ravel(), other[layers].to_numpy().ravel())[0, 1]
+    return dict(delta=float(r.mean()), low=low, high=high, tasks=len(r), pooled=float(pooled))
 
 
 def _within_and_between(values, labels):

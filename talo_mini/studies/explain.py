@@ -1,8 +1,11 @@
 """Look inside a model: where an answer is won, where it looks, what a part writes."""
 
+import numpy as np
 import pandas as pd
 import torch
 
+from ..analysis.significance import accuracy_interval, column_intervals
+from ..benchmarks import load_benchmark
 from ..benchmarks.questions import Benchmark, parted
 from ..engine.replay import Replay
 from ..errors import BadInput, whole_number
@@ -10,6 +13,8 @@ from ..interventions.knockout import Knockout, knockout
 from ..models.parts import Part
 from ..models.temporary import held, temporarily
 from ..models.vlm import VLM
+from .attribution import attribution
+from .planting import Plant, planted
 
 
 @torch.inference_mode()
@@ -134,3 +139,53 @@ def written_words(
     embeddings = vlm.model.get_output_embeddings()
     logits = embeddings(sum(written).to(embeddings.weight.dtype))
     return vlm.processor.tokenizer.convert_ids_to_tokens(logits.topk(top).indices.tolist())
+
+
+def looks_at_plants(
+    vlm: VLM, plants: list[Plant], strength: float, per_task: int, name: str = "mini-worlds"
+) -> tuple[pd.DataFrame, dict]:
+    """Lens and attribution turned on models in which the fault is known.
+
+    A table: plant, layer (planted), lens (the layer behind which the lead falls most against the
+    clean model), attribution (the one whose removal it estimates to help most), lead_lost (nats),
+    writes (words that the planted attention promotes). And by plant the change of each question's
+    lead [questions, layers passed], as intervals.
+    """
+    rows, falls = [], {}
+    for plant in plants:
+        spoiled = planted(vlm, plant, strength)
+        asked = load_benchmark(name, tasks=[plant.task], per_task=per_task, form="direct")
+        after, before = (_leads(model, asked) for model in (spoiled, vlm))
+        change = (after - before).mean()
+        blamed = attribution(spoiled, asked).query("part == 'self-attention'")
+        costs = blamed.groupby("layer").estimate.mean()
+        words = " ".join(written_words(spoiled, asked, plant.layer))
+        row = dict(plant=plant.name, layer=plant.layer, lens=change.diff().idxmin() - 1)
+        row |= dict(attribution=costs.idxmax(), lead_lost=-change.iloc[-1], writes=words)
+        rows.append(row)
+        falls[plant.name] = column_intervals(after - before)
+    return pd.DataFrame(rows), falls
+
+
+def _leads(vlm, benchmark):
+    """The right option's lead after each layer, [questions, layers passed]."""
+    lens = logit_lens(vlm, benchmark)
+    return lens.pivot(index="question", columns="layer", values="lead")
+
+
+def hit_rates(known: pd.DataFrame, layers: int) -> pd.DataFrame:
+    """How often a look points at the planted layer: in all models, and by half of the layers.
+
+    `known` is the table of `looks_at_plants`. Columns: look, of ("all", "lower half", "upper
+    half"), models, delta (share), low, high (95% Wilson interval).
+    """
+    halves = {"all": known, "lower half": known[known.layer < layers // 2]}
+    halves["upper half"] = known[known.layer >= layers // 2]
+    rows = []
+    for look in ("lens", "attribution"):
+        for name, own in halves.items():
+            hits = int((own[look] == own.layer).sum())
+            low, high = accuracy_interval(hits, len(own)) if len(own) else (np.nan, np.nan)
+            share = hits / len(own) if len(own) else np.nan
+            rows.append(dict(look=look, of=name, models=len(own), delta=share, low=low, high=high))
+    return pd.DataFrame(rows)

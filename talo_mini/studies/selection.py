@@ -1,7 +1,9 @@
 """TaLo on a live model: choose the layer to bypass, or several, and see what that changes."""
 
 import numpy as np
+import pandas as pd
 
+from ..analysis.significance import mean_interval
 from ..analysis.talo import NONE
 from ..benchmarks.questions import Benchmark
 from ..engine.sweep import sweep
@@ -94,6 +96,48 @@ def greedy_layers(
         chosen.append(int(by_layer.idxmax()))
         accuracy = by_layer.max()
     return sorted(chosen)
+
+
+def greedy_gains(
+    vlm: VLM,
+    benchmark: Benchmark,
+    shots: int,
+    tasks: int,
+    most: int = 3,
+    part: str = "self-attention",
+    seed: int = 0,
+    cache=None,
+) -> pd.DataFrame:
+    """Greedy sets of layers on the tasks that the base model answers worst on their probe
+    questions, measured on their others.
+
+    One probe set of `shots` questions a task. Columns: task, layers, chance, informed, base,
+    accuracy, probe_gain, delta, low, high (95% interval over questions), single (gain of the first
+    layer alone); fractions.
+    """
+    base = all_scored(sweep(vlm, benchmark, parts=[part], layers=[], cache=cache))
+    known = base.set_index("question")[["correct", "chance", "informed"]].astype(float)
+    halves = {}
+    for task in benchmark.tasks:
+        own = [question for question in benchmark.questions if question.task == task.name]
+        mixed = np.random.default_rng(seed).permutation(np.array(own, dtype=object))
+        halves[task.name] = mixed[:shots], mixed[shots:]
+    first = {
+        task: known.correct[[q.id for q in probe]].mean() for task, (probe, _) in halves.items()
+    }
+    rows = []
+    for task in pd.Series(first).nsmallest(tasks).index:
+        probe, rest = (benchmark.only(list(half)) for half in halves[task])
+        alone, chosen = (greedy_layers(vlm, probe, part, n, cache) for n in (1, most))
+        change = bypass_gain(vlm, rest, chosen, part, cache)
+        low, high = mean_interval(change, seed)
+        own = known.loc[[q.id for q in rest.questions]].mean()
+        row = dict(task=task, layers=chosen, chance=own.chance, informed=own.informed)
+        row |= dict(base=own.correct, accuracy=own.correct + change.mean())
+        row |= dict(probe_gain=bypass_gain(vlm, probe, chosen, part, cache).mean())
+        row |= dict(delta=change.mean(), low=low, high=high)
+        rows.append(row | dict(single=bypass_gain(vlm, rest, alone, part, cache).mean()))
+    return pd.DataFrame(rows)
 
 
 def bypass_gain(

@@ -1,0 +1,41 @@
+"""More probe questions: what they gain, and how far single draws scatter."""
+
+import pandas as pd
+
+from .significance import false_discovery, mean_p
+from .summaries import difference_of_means
+from .talo import talo_draws, talo_gains
+
+
+def gains_of_more_shots(
+    sweeps: dict, few: int, most: dict, part: str, draws: int, seed: int = 0
+) -> pd.DataFrame:
+    """What TaLo gains more with many shots than with few, on the same tasks.
+
+    `sweeps` and `most` (the larger number of shots) by name. Columns: name, few, most, tasks,
+    delta, low, high (95% interval over tasks), p (t test over tasks), q (Benjamini-Hochberg).
+    """
+    rows = []
+    for name, outcomes in sweeps.items():
+        less, more = (
+            talo_gains(outcomes, part, number, draws, seed).set_index("task").delta
+            for number in (few, most[name])
+        )
+        row = dict(name=name, few=few, most=most[name]) | difference_of_means(more, less, seed)
+        rows.append(row | dict(p=mean_p(more - less)))
+    table = pd.DataFrame(rows)
+    return table.assign(q=false_discovery(table.p))
+
+
+def scatter_of_draws(
+    outcomes: pd.DataFrame, part: str, shots, draws: int, seed: int = 0
+) -> pd.DataFrame:
+    """The standard deviation of one draw's gain: a row a task, a column a number of shots."""
+    found = {}
+    for number in shots:
+        spread = {
+            task: talo_draws(outcomes, task, part, number, draws, seed).delta.std()
+            for task in outcomes.task.unique()
+        }
+        found[number] = pd.Series(spread)
+    return pd.DataFrame(found).rename_axis("task")

@@ -1,0 +1,43 @@
+"""Means over tasks of what tables hold by task, layer and kind of knockout."""
+
+import pandas as pd
+
+from .significance import mean_interval
+from .vectors import gain_kind
+
+
+def mean_change(vectors: pd.DataFrame, seed: int = 0) -> dict:
+    """The mean change over all layers and tasks of vectors, and how many changes are clear.
+
+    Keys: knockouts, delta, low, high (95% interval over tasks), worst (mean accuracy without the
+    layer that is missed most), clearly_hurt, clearly_help (q below 5%), help_above_chance (to above
+    chance from above it); fractions.
+    """
+    by_task, clear = vectors.groupby("task").delta.mean(), vectors[vectors.q < 0.05]
+    low, high = mean_interval(by_task, seed)
+    return dict(
+        knockouts=len(vectors),
+        delta=float(by_task.mean()),
+        low=low,
+        high=high,
+        worst=float(vectors.groupby("layer").accuracy.mean().min()),
+        clearly_hurt=int((clear.delta < 0).sum()),
+        clearly_help=int((clear.delta > 0).sum()),
+        help_above_chance=int((gain_kind(clear) == "above chance").sum()),
+    )
+
+
+def difference_of_means(one: pd.Series, other: pd.Series, seed: int = 0) -> dict:
+    """The mean of one - other over the tasks that both have: delta, low, high (95%), tasks."""
+    values = (one - other).dropna()
+    low, high = mean_interval(values, seed)
+    return dict(delta=float(values.mean()), low=low, high=high, tasks=len(values))
+
+
+def by_layer(vectors: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """The mean over tasks of each layer's knockout: layer, delta, low, high (95%), fractions."""
+    rows = []
+    for layer, group in vectors.groupby("layer"):
+        low, high = mean_interval(group.delta, seed)
+        rows.append(dict(layer=layer, delta=group.delta.mean(), low=low, high=high))
+    return pd.DataFrame(rows)
