@@ -8,11 +8,13 @@ from ..analysis.significance import accuracy_interval, column_intervals
 from ..benchmarks import load_benchmark
 from ..benchmarks.questions import Benchmark, parted
 from ..engine.replay import Replay
+from ..engine.sweep import sweep
 from ..errors import BadInput, whole_number
 from ..interventions.knockout import Knockout, knockout
 from ..models.parts import Part
 from ..models.temporary import held, temporarily
 from ..models.vlm import VLM
+from ..outcomes.table import BASE
 from .attribution import attribution
 from .planting import Plant, planted
 
@@ -139,6 +141,30 @@ def written_words(
     embeddings = vlm.model.get_output_embeddings()
     logits = embeddings(sum(written).to(embeddings.weight.dtype))
     return vlm.processor.tokenizer.convert_ids_to_tokens(logits.topk(top).indices.tolist())
+
+
+def looks_at_case(
+    vlm: VLM, benchmark: Benchmark, layer: int, part: str = "self-attention", cache=None
+) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
+    """One layer on the questions of one task: what leaving it out changes, and what it does.
+
+    Keys: lead and lead_without (final, mean over questions, nats), estimate (of attribution, nats),
+    delta (accuracy without the layer minus the base model's, fractions), picture, first and text
+    (shares of the answer's attention in this layer), picture_elsewhere (in the others), writes
+    (words that the part promotes). And the leads before and after, [questions, layers passed].
+    """
+    before, after = lens_with(vlm, benchmark, Knockout(part, layer))
+    costs = attribution(vlm, benchmark).query("part == @part and layer == @layer").estimate
+    right = sweep(vlm, benchmark, parts=[part], layers=[layer], cache=cache)
+    right = right.groupby("layer").correct.mean()
+    shares = attention_shares(vlm, benchmark).groupby("layer")[["picture", "first", "rest"]].mean()
+    own = shares.loc[layer]
+    looked = dict(lead=before.iloc[:, -1].mean(), lead_without=after.iloc[:, -1].mean())
+    looked |= dict(estimate=costs.mean(), delta=right[layer] - right[BASE])
+    looked |= dict(picture=own.picture, first=own["first"], text=own.rest)
+    looked |= dict(picture_elsewhere=shares.picture.drop(layer).mean())
+    looked |= dict(writes=" ".join(written_words(vlm, benchmark, layer, part)))
+    return looked, before, after
 
 
 def looks_at_plants(
