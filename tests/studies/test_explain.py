@@ -1,9 +1,18 @@
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
-from talo_mini import BadInput, Knockout, knockout, load_benchmark, load_vlm
-from talo_mini.studies.explain import attention_shares, logit_lens, written_words
+from talo_mini import BadInput, Knockout, knockout, load_benchmark, load_vlm, sweep
+from talo_mini.studies import load_plants
+from talo_mini.studies.explain import (
+    attention_shares,
+    hit_rates,
+    logit_lens,
+    looks_at_case,
+    looks_at_plants,
+    written_words,
+)
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +82,32 @@ def test_written_words_are_those_of_the_output_embeddings(tiny, benchmark):
         with torch.no_grad():
             projection.weight.copy_(kept[0])
             projection.bias.copy_(kept[1])
+
+
+def test_looks_at_a_case_agree_with_the_knockout(tiny, benchmark):
+    looked, before, after = looks_at_case(tiny, benchmark, 2)
+    outcomes = sweep(tiny, benchmark, layers=[2]).groupby("layer").correct.mean()
+    assert looked["delta"] == pytest.approx(outcomes[2] - outcomes[-1])
+    assert before.shape == after.shape and len(before) == len(benchmark.questions)
+    assert before.iloc[:, 2].equals(after.iloc[:, 2])  # below the knocked-out layer all is alike
+    assert looked["lead"] == pytest.approx(before.iloc[:, -1].mean())
+    assert looked["picture"] + looked["first"] + looked["text"] == pytest.approx(1, abs=1e-4)
+
+
+def test_looks_at_plants_see_where_the_lead_falls():
+    """One planted model, of which it is known where the fault is."""
+    vlm = load_vlm("llava-mini")
+    plants = load_plants("llava-mini")[:1]
+    known, falls = looks_at_plants(vlm, plants, 1.0, 12)
+    row = known.iloc[0]
+    assert row.layer == plants[0].layer and row.lead_lost > 0
+    assert list(falls) == [plants[0].name]
+    assert falls[plants[0].name].delta.iloc[-1] == pytest.approx(-row.lead_lost)
+
+
+def test_hit_rates_are_told_by_half_of_the_layers():
+    known = pd.DataFrame(dict(layer=[0, 1, 3, 3], lens=[0, 1, 3, 0], attribution=[1, 1, 0, 0]))
+    found = hit_rates(known, 4).set_index(["look", "of"])
+    assert list(found.delta["lens"]) == [0.75, 1.0, 0.5]
+    assert list(found.models["attribution"]) == [4, 2, 2]
+    assert (found.low <= found.delta).all() and (found.delta <= found.high).all()

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from talo_mini import BadInput, load_benchmark, load_vlm, sweep
-from talo_mini.studies.fewshot import METHODS, few_shot, training_steps
+from talo_mini.studies.fewshot import METHODS, few_shot, few_shot_runs, training_steps
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +45,16 @@ def test_an_unknown_method(tiny, data):
 def test_fine_tuning_sees_every_question(questions, steps):
     """Ten passes where a hundred batches suffice for them; never less than one."""
     assert training_steps(questions) == steps
+
+
+def test_runs_give_every_method_the_same_questions(tiny, monkeypatch):
+    """One row a task, draw, number of shots and method; TaLo's own are what `few_shot` gives."""
+    pool = load_benchmark("mini-worlds-train", tasks=["more"], per_task=4, form="direct")
+    test = load_benchmark("mini-worlds", tasks=["more"], per_task=6, form="direct")
+    runs = few_shot_runs(tiny, pool, test, (2, 4), ["talo"], draws=2, seed=3)
+    assert len(runs) == 4 and (runs.delta == runs.accuracy - runs.base).all()
+    order = np.random.default_rng([3, 1]).permutation(4)
+    few = pool.only([pool.questions[i] for i in order[:2]])
+    expected = few_shot(tiny, "talo", few, test, seed=1)["right"].mean()
+    own = runs[(runs.draw == 1) & (runs.shots == 2)].iloc[0]
+    assert own.accuracy == pytest.approx(expected)

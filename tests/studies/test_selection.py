@@ -9,7 +9,7 @@ from talo_mini.analysis.talo import NONE
 from talo_mini.benchmarks.questions import Benchmark, Question, Task
 from talo_mini.interventions.names import pair_parts
 from talo_mini.outcomes.table import BASE, correctness
-from talo_mini.studies.selection import bypass_gain, greedy_layers, select_layer
+from talo_mini.studies.selection import bypass_gain, greedy_gains, greedy_layers, select_layer
 
 
 @pytest.mark.parametrize("task", ["chart_shortest", "table_smallest", "digit_sum"])
@@ -135,3 +135,18 @@ def test_greedy_layers_end_where_layers_do(tiny, monkeypatch):
 
     monkeypatch.setattr("talo_mini.studies.selection.sweep", told)
     assert greedy_layers(tiny, None, most=9) == [0, 1, 2, 3]
+
+
+def test_greedy_sets_are_measured_on_questions_that_chose_none(tiny):
+    benchmark = load_benchmark("mini-worlds", tasks=["object_colour", "more"], per_task=12)
+    benchmark = benchmark.subset(form="direct")
+    found = greedy_gains(tiny, benchmark, shots=6, tasks=1, most=2)
+    row = found.iloc[0]
+    assert len(found) == 1 and len(row.layers) <= 2
+    rest = np.random.default_rng(0).permutation(
+        np.array([q for q in benchmark.questions if q.task == row.task], dtype=object)
+    )[6:]
+    change = bypass_gain(tiny, benchmark.only(list(rest)), row.layers)
+    assert row.delta == pytest.approx(change.mean())
+    assert row.accuracy == pytest.approx(row.base + row.delta)
+    assert row.probe_gain >= 0 and row.low <= row.delta <= row.high

@@ -1,0 +1,156 @@
+"""Means over tasks, against sums done by hand and known truths."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import made_up_outcomes
+
+from talo_mini import interaction_vectors
+from talo_mini.analysis import nearest_in_ability, similarity, vector_agreement
+from talo_mini.analysis.cases import promising
+from talo_mini.analysis.luck import best_by_luck, winners_curse
+from talo_mini.analysis.pairs import mean_pairs, sums_predict
+from talo_mini.analysis.routing import WAYS, ways_to_choose
+from talo_mini.analysis.shots import gains_of_more_shots, scatter_of_draws
+from talo_mini.analysis.significance import false_discovery, mean_interval
+from talo_mini.analysis.summaries import by_layer, difference_of_means, mean_change
+
+TASKS = ("see a", "see b", "count a", "count b")
+
+
+def helped(task_layer: dict, questions: int = 60, layers: int = 4):
+    """Outcomes in which half of the questions are right, and all of those of the named task whose
+    named layer is left out; layer 0 is needed by all.
+    """
+    right = np.arange(questions) % 2 == 0
+    knocked = {}
+    for task in TASKS:
+        own = np.tile(right[:, None], (1, layers))
+        own[:, 0] = np.arange(questions) % 10 == 0
+        if task in task_layer:
+            own[:, task_layer[task]] = True
+        knocked[task] = own
+    return made_up_outcomes(dict.fromkeys(TASKS, right), knocked)
+
+
+def test_the_mean_change_counts_what_is_clear():
+    vectors = interaction_vectors(helped({"see a": 2}))
+    found = mean_change(vectors)
+    assert found["delta"] == pytest.approx((4 * -0.4 + 0.5) / 16)
+    assert (found["clearly_hurt"], found["clearly_help"]) == (4, 1)
+    assert found["help_above_chance"] == 1 and found["knockouts"] == 16
+    assert found["worst"] == pytest.approx(0.1)
+    assert (found["low"], found["high"]) == mean_interval(vectors.groupby("task").delta.mean(), 0)
+
+
+def test_means_of_layers_and_of_differences():
+    vectors = interaction_vectors(helped({"see a": 2}))
+    layers = by_layer(vectors).set_index("layer")
+    assert list(layers.delta) == pytest.approx([-0.4, 0, 0.125, 0])
+    one, other = pd.Series(dict(a=0.3, b=0.1, c=0.5)), pd.Series(dict(a=0.1, b=0.1, d=9.0))
+    found = difference_of_means(one, other)
+    assert found["delta"] == pytest.approx(0.1) and found["tasks"] == 2
+
+
+def test_nearest_neighbours_in_their_own_ability():
+    """Vectors that are alike within an ability, beside those that are not."""
+    rng = np.random.default_rng(0)
+    abilities = pd.Series({f"t{i}": "ab"[i % 2] for i in range(12)})
+    bases = {name: rng.normal(size=8) for name in "ab"}
+    alike = pd.DataFrame({t: bases[a] + 0.1 * rng.normal(size=8) for t, a in abilities.items()}).T
+    found = nearest_in_ability(similarity(alike), abilities)
+    assert found["matched"] == found["tasks"] == 12 and found["p"] < 0.01
+    assert found["expected"] == pytest.approx(12 * 5 / 11)
+    mixed = abilities.sample(frac=1, random_state=1).set_axis(abilities.index)
+    assert nearest_in_ability(similarity(alike), mixed)["p"] > 0.05
+
+
+def test_agreement_of_two_tables_with_and_without_the_first_layers():
+    """All is in layer 0, and what is above it disagrees."""
+    rng = np.random.default_rng(0)
+    one = pd.DataFrame(rng.normal(0, 0.01, (20, 6)))
+    other = pd.DataFrame(rng.normal(0, 0.01, (20, 6)))
+    one[0] = other[0] = -1.0
+    every, deep = (vector_agreement(one, other, first=first) for first in (0, 1))
+    assert every["delta"] > 0.99 and every["pooled"] > 0.99 and every["tasks"] == 20
+    assert abs(deep["delta"]) < 0.3 and deep["low"] < 0 < deep["high"]
+    one.iloc[0] = 0.0  # a vector that does not vary
+    assert vector_agreement(one, other)["tasks"] == 19
+
+
+def test_the_best_layer_is_luck_unless_a_layer_helps():
+    outcomes = helped({"see a": 2})
+    vectors = interaction_vectors(outcomes).assign(form="choice")
+    table, luck, mild = best_by_luck({"choice": outcomes}, vectors, "self-attention", 200)
+    own = table.set_index("task")
+    assert own.layer["see a"] == 2 and own.best["see a"] == 0.5 and own.q["see a"] < 0.05
+    assert (own.q.drop("see a") > 0.5).all() and (own.best.drop("see a") == 0).all()
+    assert luck.shape == mild.shape == (4, 100)
+    # the layer that all need makes luck large, and is none of the mild ones
+    assert luck[1].mean() > 0.01 and mild[1].mean() == 0
+    assert list(table.q) == list(false_discovery(table.p))
+
+
+def test_the_winners_curse_is_what_the_probe_set_promised_too_much():
+    gains = pd.DataFrame(
+        dict(
+            task=["a", "a", "b", "c"],
+            acted=[0.5, 0.5, 1.0, 0.0],
+            probe_delta=[0.2, 0.4, 0.1, np.nan],
+            delta=[0.05, 0.05, 0.0, 0.0],
+        )
+    )
+    found = winners_curse(gains)
+    assert found["probe"] == pytest.approx((0.1 + 0.2 + 0.1) / 2)
+    assert found["rest"] == pytest.approx(0.1 / 2)
+    assert found["delta"] == pytest.approx(0.15)
+
+
+def test_more_shots_and_the_scatter_of_draws():
+    sweeps = {"one": helped({"see a": 2}), "two": helped({})}
+    found = gains_of_more_shots(sweeps, 1, {"one": 20, "two": 20}, "self-attention", 20)
+    assert list(found.name) == ["one", "two"] and list(found.tasks) == [4, 4]
+    assert found.delta[0] > 0 and found.delta[1] == 0
+    spread = scatter_of_draws(sweeps["one"], "self-attention", (1, 20), 30)
+    assert list(spread.columns) == [1, 20]
+    # with one question it is luck whether the layer is found, with twenty it always is
+    assert spread[1]["see a"] > 3 * spread[20]["see a"]
+
+
+def test_sums_of_two_knockouts():
+    rows = []
+    for task in ("a", "b", "c"):
+        for first, second, one, two in ((0, 1, -0.5, -0.01), (0, 2, -0.5, -0.02), (1, 2, -0.01, 0)):
+            both = one + two - (0.1 if (first, second) == (1, 2) else 0)
+            row = dict(task=task, first=first, second=second, alone_first=one, alone_second=two)
+            row |= dict(together=both, added=one + two, interaction=both - one - two, q=0.5)
+            rows.append(row)
+    pairs = pd.DataFrame(rows)
+    pairs.loc[0, "q"] = 0.01
+    means = mean_pairs(pairs)
+    assert len(means) == 3 and list(means.clear) == [True, False, False]
+    found = sums_predict(pairs).set_index("of")
+    assert list(found.pairs) == [3, 1] and found.r["all"] > 0.98
+    assert found.together["mild"] == pytest.approx(-0.11)
+
+
+def test_ways_to_choose_end_where_they_must():
+    """With a variant that is always right the oracle is; base and TaLo are measured by task."""
+    sweeps = {"choice": helped({task: 2 for task in TASKS})}
+    for outcomes in sweeps.values():
+        outcomes["scores"] = [[0.0, -1.0]] * len(outcomes)
+    ways, limits, beside = ways_to_choose(sweeps, "self-attention", 10, 3)
+    own = ways[ways.tasks == "all"].set_index("method")
+    assert set(own.index) == set(WAYS)
+    assert own.delta["oracle"] == pytest.approx(0.5)
+    assert own.delta["learned router"] == pytest.approx(0.5)
+    assert limits.oracle[0] == 1.0 and limits.base[0] == 0.5
+    assert beside.delta[0] == pytest.approx(0.5 - own.delta["TaLo, one layer a task"], abs=1e-6)
+
+
+def test_promising_cases_are_chosen_on_their_half():
+    outcomes = helped({"see a": 2, "count b": 3})
+    half = {f"{task}/{i}" for task in TASKS for i in range(30)}
+    found = promising({"choice": outcomes}, "self-attention", half, 3)
+    assert set(zip(found.task, found.layer, strict=True)) >= {("see a", 2), ("count b", 3)}
+    assert list(found.clear) == [True, True, False] and (found.questions == 30).all()
