@@ -5,6 +5,7 @@ torch.
 from .room import room_to_gain
 from .similarity import (
     ability_contrast,
+    carried_over,
     cluster_order,
     nearest_in_ability,
     shared_structure,
@@ -27,6 +28,7 @@ from .vectors import (
 __all__ = [
     "ability_contrast",
     "above_chance",
+    "carried_over",
     "choose_layer",
     "cluster_order",
     "gain_kind",

@@ -232,3 +232,24 @@ def shared_structure(
         r=float(observed),
         p=float((1 + (shuffled >= observed).sum()) / (1 + permutations)),
     )
+
+
+def carried_over(ways: dict[str, pd.DataFrame], seed: int = 0) -> pd.DataFrame:
+    """What layers chosen on some tasks change on others, by the way they are carried.
+
+    `ways` holds rows of `transfer` by name. Columns: way, sources (tasks that a layer comes from),
+    targets, delta, low, high. The 95% interval is over the tasks that layers come from, where these
+    are more than two in any way; else over those they are taken to; of a single pair over its
+    questions.
+    """
+    chosen = {way: table[table.layer >= 0] for way, table in ways.items()}
+    many = max(table["from"].nunique() for table in chosen.values()) > 2
+    rows = []
+    for way, table in chosen.items():
+        values = table.groupby("from" if many else "to").delta.mean()
+        low, high = table.low.mean(), table.high.mean()
+        if len(values) > 1:
+            low, high = mean_interval(values, seed)
+        row = dict(way=way, sources=table["from"].nunique(), targets=table.to.nunique())
+        rows.append(row | dict(delta=values.mean(), low=low, high=high))
+    return pd.DataFrame(rows)

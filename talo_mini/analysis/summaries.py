@@ -1,8 +1,11 @@
 """Means over tasks of what tables hold by task, layer and kind of knockout."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import pandas as pd
 
-from .significance import mean_interval
+from .significance import false_discovery, mean_interval, mean_p
 from .vectors import gain_kind
 
 
@@ -41,3 +44,31 @@ def by_layer(vectors: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
         low, high = mean_interval(group.delta, seed)
         rows.append(dict(layer=layer, delta=group.delta.mean(), low=low, high=high))
     return pd.DataFrame(rows)
+
+
+def mean_gains(gains: dict, names: Sequence[str], seed: int = 0) -> pd.DataFrame:
+    """TaLo's mean gain over the tasks of several tables.
+
+    `gains` are rows of `talo_gains` by a tuple whose items become the columns `names`. Further
+    columns: tasks, base, chance (of a guess that has looked), delta, low, high (95% interval over
+    tasks), p (t test over tasks), q (Benjamini-Hochberg over the table), acted, harmed, hindsight.
+    """
+    rows = []
+    for key, own in gains.items():
+        low, high = mean_interval(own.delta, seed)
+        row = dict(zip(names, key, strict=True)) | dict(tasks=len(own), base=own.base.mean())
+        row |= dict(chance=own.informed.mean(), delta=own.delta.mean(), low=low, high=high)
+        row |= dict(p=mean_p(own.delta), acted=own.acted.mean(), harmed=own.harmed.mean())
+        rows.append(row | dict(hindsight=own.hindsight.mean()))
+    table = pd.DataFrame(rows)
+    return table.assign(q=false_discovery(table.p))
+
+
+def mean_value(values, seed: int = 0) -> dict:
+    """The mean of one value a task: delta, low, high (95% interval over tasks), tasks.
+
+    What is nan is left out, so are intervals of a single value.
+    """
+    kept = pd.Series(values, dtype=float).dropna()
+    low, high = mean_interval(kept, seed) if len(kept) > 1 else (np.nan, np.nan)
+    return dict(delta=float(kept.mean()), low=low, high=high, tasks=len(kept))

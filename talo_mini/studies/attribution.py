@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 
 from ..analysis.significance import false_discovery
+from ..analysis.summaries import mean_value
 from ..analysis.vectors import interaction_vectors
 from ..benchmarks.questions import Benchmark, parted
 from ..engine.sweep import sweep
@@ -198,6 +199,78 @@ def ranking(both: pd.DataFrame, top: int) -> pd.DataFrame:
             )
         )
     return pd.DataFrame(rows)
+
+
+def ranking_summary(ranks: dict[str, pd.DataFrame], seed: int = 0) -> pd.DataFrame:
+    """Means over tasks of `ranking` tables by part.
+
+    Columns: part, tasks, rank_correlation, rank_low, rank_high, found, low, high (95% intervals
+    over tasks), by_luck.
+    """
+    rows = []
+    for part, own in ranks.items():
+        rank, found = (mean_value(own[name], seed) for name in ("correlation", "found"))
+        row = dict(part=part, tasks=len(own), rank_correlation=rank["delta"])
+        row |= dict(rank_low=rank["low"], rank_high=rank["high"], found=found["delta"])
+        rows.append(row | dict(low=found["low"], high=found["high"], by_luck=own.luck.mean()))
+    return pd.DataFrame(rows)
+
+
+def proposed_neurons(
+    vlm: VLM, benchmark: Benchmark, top: int, seed: int = 0
+) -> dict[str, pd.DataFrame]:
+    """Neurons that the estimate proposes on half of a task's questions, knocked out on the other
+    half, beside as many drawn at random.
+
+    Halves are the first and the last questions of each task: right answers may alternate. Tables
+    are those of `confirm`, with the estimate, by "proposed" and "random".
+    """
+    half = max(1, len(benchmark.questions) // len(benchmark.tasks) // 2)
+    first = {question.id for question in benchmark.subset(per_task=half).questions}
+    chosen_on, measured_on = (
+        benchmark.only([q for q in benchmark.questions if (q.id in first) == own])
+        for own in (True, False)
+    )
+    neurons = neuron_attribution(vlm, chosen_on)
+    proposals = dict(
+        proposed=neurons.sort_values("estimate").groupby("task").tail(top),
+        random=neurons.groupby("task").sample(top, random_state=seed),
+    )
+    return {kind: confirm(vlm, measured_on, some).merge(some) for kind, some in proposals.items()}
+
+
+def neuron_summary(confirmed: dict[str, pd.DataFrame], seed: int = 0) -> pd.DataFrame:
+    """What removing neurons of each kind does, means over tasks.
+
+    Columns: kind, knockouts, lead (nats), low, high, rises (share of knockouts that raise the
+    lead), delta, delta_low, delta_high (accuracy, fractions), clearly_help, clearly_hurt.
+    """
+    rows = []
+    for kind, some in confirmed.items():
+        lead, change = (
+            mean_value(some.groupby("task")[column].mean(), seed) for column in ("exact", "delta")
+        )
+        clear = some[some.q < 0.05]
+        row = dict(kind=kind, knockouts=len(some), lead=lead["delta"], low=lead["low"])
+        row |= dict(high=lead["high"], rises=(some.exact > 0).mean(), delta=change["delta"])
+        row |= dict(delta_low=change["low"], delta_high=change["high"])
+        row |= dict(clearly_help=int((clear.delta > 0).sum()))
+        rows.append(row | dict(clearly_hurt=int((clear.delta < 0).sum())))
+    return pd.DataFrame(rows)
+
+
+def rank_by_task(table: pd.DataFrame, seed: int = 0) -> dict:
+    """The rank correlation of estimate and exact change within each task, mean over tasks.
+
+    Keys: r, low, high (95% interval over tasks).
+    """
+    values = table.groupby("task").apply(_rank_correlation, include_groups=False)
+    found = mean_value(values, seed)
+    return dict(r=found["delta"], low=found["low"], high=found["high"])
+
+
+def _rank_correlation(own):
+    return own.estimate.corr(own.exact, method="spearman")
 
 
 def _taking(taken, key):

@@ -18,13 +18,16 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
+from ..analysis.significance import mean_interval
 from ..analysis.talo import NONE, talo_draws
 from ..analysis.vectors import interaction_vectors
 from ..benchmarks import load_benchmark
+from ..benchmarks.questions import Benchmark
 from ..engine.sweep import sweep
 from ..errors import BadInput
 from ..models.loading import MINIS, load_vlm
 from ..models.vlm import VLM
+from ..outcomes.table import BASE
 from ..progress import progress
 from .finetuning import adapted
 
@@ -37,6 +40,7 @@ STEPS, SPOILED, KEPT = (
 RATE, MARGIN = 4e-3, 1.0  # AdamW; by how much, in nats, wrong options shall beat the right one
 DRIFT = 4.0  # weight of the divergence on other tasks
 PER_TASK = 60  # training questions a task and form that plants are made with
+POINT = 0.01  # of accuracy: a plant that costs more is harmful
 EACH_LAYER = 4  # tasks spoiled in each layer
 
 
@@ -171,6 +175,48 @@ def mark(
         recovered=table.delta.mean() / damage if damage > 0 else np.nan,
         accused=(before.layer != NONE).mean(),
     )
+
+
+def plant_damage(
+    vlm: VLM, plants: list[Plant], strength: float, sweeps: dict, clean, others: Benchmark, cache
+) -> pd.DataFrame:
+    """What each plant costs its own task, and all others on average: one row a plant.
+
+    `sweeps` are outcomes of the planted models by name, `clean` the clean model's; `others` are the
+    questions of all tasks. Columns: plant, spoiled, others (changes of accuracy, fractions).
+    """
+    before = sweep(vlm, others, layers=[], cache=cache).set_index("question").correct.astype(int)
+    rows = []
+    for plant in plants:
+        after = sweep(planted(vlm, plant, strength), others, layers=[], cache=cache)
+        after = after[after.task != plant.task].set_index("question").correct.astype(int)
+        change = (after - before.reindex(after.index)).mean()
+        own = sweeps[plant.name], clean[clean.task == plant.task]
+        spoiled, whole = (table[table.layer == BASE].correct.mean() for table in own)
+        rows.append(dict(plant=plant.name, spoiled=spoiled - whole, others=change))
+    return pd.DataFrame(rows)
+
+
+def summarised(marks: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Marks averaged over planted models, one row a strength, rule and number of shots.
+
+    Columns: strength, rule, shots, damage, delta, recovered (of all damage), found, innocent (with
+    95% intervals over plants, ..._low and ..._high), accused (over clean models, one a task),
+    harmful (plants that cost more than a point), found_of_harmful; fractions.
+    """
+    rows = []
+    for (strength, rule, shots), group in marks.groupby(["strength", "rule", "shots"]):
+        harmful = group[group.damage > POINT]
+        row = dict(strength=strength, rule=rule, shots=shots, damage=group.damage.mean())
+        row |= dict(delta=group.delta.mean(), recovered=group.delta.sum() / group.damage.sum())
+        # a task with two plants has one clean model
+        accused = group.drop_duplicates("task").accused
+        shares = dict(found=group.found, innocent=group.innocent, accused=accused)
+        for name, values in shares.items():
+            low, high = mean_interval(values, seed)
+            row |= {name: values.mean(), f"{name}_low": low, f"{name}_high": high}
+        rows.append(row | dict(harmful=len(harmful), found_of_harmful=harmful.found.mean()))
+    return pd.DataFrame(rows)
 
 
 def harmless(vlm: VLM, benchmark, cache) -> list[tuple[str, int]]:

@@ -13,7 +13,13 @@ from talo_mini.analysis.pairs import mean_pairs, sums_predict
 from talo_mini.analysis.routing import WAYS, ways_to_choose
 from talo_mini.analysis.shots import gains_of_more_shots, scatter_of_draws
 from talo_mini.analysis.significance import false_discovery, mean_interval
-from talo_mini.analysis.summaries import by_layer, difference_of_means, mean_change
+from talo_mini.analysis.summaries import (
+    by_layer,
+    difference_of_means,
+    mean_change,
+    mean_gains,
+    mean_value,
+)
 
 TASKS = ("see a", "see b", "count a", "count b")
 
@@ -154,3 +160,33 @@ def test_promising_cases_are_chosen_on_their_half():
     found = promising({"choice": outcomes}, "self-attention", half, 3)
     assert set(zip(found.task, found.layer, strict=True)) >= {("see a", 2), ("count b", 3)}
     assert list(found.clear) == [True, True, False] and (found.questions == 30).all()
+
+
+def test_mean_gains_are_over_tasks_and_corrected_over_the_table():
+    gains = pd.DataFrame(
+        dict(delta=[0.1, 0.2, 0.3, 0.1], base=0.5, informed=0.25, acted=1.0, harmed=0.0)
+    ).assign(hindsight=0.4)
+    found = mean_gains({("m", "x"): gains, ("m", "y"): -gains}, ["model", "part"])
+    assert list(found.part) == ["x", "y"] and list(found.tasks) == [4, 4]
+    assert found.delta[0] == pytest.approx(0.175) == -found.delta[1]
+    assert (found.low[0], found.high[0]) == mean_interval(gains.delta, 0)
+    assert list(found.q) == list(false_discovery(found.p)) and found.chance[0] == 0.25
+
+
+def test_mean_values_leave_out_what_is_not_known():
+    found = mean_value([0.1, np.nan, 0.3])
+    assert found["delta"] == pytest.approx(0.2) and found["tasks"] == 2
+    assert np.isnan(mean_value([0.1])["low"])
+
+
+def test_layers_are_carried_over_with_intervals_over_what_varies():
+    pair = dict(layer=1, low=-0.1, high=0.3)
+    many = pd.DataFrame([{"from": f"s{i}", "to": "t", "delta": 0.1 * i, **pair} for i in range(4)])
+    one = pd.DataFrame([{"from": "s", "to": f"t{i}", "delta": 0.1 * i, **pair} for i in range(4)])
+    found = carried_over({"many": many, "one": one}).set_index("way")
+    assert list(found.sources) == [4, 1] and list(found.targets) == [1, 4]
+    assert (found.low["one"], found.high["one"]) == (-0.1, 0.3)  # a single source: its questions
+    alone = carried_over({"one": one}).iloc[0]
+    assert (alone.low, alone.high) == mean_interval(one.delta, 0)
+    none = one.assign(layer=-1)
+    assert carried_over({"one": one, "none": none.head(1)}).delta.isna().sum() == 1
