@@ -6,7 +6,7 @@ import pytest
 from conftest import made_up_outcomes
 
 from talo_mini import interaction_vectors
-from talo_mini.analysis import nearest_in_ability, similarity, vector_agreement
+from talo_mini.analysis import carried_over, nearest_in_ability, similarity, vector_agreement
 from talo_mini.analysis.cases import promising
 from talo_mini.analysis.luck import best_by_luck, winners_curse
 from talo_mini.analysis.pairs import mean_pairs, sums_predict

@@ -8,7 +8,11 @@ from talo_mini.studies.attribution import (
     confirm,
     exact_change,
     neuron_attribution,
+    neuron_summary,
+    proposed_neurons,
+    rank_by_task,
     ranking,
+    ranking_summary,
 )
 
 STEP = 0.01
@@ -113,3 +117,29 @@ def test_proposed_knockouts_are_confirmed_by_running_them(tiny, benchmark):
     exact = exact_change(outcomes, benchmark).groupby(["task", "part", "layer"]).exact.mean()
     assert found.exact[1] == pytest.approx(exact["object_colour", "neuron 4", 1])
     assert found.exact[2] == pytest.approx(exact["more", "mlp", 2])
+
+
+def test_rankings_are_summed_up_over_tasks():
+    ranks = pd.DataFrame(
+        dict(task=list("abc"), correlation=[0.2, 0.4, np.nan], found=[True, False, True], luck=0.25)
+    )
+    row = ranking_summary({"mlp": ranks}).iloc[0]
+    assert row.rank_correlation == pytest.approx(0.3) and row.found == pytest.approx(2 / 3)
+    assert row.by_luck == 0.25 and row.rank_low < 0.3 < row.rank_high
+    table = pd.DataFrame(dict(task=["a"] * 3 + ["b"] * 3, estimate=[1, 2, 3] * 2))
+    found = rank_by_task(table.assign(exact=[1, 2, 3, 3, 2, 1]))
+    assert found["r"] == pytest.approx(0)
+
+
+def test_neurons_are_proposed_on_one_half_and_confirmed_on_the_other(tiny):
+    benchmark = load_benchmark("mini-worlds", tasks=["object_colour", "more"], per_task=6)
+    benchmark = benchmark.subset(form="direct")
+    confirmed = proposed_neurons(tiny, benchmark, 2)
+    assert set(confirmed) == {"proposed", "random"}
+    assert all(len(some) == 4 for some in confirmed.values())  # two of each task
+    assert confirmed["proposed"].estimate.mean() > confirmed["random"].estimate.mean()
+    found = neuron_summary(confirmed).set_index("kind")
+    assert found.lead["random"] == pytest.approx(
+        confirmed["random"].groupby("task").exact.mean().mean()
+    )
+    assert found.knockouts["proposed"] == 4

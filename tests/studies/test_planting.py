@@ -1,10 +1,20 @@
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from conftest import made_up_outcomes
 
 from talo_mini import BadInput, Knockout, knockout, load_benchmark, load_vlm, sweep
-from talo_mini.studies.planting import Plant, load_plants, make_plant, mark, planted, save_plants
+from talo_mini.studies.planting import (
+    Plant,
+    load_plants,
+    make_plant,
+    mark,
+    plant_damage,
+    planted,
+    save_plants,
+    summarised,
+)
 
 
 @pytest.fixture(scope="module")
@@ -126,3 +136,36 @@ def test_a_mini_without_plants():
         BadInput, match="planted into 'mllama-mini'; there are plants for llava-mini"
     ):
         load_plants("mllama-mini")
+
+
+def test_marks_are_averaged_over_plants_and_clean_models_counted_once():
+    marks = pd.DataFrame(
+        dict(
+            strength=1.0,
+            rule="best",
+            shots=10,
+            task=["a", "a", "b"],
+            damage=[0.5, 0.0, 0.3],
+            delta=[0.4, 0.0, 0.2],
+            found=[1.0, 0.0, 0.5],
+            innocent=[0.0, 1.0, 0.5],
+            accused=[0.2, 0.2, 0.4],
+        )
+    )
+    row = summarised(marks).iloc[0]
+    assert row.found == pytest.approx(0.5) and row.recovered == pytest.approx(0.6 / 0.8)
+    assert row.accused == pytest.approx(0.3)  # a task with two plants has one clean model
+    assert row.harmful == 2 and row.found_of_harmful == pytest.approx(0.75)
+
+
+def test_the_damage_of_a_plant_is_told_apart_from_what_it_leaves_alone(vlm):
+    plant = load_plants("llava-mini")[0]
+    tasks = [plant.task, "map_name"]
+    own = load_benchmark("mini-worlds", tasks=tasks[:1], per_task=12, form="direct")
+    others = load_benchmark("mini-worlds", tasks=tasks, per_task=6, form="direct")
+    clean = sweep(vlm, own, layers=[])
+    spoiled = {plant.name: sweep(planted(vlm, plant, 1.0), own, layers=[])}
+    row = plant_damage(vlm, [plant], 1.0, spoiled, clean, others, None).iloc[0]
+    right = [table.correct.mean() for table in (spoiled[plant.name], clean)]
+    assert row.spoiled == pytest.approx(right[0] - right[1]) and row.spoiled < -0.1
+    assert abs(row.others) < 0.5
