@@ -41,6 +41,7 @@ def load_benchmark(
     name = str(name)
     if per_task is not None:
         per_task = whole_number("per_task", per_task)
+    tasks = None if tasks is None else list(dict.fromkeys(tasks))  # each once
     if form is not None and form not in FORMS:
         raise BadInput(f"unknown form {form!r}; use one of {', '.join(FORMS)}")
     if name not in ON_THE_HUB and (source, revision) != (None, None):

@@ -76,9 +76,9 @@ class VLM:
         all the ways to write to one.
         """
         digest = hashlib.blake2b(identity.settings(self.model, self.files).encode(), digest_size=8)
-        for name, tensor in sorted(_weights(self.model).items()):
+        for name, value in sorted(_weights(self.model).items()):
             digest.update(name.encode())
-            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+            digest.update(_bytes(value))
         return digest.hexdigest()
 
     @property
@@ -376,11 +376,22 @@ def _distinct(tokens):
 
 def _weights(model):
     weights = model.state_dict()
-    if any(tensor.is_meta for tensor in weights.values()):
+    if any(torch.is_tensor(value) and value.is_meta for value in weights.values()):
         from accelerate.utils.modeling import get_state_dict_offloaded_model
 
         weights = get_state_dict_offloaded_model(model)
     return weights
+
+
+def _bytes(value):
+    """What a weight holds; packed linear maps (torch's own quantisation) keep other things too."""
+    if isinstance(value, tuple):
+        return b"".join(bytes(_bytes(item)) for item in value)
+    if not torch.is_tensor(value):
+        return repr(value).encode()
+    if value.is_quantized:
+        value = value.dequantize()
+    return value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
 
 
 def _pad(batch, ids, mask, side):

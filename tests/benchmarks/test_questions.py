@@ -5,7 +5,7 @@ from drawings import png
 from hypothesis import given
 from hypothesis import strategies as st
 
-from talo_mini import BadInput, Benchmark, Question, Task
+from talo_mini import BadInput, Benchmark, Question, Task, load_benchmark
 
 
 def question(
@@ -110,3 +110,30 @@ def test_the_shares_of_processes_are_a_partition(questions, of):
     benchmark = Benchmark("b", (Task("t", "a"),), asked)
     shares = [benchmark.share(i, of).questions for i in range(min(of, questions))]
     assert sorted(q.id for share in shares for q in share) == sorted(q.id for q in asked)
+
+
+def test_a_task_that_is_named_twice_is_asked_once():
+    once = load_benchmark("mini-worlds", tasks=["more"], per_task=2)
+    assert load_benchmark("mini-worlds", tasks=["more", "more"], per_task=2) == once
+
+
+@pytest.mark.parametrize(
+    "options,message",
+    [
+        (dict(form="Choice"), "unknown form 'Choice'"),
+        (dict(per_task=1.5), "per_task is 1.5"),
+        (dict(per_task=True), "per_task is True"),
+        (dict(tasks=[]), "has no questions|names no task"),
+        (dict(source="/nowhere"), "source= and revision= are for benchmarks of the Hub"),
+    ],
+)
+def test_arguments_of_loading_are_checked(options, message):
+    with pytest.raises(BadInput, match=message):
+        load_benchmark("mini-worlds", **options)
+
+
+@pytest.mark.parametrize("number,of", [(0, -1), (-1, 2), (2, 2), (0, 0)])
+def test_shares_that_do_not_exist_are_told(number, of):
+    benchmark = load_benchmark("mini-worlds", tasks=["more"], per_task=4)
+    with pytest.raises(BadInput, match=r"there is no share|it is a whole number"):
+        benchmark.share(number, of)

@@ -3,6 +3,9 @@
 from importlib.util import find_spec
 
 import pytest
+from conftest import tiny_llava
+from torch import nn
+from torch.ao.quantization import quantize_dynamic
 
 from talo_mini import load_vlm
 from talo_mini.studies.planting import load_plants, planted
@@ -62,3 +65,18 @@ def test_a_changed_configuration_is_another_digest():
     assert vlm.digest != before
     vlm.model.config.text_config.rms_norm_eps /= 2
     assert vlm.digest == before
+
+
+@pytest.mark.filterwarnings("ignore:torch.ao.quantization is deprecated:DeprecationWarning")
+def test_packed_weights_have_a_digest_that_follows_them():
+    """torch's own quantisation keeps packed values and number types among the weights."""
+    vlm = tiny_llava(6)
+    layer = vlm.model.get_decoder().layers[1]
+    vlm.model.get_decoder().layers[1] = quantize_dynamic(layer, {nn.Linear})
+    before = vlm.digest
+    assert before == vlm.digest
+    other = tiny_llava(7)
+    layer = other.model.get_decoder().layers[1]
+    other.model.get_decoder().layers[1] = quantize_dynamic(layer, {nn.Linear})
+    assert other.digest != before
+    assert set(vlm.anatomy.stacks["decoder"][1].parts) == {"self-attention", "mlp"}
