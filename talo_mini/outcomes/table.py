@@ -56,15 +56,17 @@ def check_sound(table: pd.DataFrame):
     if table.empty:
         raise BadInput("the outcomes are empty; run a sweep first")
     for column in (*NAMED, *NUMBERS, *(["picture"] if "picture" in table else [])):
-        empty = table[table[column].isna()]
-        if len(empty):
+        empty = table[column].isna()
+        if empty.any():
             raise BadInput(
-                f"the outcomes have no {column} in {len(empty)} rows, the first is question "
-                f"{empty.question.iloc[0]!r}; tables of several versions cannot be joined"
+                f"the outcomes have no {column} in {empty.sum()} rows, the first is question "
+                f"{table.question[empty].iloc[0]!r}; tables of several versions cannot be joined"
             )
     for column in NUMBERS:
         if not pd.api.types.is_numeric_dtype(table[column]):
             raise BadInput(f"the outcomes' column {column!r} holds text; it holds numbers")
+    if pd.api.types.is_bool_dtype(table.correct):
+        return
     if not table.correct.isin((0, 1)).all() or table.correct.map(type).eq(str).any():
         raise BadInput("the outcomes' column 'correct' holds other values than True and False")
 
@@ -79,9 +81,10 @@ def check_single(table: pd.DataFrame):
                 f"the outcomes are of {len(found)} {column}s ({', '.join(map(repr, found[:3]))}); "
                 f"analyse one {column} at a time"
             )
-    doubled = table[table.duplicated(["question", "part", "layer"], keep=False)]
-    if doubled.empty:
+    again = table.duplicated(["question", "part", "layer"], keep=False)
+    if not again.any():
         return
+    doubled = table[again]
     row, forms = doubled.iloc[0], doubled.form.unique()
     if len(forms) > 1:
         raise BadInput(f"the outcomes are of {len(forms)} forms; analyse one form at a time")
@@ -103,10 +106,10 @@ def with_part(table: pd.DataFrame, part: str) -> tuple[pd.DataFrame, pd.DataFram
             f"the outcomes need rows of the base model and of {part!r}; they hold: {found}"
         )
     check_single(pd.concat([base, knocked]))
-    strange = knocked[~knocked.question.isin(base.question)]
+    strange = knocked.question[~knocked.question.isin(base.question)]
     if len(strange):
         raise BadInput(
-            f"question {strange.question.iloc[0]!r} was answered with layers knocked out but not "
+            f"question {strange.iloc[0]!r} was answered with layers knocked out but not "
             "by the base model; finish the sweep, or keep the base model's rows"
         )
     return base, knocked
