@@ -125,8 +125,13 @@ def aligned(table: pd.DataFrame, column: str = "correct") -> pd.DataFrame:
     """
     check_sound(table)
     check_single(table)
-    unscored = table[table.answer == UNSCORED]
-    kept = table[~table.question.isin(unscored.question)]
+    return _aligned(table, column)
+
+
+def _aligned(table, column="correct"):
+    unscored, kept = table[table.answer == UNSCORED], table
+    if len(unscored):
+        kept = table[~table.question.isin(unscored.question)]
     if kept.empty:
         first = unscored.iloc[0]
         raise BadInput(
@@ -152,7 +157,7 @@ def correctness(table: pd.DataFrame, task: str, part: str) -> tuple[pd.Series, p
     Raises BadInput as `aligned` does.
     """
     base, knocked = with_part(table[table.task == task], part)
-    wide = aligned(pd.concat([base, knocked])).astype(bool)
+    wide = _aligned(pd.concat([base, knocked])).astype(bool)
     return wide["base", BASE].rename("correct"), wide[part]
 
 
