@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import made_up_outcomes
+from pandas.testing import assert_frame_equal
 
 from talo_mini import BadInput, interaction_vectors, talo_gains
 from talo_mini.analysis import task_accuracy
@@ -206,6 +207,23 @@ def test_a_killed_run_leaves_few_files(table, tmp_path, monkeypatch):
     for row in rows[30:33]:
         keeper.add([row])
     assert len(store.read("key")) == 33
+
+
+def test_a_clock_that_jumps_back_changes_nothing(table, tmp_path, monkeypatch):
+    clock = iter(range(10**9, 0, -3600))
+    monkeypatch.setattr("time.time", lambda: next(clock))
+    monkeypatch.setattr(Keeper, "SECONDS", 0)
+    rows = table.assign(digest=table.question).to_dict("records")
+    store = OutcomeStore(tmp_path)
+    with Keeper(store, "key") as keeper:
+        for start in range(0, len(rows), 10):
+            keeper.add(rows[start : start + 10])
+            assert len(store.read("key")) == len(rows[: start + 10])
+    kept, order = store.read("key"), ["question", "part", "layer"]
+    assert_frame_equal(
+        kept[order + ["correct"]].sort_values(order).reset_index(drop=True),
+        table[order + ["correct"]].sort_values(order).reset_index(drop=True),
+    )
 
 
 def test_outcomes_of_two_models_are_not_read_as_one(table):
