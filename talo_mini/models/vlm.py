@@ -13,7 +13,7 @@ import torch
 from jinja2 import TemplateError
 
 from ..benchmarks.prompts import write_prompt
-from ..benchmarks.questions import LETTERS, Question, parted
+from ..benchmarks.questions import LETTERS, Benchmark, Question, parted
 from ..errors import BadInput, whole_number
 from ..progress import progress
 from . import identity
@@ -99,13 +99,15 @@ class VLM:
         return identity.reading(self.processor, self.files)
 
     def inputs(
-        self, questions: Sequence[Question], template: str = "bare"
+        self, questions: Benchmark | Sequence[Question], template: str | None = None
     ) -> dict[str, torch.Tensor]:
         """Left-padded model inputs for a batch of questions, on the model's device.
 
-        A processor without a chat template (PaliGemma, InstructBLIP) is given the question alone.
+        A benchmark's own prompt is used where no other is named, "bare" for questions alone. A
+        processor without a chat template (PaliGemma, InstructBLIP) is given the question alone.
         Raises BadInput where the prompt holds no place for the picture.
         """
+        questions, template = _with_prompt(questions, template)
         if not questions:
             raise BadInput("there is no question to put to the model")
         check_ready(self.model, self.name)
@@ -342,12 +344,16 @@ class VLM:
     @torch.inference_mode()
     def generate(
         self,
-        questions: Sequence[Question],
-        template: str = "bare",
+        questions: Benchmark | Sequence[Question],
+        template: str | None = None,
         max_new_tokens: int = 8,
         batch: int = 64,
     ) -> list[str]:
-        """Greedy answers as text, in the questions' order, whatever the checkpoint asks for."""
+        """Greedy answers as text, in the questions' order, whatever the checkpoint asks for.
+
+        A benchmark is asked under its own prompt, as a sweep asks it, where no other is named.
+        """
+        questions, template = _with_prompt(questions, template)
         batch = whole_number("batch", batch)
         max_new_tokens = whole_number("max_new_tokens", max_new_tokens)
         texts, parts = [], list(parted(questions, batch))
@@ -362,6 +368,13 @@ class VLM:
                 asked = 0 if self._start is not None else inputs["input_ids"].shape[1]
                 texts += self.processor.batch_decode(tokens[:, asked:], skip_special_tokens=True)
         return texts
+
+
+def _with_prompt(questions, template):
+    """The questions as a list, and the name of the prompt they are asked under."""
+    if isinstance(questions, Benchmark):
+        return list(questions.questions), template or questions.prompt
+    return list(questions), template or "bare"
 
 
 def _words(question):

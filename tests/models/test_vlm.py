@@ -113,6 +113,18 @@ def test_generation_keeps_the_order_in_batches(tiny):
     )
 
 
+def test_a_benchmark_is_asked_under_its_own_prompt(tiny):
+    """As a sweep asks it; questions alone are asked as they are."""
+    asked = load_benchmark("mini-worlds", tasks=["more"], per_task=2).with_prompt("lmms-eval")
+    own, alone = tiny.inputs(asked), tiny.inputs(asked.questions)
+    assert torch.equal(own["input_ids"], tiny.inputs(asked.questions, "lmms-eval")["input_ids"])
+    assert own["input_ids"].shape[1] > alone["input_ids"].shape[1]
+    assert torch.equal(alone["input_ids"], tiny.inputs(asked, "bare")["input_ids"])
+    assert tiny.generate(asked) == tiny.generate(asked.questions, "lmms-eval")
+    with pytest.raises(BadInput, match="unknown prompt"):
+        tiny.generate(asked, "polite")
+
+
 def test_digest_follows_every_write():
     """Also those that change no counter: through `.data`, to a configuration, to weights made under
     inference_mode.
