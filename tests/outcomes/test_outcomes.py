@@ -221,8 +221,8 @@ def test_a_clock_that_jumps_back_changes_nothing(table, tmp_path, monkeypatch):
             assert len(store.read("key")) == len(rows[: start + 10])
     kept, order = store.read("key"), ["question", "part", "layer"]
     assert_frame_equal(
-        kept[order + ["correct"]].sort_values(order).reset_index(drop=True),
-        table[order + ["correct"]].sort_values(order).reset_index(drop=True),
+        kept[[*order, "correct"]].sort_values(order).reset_index(drop=True),
+        table[[*order, "correct"]].sort_values(order).reset_index(drop=True),
     )
 
 
