@@ -15,7 +15,7 @@ from ..errors import BadInput, whole_number
 from ..models.anatomy import PARTS, Anatomy
 from ..models.ownership import owned
 from ..models.parts import Part, linear_sizes
-from ..models.temporary import held, temporarily
+from ..models.temporary import held, replacement, temporarily
 from .effects import HEAD, NEURON, WHOLE, check_defined, find_effect
 from .hooks import first_of, hooks_of, inside
 
@@ -100,7 +100,7 @@ def knockout(anatomy: "Anatomy | VLM", *knockouts: Knockout, means: dict | None 
     runs the model past this package is told. Compiled models run uncompiled meanwhile, since they
     would skip hooks. `means` is what `mean_outputs` gave. Raises BadInput, before anything is
     touched, where a layer, part or head does not exist, the layer is dead or the effect is not
-    defined there; when the model is copied inside; and at the end of the block where the part was
+    defined there; when the model is copied or saved inside; and at the end of the block where the part was
     not run, as cross-attention is not without a picture. Effect "zero" equals zeroing the weights
     and biases of the part (paper, section 3), save where later layers reuse the keys and values of
     this one: then only what it adds itself is removed.
@@ -119,7 +119,7 @@ def knockout(anatomy: "Anatomy | VLM", *knockouts: Knockout, means: dict | None 
     with (
         owned(anatomy),
         torch.compiler.set_stance("force_eager"),
-        temporarily([_noted(anatomy)]),
+        temporarily([_noted(anatomy), *_unsaved(anatomy.root)]),
         held(registrations),
     ):
         yield
@@ -130,6 +130,19 @@ def knockout(anatomy: "Anatomy | VLM", *knockouts: Knockout, means: dict | None 
             "the block, so nothing was knocked out (cross-attention and vision layers need a "
             "picture)"
         )
+
+
+def _unsaved(model):
+    """That the model's own way to a file is shut, as a change: hooks would not be in the file."""
+
+    def refuse(*args, **options):
+        raise BadInput(
+            "a model cannot be saved while a part of it is knocked out: the file would hold the "
+            "whole model; save it outside the block"
+        )
+
+    names = "save_pretrained", "push_to_hub"
+    return [replacement(model, name, refuse) for name in names if hasattr(model, name)]
 
 
 def _noted(anatomy):

@@ -114,6 +114,15 @@ def test_a_copy_made_inside_a_block_is_refused(tiny):
     copy.deepcopy(tiny.model)
 
 
+def test_a_model_is_not_saved_as_if_a_part_were_left_out(tiny, tmp_path):
+    with pytest.raises(BadInput, match="cannot be saved while a part of it is knocked out"):
+        with knockout(tiny.anatomy, Knockout("mlp", 1)):
+            tiny.model.save_pretrained(tmp_path / "model")
+    assert not (tmp_path / "model").exists() and "save_pretrained" not in vars(tiny.model)
+    tiny.model.save_pretrained(tmp_path / "model")
+    assert (tmp_path / "model" / "model.safetensors").exists()
+
+
 def test_a_part_that_is_not_run_raises_also_where_no_hook_tells(tiny):
     with pytest.raises(BadInput, match="was not run inside the block, so nothing was knocked out"):
         with knockout(tiny.anatomy, Knockout("mlp", 1)):
