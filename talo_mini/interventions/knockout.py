@@ -100,15 +100,15 @@ def knockout(anatomy: "Anatomy | VLM", *knockouts: Knockout, means: dict | None 
     runs the model past this package is told. Compiled models run uncompiled meanwhile, since they
     would skip hooks. `means` is what `mean_outputs` gave. Raises BadInput, before anything is
     touched, where a layer, part or head does not exist, the layer is dead or the effect is not
-    defined there; when the model is copied or saved inside; and at the end of the block where the part was
-    not run, as cross-attention is not without a picture. Effect "zero" equals zeroing the weights
-    and biases of the part (paper, section 3), save where later layers reuse the keys and values of
-    this one: then only what it adds itself is removed.
+    defined there; when the model is copied or saved inside; and at the end of the block where the
+    part was not run, as cross-attention is not without a picture. Effect "zero" equals zeroing the
+    weights and biases of the part (paper, section 3), save where later layers reuse the keys and
+    values of this one: then only what it adds itself is removed.
     """
     for k in knockouts:
         if not isinstance(k, Knockout):
             raise BadInput(f"a knockout is Knockout(part, layer), not {k!r}")
-    anatomy = getattr(anatomy, "anatomy", anatomy)
+    anatomy = anatomy if isinstance(anatomy, Anatomy) else anatomy.anatomy
     hooks = [(k, *hook) for k in knockouts for hook in hooks_of(anatomy, k, means or {})]
     ran = set()
     # prepend: transformers' own hooks, which record hidden states, must see the changed output

@@ -107,11 +107,11 @@ class VLM:
         processor without a chat template (PaliGemma, InstructBLIP) is given the question alone.
         Raises BadInput where the prompt holds no place for the picture.
         """
-        questions, template = _with_prompt(questions, template)
-        if not questions:
+        asked, template = _with_prompt(questions, template)
+        if not asked:
             raise BadInput("there is no question to put to the model")
         check_ready(self.model, self.name)
-        texts, images = [write_prompt(q, template) for q in questions], [q.image for q in questions]
+        texts, images = [write_prompt(q, template) for q in asked], [q.image for q in asked]
         if self.processor.chat_template:
             texts = [self.chat(text) for text in texts]
             images = [[image] for image in images]
@@ -132,7 +132,7 @@ class VLM:
             _pad(batch, "qformer_input_ids", "qformer_attention_mask", "right")
             _pad(batch, "input_ids", "attention_mask", "left")
         if self._start is not None:
-            batch["decoder_input_ids"] = torch.full((len(questions), 1), self._start)
+            batch["decoder_input_ids"] = torch.full((len(asked), 1), self._start)
         self._check_placeholder(batch)
         self._check_length(batch)
         device = self.model.device
@@ -353,10 +353,10 @@ class VLM:
 
         A benchmark is asked under its own prompt, as a sweep asks it, where no other is named.
         """
-        questions, template = _with_prompt(questions, template)
+        asked, template = _with_prompt(questions, template)
         batch = whole_number("batch", batch)
         max_new_tokens = whole_number("max_new_tokens", max_new_tokens)
-        texts, parts = [], list(parted(questions, batch))
+        texts, parts = [], list(parted(asked, batch))
         with owned(self.anatomy), greedily(self.model, max_new_tokens):
             for some in progress(parts, desc="writing answers", unit="batch"):
                 inputs = self.inputs(some, template)
@@ -365,12 +365,12 @@ class VLM:
                 tokens = self.model.generate(
                     **inputs, do_sample=False, max_new_tokens=max_new_tokens
                 )
-                asked = 0 if self._start is not None else inputs["input_ids"].shape[1]
-                texts += self.processor.batch_decode(tokens[:, asked:], skip_special_tokens=True)
+                begun = 0 if self._start is not None else inputs["input_ids"].shape[1]
+                texts += self.processor.batch_decode(tokens[:, begun:], skip_special_tokens=True)
         return texts
 
 
-def _with_prompt(questions, template):
+def _with_prompt(questions, template) -> tuple[list[Question], str]:
     """The questions as a list, and the name of the prompt they are asked under."""
     if isinstance(questions, Benchmark):
         return list(questions.questions), template or questions.prompt
