@@ -1,9 +1,9 @@
-"""`python -m talo_mini sweep MODEL BENCHMARK`: a sweep from the command line, in one process or in
-many.
+"""`talo-mini sweep MODEL BENCHMARK`: a sweep from the command line, in one process or in many.
 
 Under `torchrun`, `accelerate launch` or Slurm every process takes its share of the questions and
 its own GPU. They share nothing but the cache; whichever finds it complete writes the table. A
-stopped run goes on, on any number of processes.
+stopped run goes on, on any number of processes. Exit status: 0 all is well, 1 stopped by Ctrl-C,
+2 something asked for cannot be done.
 """
 
 import argparse
@@ -32,6 +32,7 @@ LAUNCHERS = (
 
 # what needs a reference set cannot be asked for in words
 EXAMPLES = ", ".join(e.example for e in EFFECTS.values() if e.needs != "reference")
+LEVEL, MOST_TOLD, POINTS = 0.05, 5, 100
 WRITERS = {".parquet": pd.DataFrame.to_parquet, ".csv": pd.DataFrame.to_csv}
 
 
@@ -55,7 +56,7 @@ def _launched(name, least, below=None):
 
 def parser() -> argparse.ArgumentParser:
     """The words of the command."""
-    found = argparse.ArgumentParser(prog="python -m talo_mini", description=__doc__.splitlines()[0])
+    found = argparse.ArgumentParser(prog="talo-mini", description=__doc__.splitlines()[0])
     command = found.add_subparsers(dest="command", required=True).add_parser(
         "sweep", help="knock out every layer in turn"
     )
@@ -80,6 +81,7 @@ def parser() -> argparse.ArgumentParser:
         default=["self-attention"],
         help="what is knocked out (default %(default)s)",
     )
+    command.add_argument("--layers", nargs="+", type=int, help="only these layers (default: all)")
     command.add_argument(
         "--effect",
         default="zero",
@@ -87,6 +89,13 @@ def parser() -> argparse.ArgumentParser:
     )
     command.add_argument(
         "--batch", type=int, default=32, help="questions at once (default %(default)s)"
+    )
+    command.add_argument(
+        "--device", help='"cpu", "cuda:1", ... (default: a GPU where there is one)'
+    )
+    command.add_argument("--model-revision", help="the model's commit on the Hub")
+    command.add_argument(
+        "--trust-remote-code", action="store_true", help="run code of the model's repository"
     )
     command.add_argument("--device-map", help='spread a large model over devices ("auto")')
     command.add_argument("--four-bit", action="store_true", help="4-bit weights (bitsandbytes)")
@@ -103,10 +112,17 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments=None):
-    """Run the command; a BadInput is printed as its sentence, with exit status 2."""
+    """Run the command; a BadInput or Ctrl-C is told in a sentence, with its exit status."""
     chosen = parser().parse_args(arguments)
     try:
         run(chosen)
+    except KeyboardInterrupt as stop:
+        print(
+            f"stopped; what was answered is kept in {chosen.cache}, and the same command goes on "
+            "from there",
+            file=sys.stderr,
+        )
+        raise SystemExit(1) from stop
     except BadInput as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from error
@@ -131,6 +147,32 @@ def _check_out(chosen):
         raise BadInput(f"--out {chosen.out} cannot be written; write elsewhere")
 
 
+def _own_device(local):
+    """A GPU for each process; Slurm may show each task its own only."""
+    if not torch.cuda.is_available():
+        return "cpu"
+    return f"cuda:{local % torch.cuda.device_count()}"
+
+
+def _told(table, part):
+    """Which knockouts of a part clearly help or hurt which task, in words."""
+    vectors = interaction_vectors(table, part)
+    real = vectors[vectors.q < LEVEL].sort_values("delta")
+    lines = [
+        f"{part}: of {len(vectors)} knockouts {(real.delta < 0).sum()} clearly hurt, "
+        f"{(real.delta > 0).sum()} clearly help (false discovery rate {LEVEL:.0%})"
+    ]
+    for word, some in (("helps", real[real.delta > 0][::-1]), ("hurts", real[real.delta < 0])):
+        for row in some.head(MOST_TOLD).itertuples():
+            lines.append(
+                f"  without layer {row.layer} {word} {row.task}: {POINTS * row.delta:+.0f} points "
+                f"[{POINTS * row.low:.0f}, {POINTS * row.high:.0f}]"
+            )
+        if len(some) > MOST_TOLD:
+            lines.append(f"  and {len(some) - MOST_TOLD} more where it {word}")
+    return "\n".join(lines)
+
+
 def run(chosen):
     """Sweep this process's share, then write the table if nothing is missing."""
     number, of, local = process()
@@ -140,10 +182,6 @@ def run(chosen):
             "every process has a GPU"
         )
     _check_out(chosen)
-    device = (
-        f"cuda:{local % torch.cuda.device_count()}" if torch.cuda.is_available() else "cpu"
-    )  # Slurm may show each task its own only
-    vlm = load_vlm(chosen.model, device, chosen.device_map, chosen.four_bit, chosen.max_pixels)
     benchmark = load_benchmark(
         chosen.benchmark,
         chosen.tasks,
@@ -154,7 +192,16 @@ def run(chosen):
         chosen.prompt,
         chosen.skip_malformed,
     )
-    work = dict(parts=chosen.parts, effect=chosen.effect, cache=chosen.cache)
+    vlm = load_vlm(
+        chosen.model,
+        chosen.device or _own_device(local),
+        chosen.device_map,
+        chosen.four_bit,
+        chosen.max_pixels,
+        chosen.model_revision,
+        chosen.trust_remote_code,
+    )
+    work = dict(parts=chosen.parts, layers=chosen.layers, effect=chosen.effect, cache=chosen.cache)
     sweep(vlm, benchmark.share(number, of), batch=chosen.batch, **work)
     table, missing = kept_outcomes(vlm, benchmark, **work)
     if missing:
@@ -172,11 +219,8 @@ def run(chosen):
         ) from error
     print(task_accuracy(table).round(3).to_string(index=False))
     for part in chosen.parts:
-        vectors = interaction_vectors(table, part)
-        real = vectors[vectors.q < 0.05]
-        print(
-            f"{part}: of {len(vectors)} knockouts {(real.delta < 0).sum()} clearly hurt, "
-            f"{(real.delta > 0).sum()} clearly "
-            f"help; {len(benchmark.left_out)} rows left out, {len(benchmark.malformed)} "
-            f"malformed; {len(table)} outcomes in {chosen.out}"
-        )
+        print(_told(table, part))
+    print(
+        f"{len(benchmark.left_out)} rows left out, {len(benchmark.malformed)} malformed; "
+        f"{len(table)} outcomes in {chosen.out}"
+    )

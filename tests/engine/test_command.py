@@ -9,10 +9,12 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import psutil
 import pytest
 from checkpoints import CHECKPOINTS, save_checkpoint
+from conftest import made_up_outcomes
 
 import talo_mini.command as command
 from talo_mini import BadInput, load_benchmark, load_vlm, sweep
@@ -85,7 +87,7 @@ def test_a_worker_that_dies_and_is_started_again(folder, expected, tmp_path, mon
         real(vlm, benchmark.share(0, 2), **options)
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
         patch.setattr(command, "sweep", dying)
         command.main(options(folder, tmp_path))
     assert not (tmp_path / "outcomes.parquet").exists()
@@ -251,9 +253,50 @@ def test_thirty_kills_lose_and_repeat_nothing(folder, tmp_path):
     assert found["kept"] == found["distinct"] == found["whole"]
 
 
-def test_bad_input_is_one_sentence_and_status_two(tmp_path, capsys):
+def test_ctrl_c_says_what_is_kept_and_how_to_go_on(many, tmp_path):
+    told, table = many
+    run = subprocess.Popen(
+        [sys.executable, "-m", "talo_mini", *told(tmp_path)],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not any((tmp_path / "cache").rglob("*.parquet")):
+        assert run.poll() is None
+        time.sleep(0.02)
+    run.send_signal(signal.SIGINT)
+    said = run.communicate(timeout=400)[1]
+    assert run.returncode == 1 and "Traceback" not in said, said[-2000:]
+    assert "is kept in" in said and "the same command goes on from there" in said
+    kept = sum(len(pd.read_parquet(path)) for path in (tmp_path / "cache").rglob("*.parquet"))
+    assert 0 < kept < len(table)
+    command.main(told(tmp_path))
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(tmp_path / "outcomes.parquet")[COLUMNS], table[COLUMNS]
+    )
+
+
+def test_the_layers_that_clearly_change_a_task_are_named():
+    right, half, wrong = np.full(40, True), np.arange(40) < 20, np.full(40, False)
+    table = made_up_outcomes({"see a": half}, {"see a": np.stack([half, right, wrong], axis=1)})
+    told = command._told(table, "self-attention").splitlines()
+    assert told[0].startswith("self-attention: of 3 knockouts 1 clearly hurt, 1 clearly help")
+    assert told[1].startswith("  without layer 1 helps see a: +50 points [")
+    assert told[2].startswith("  without layer 2 hurts see a: -50 points [") and len(told) == 3
+
+
+def test_only_the_layers_asked_for_are_swept(folder, expected, tmp_path):
+    command.main([*options(folder, tmp_path), "--layers", "1", "--device", "cpu"])
+    table = pd.read_parquet(tmp_path / "outcomes.parquet")
+    wanted = expected[expected.layer.isin([-1, 1])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(table[COLUMNS], wanted[COLUMNS])
+
+
+def test_bad_input_is_one_sentence_and_status_two(capsys):
+    """And told before the model loads."""
     with pytest.raises(SystemExit) as raised:
-        command.main(["sweep", "llava-mini", "nothing"])
+        command.main(["sweep", "no-such-model", "nothing"])
     assert raised.value.code == 2 and "unknown benchmark 'nothing'" in capsys.readouterr().err
 
 
@@ -307,7 +350,7 @@ def test_every_process_takes_a_gpu_that_it_sees(monkeypatch, tmp_path):
     asked = []
     monkeypatch.setattr(command.torch.cuda, "is_available", lambda: True)
 
-    def load(name, device, *more):
+    def load(name, device, *_):
         asked.append(device)
         raise BadInput("far enough")
 
