@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .interventions.knockout import Knockout, knockout
     from .models.loading import load_vlm
     from .models.vlm import VLM
+    from .studies.selection import select_layer
 
 _PLACES = {
     "VLM": "models.vlm",
@@ -36,6 +37,7 @@ _PLACES = {
     "knockout": "interventions.knockout",
     "load_benchmark": "benchmarks",
     "load_vlm": "models.loading",
+    "select_layer": "studies.selection",
     "sweep": "engine.sweep",
     "talo_gains": "analysis.talo",
 }
@@ -51,6 +53,7 @@ __all__ = [
     "knockout",
     "load_benchmark",
     "load_vlm",
+    "select_layer",
     "sweep",
     "talo_gains",
 ]

@@ -1,6 +1,7 @@
 """Questions, tasks and benchmarks: plain frozen data that every other room reads."""
 
 import hashlib
+import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -264,6 +265,34 @@ class Benchmark:
                 "processes"
             )
         return self.only(self.questions[number::of])
+
+    def split(self, shots: int, seed: int = 0) -> tuple["Benchmark", "Benchmark"]:
+        """`shots` questions a task and form to choose by (the probe set), and others to measure on.
+
+        No picture is on both sides: pictures are drawn in random order until every task has its
+        shots, and what else is asked about a drawn picture is on neither. Raises BadInput where a
+        task has too few questions, or none would be left of it.
+        """
+        shots = whole_number("shots", shots)
+        about: dict[bytes, list[Question]] = {}
+        for question in self.questions:
+            about.setdefault(question.image_bytes, []).append(question)
+        pictures, shown, probe, count = list(about), set(), set(), Counter()
+        for number in random.Random(seed).sample(range(len(pictures)), len(pictures)):
+            for question in about[pictures[number]]:
+                if count[question.task, question.form] < shots:
+                    count[question.task, question.form] += 1
+                    shown.add(question.image_bytes)
+                    probe.add(question.id)
+        rest = [question for question in self.questions if question.image_bytes not in shown]
+        left = {(question.task, question.form) for question in rest}
+        for task, form in count:
+            if count[task, form] < shots or (task, form) not in left:
+                raise BadInput(
+                    f"task {task!r} has too few questions or pictures in the {form} form to draw "
+                    f"{shots} and keep others; use fewer shots, fewer tasks or more questions"
+                )
+        return self.only([q for q in self.questions if q.id in probe]), self.only(rest)
 
     def with_prompt(self, prompt: str) -> "Benchmark":
         """The same questions under another prompt template."""

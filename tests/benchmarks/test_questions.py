@@ -112,6 +112,49 @@ def test_the_shares_of_processes_are_a_partition(questions, of):
     assert sorted(q.id for share in shares for q in share) == sorted(q.id for q in asked)
 
 
+pictures = [png((i, 0, 0)) for i in range(12)]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 11)), min_size=2, max_size=40),
+    st.integers(1, 4),
+    st.integers(0, 3),
+)
+def test_no_picture_is_on_both_sides_of_a_split(asked, shots, seed):
+    tasks = sorted({task for task, _ in asked})
+    questions = [
+        question(id=f"{i}", task=task, image=pictures[number])
+        for i, (task, number) in enumerate(asked)
+    ]
+    whole = Benchmark("b", tuple(Task(task, "see") for task in tasks), tuple(questions))
+    try:
+        probe, rest = whole.split(shots, seed)
+    except BadInput as error:
+        assert "has too few questions or pictures" in str(error)
+        return
+    assert not {q.image_bytes for q in probe.questions} & {q.image_bytes for q in rest.questions}
+    assert [t.name for t in probe.tasks] == [t.name for t in rest.tasks] == tasks
+    for task in tasks:
+        assert sum(q.task == task for q in probe.questions) == shots
+    shown = {q.image_bytes for q in probe.questions}
+    assert rest.questions == tuple(q for q in questions if q.image_bytes not in shown)
+    assert whole.split(shots, seed) == (probe, rest)
+
+
+def test_a_split_follows_its_seed_and_keeps_other_tasks_apart():
+    whole = load_benchmark("mini-worlds", tasks=["more", "object_colour"], per_task=20)
+    probe, rest = whole.split(5)
+    for task in ("more", "object_colour"):
+        for form in ("choice", "direct"):
+            assert len(probe.subset(tasks=[task], form=form).questions) == 5
+            assert len(rest.subset(tasks=[task], form=form).questions) > 0
+    assert whole.split(5, seed=1)[0] != probe
+    with pytest.raises(BadInput, match="has too few questions or pictures in the"):
+        whole.split(20)
+    with pytest.raises(BadInput, match="shots"):
+        whole.split(0)
+
+
 def test_a_task_that_is_named_twice_is_asked_once():
     once = load_benchmark("mini-worlds", tasks=["more"], per_task=2)
     assert load_benchmark("mini-worlds", tasks=["more", "more"], per_task=2) == once
