@@ -56,7 +56,6 @@ NAMES = {
     "check_outcomes": "outcomes.table",
     "parse_answer": "benchmarks.answers",
     "save_headline": "report",
-    "select_layer": "studies.selection",
     "write_prompt": "benchmarks.prompts",
     "zeroed_weights": "interventions.knockout",
 }

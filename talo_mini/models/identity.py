@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from transformers.utils import cached_file
 
 from .state import made_of
@@ -112,3 +113,32 @@ def _made(processor) -> str:
 def _uses_torchvision(tool) -> bool:
     named = type(tool).__name__.endswith("Fast") and hasattr(tool, "resample")
     return named or getattr(tool, "backend", None) == "torchvision"
+
+
+def model_digest(model, files) -> str:
+    """16 hex digits that change when any weight or the configuration changes."""
+    digest = hashlib.blake2b(settings(model, files).encode(), digest_size=8)
+    for name, value in sorted(_weights(model).items()):
+        digest.update(name.encode())
+        digest.update(_bytes(value))
+    return digest.hexdigest()
+
+
+def _weights(model):
+    weights = model.state_dict()
+    if any(torch.is_tensor(value) and value.is_meta for value in weights.values()):
+        from accelerate.utils.modeling import get_state_dict_offloaded_model
+
+        weights = get_state_dict_offloaded_model(model)
+    return weights
+
+
+def _bytes(value):
+    """What a weight holds; packed linear maps (torch's own quantisation) keep other things too."""
+    if isinstance(value, tuple):
+        return b"".join(bytes(_bytes(item)) for item in value)
+    if not torch.is_tensor(value):
+        return repr(value).encode()
+    if value.is_quantized:
+        value = value.dequantize()
+    return value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()

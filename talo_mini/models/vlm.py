@@ -1,6 +1,5 @@
 """A vision-language model with its processor: ask it questions, score their options."""
 
-import hashlib
 import json
 import re
 from collections.abc import Sequence
@@ -75,11 +74,7 @@ class VLM:
         Every weight is read each time, a second or two for each GB: no counter of torch's notices
         all the ways to write to one.
         """
-        digest = hashlib.blake2b(identity.settings(self.model, self.files).encode(), digest_size=8)
-        for name, value in sorted(_weights(self.model).items()):
-            digest.update(name.encode())
-            digest.update(_bytes(value))
-        return digest.hexdigest()
+        return identity.model_digest(self.model, self.files)
 
     @property
     def picture_limits(self) -> dict:
@@ -385,26 +380,6 @@ def _words(question):
 def _distinct(tokens):
     """Whether no two options have a token in common."""
     return len({token for option in tokens for token in option}) == sum(map(len, tokens))
-
-
-def _weights(model):
-    weights = model.state_dict()
-    if any(torch.is_tensor(value) and value.is_meta for value in weights.values()):
-        from accelerate.utils.modeling import get_state_dict_offloaded_model
-
-        weights = get_state_dict_offloaded_model(model)
-    return weights
-
-
-def _bytes(value):
-    """What a weight holds; packed linear maps (torch's own quantisation) keep other things too."""
-    if isinstance(value, tuple):
-        return b"".join(bytes(_bytes(item)) for item in value)
-    if not torch.is_tensor(value):
-        return repr(value).encode()
-    if value.is_quantized:
-        value = value.dequantize()
-    return value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
 
 
 def _pad(batch, ids, mask, side):
