@@ -19,6 +19,7 @@ from .analysis.vectors import interaction_vectors, task_accuracy
 from .benchmarks import load_benchmark
 from .engine.sweep import kept_outcomes, sweep
 from .errors import BadInput
+from .estimates import Estimate
 from .interventions.effects import EFFECTS
 from .models.loading import load_vlm
 
@@ -32,7 +33,7 @@ LAUNCHERS = (
 
 # what needs a reference set cannot be asked for in words
 EXAMPLES = ", ".join(e.example for e in EFFECTS.values() if e.needs != "reference")
-LEVEL, MOST_TOLD, POINTS = 0.05, 5, 100
+MOST_TOLD = 5  # knockouts that help or hurt, of each part
 WRITERS = {".parquet": pd.DataFrame.to_parquet, ".csv": pd.DataFrame.to_csv}
 
 
@@ -156,20 +157,21 @@ def _own_device(local):
 
 def _told(table, part):
     """Which knockouts of a part clearly help or hurt which task, in words."""
-    vectors = interaction_vectors(table, part)
-    real = vectors[vectors.q < LEVEL].sort_values("delta")
+    vectors = interaction_vectors(table, part).sort_values("delta")
+    rows = [(row, Estimate.of(row)) for row in vectors.to_dict("records")]
+    helps = [(row, change) for row, change in rows[::-1] if change.clear > 0]
+    hurts = [(row, change) for row, change in rows if change.clear < 0]
     lines = [
-        f"{part}: of {len(vectors)} knockouts {(real.delta < 0).sum()} clearly hurt, "
-        f"{(real.delta > 0).sum()} clearly help (false discovery rate {LEVEL:.0%})"
+        f"{part}: of {len(rows)} knockouts {len(hurts)} clearly hurt, {len(helps)} clearly help "
+        "(false discovery rate 5%)"
     ]
-    for word, some in (("helps", real[real.delta > 0][::-1]), ("hurts", real[real.delta < 0])):
-        for row in some.head(MOST_TOLD).itertuples():
-            lines.append(
-                f"  without layer {row.layer} {word} {row.task}: {POINTS * row.delta:+.0f} points "
-                f"[{POINTS * row.low:.0f}, {POINTS * row.high:.0f}]"
-            )
+    for word, some in (("helps", helps), ("hurts", hurts)):
+        lines += [
+            f"  without layer {row['layer']} {word} {row['task']}: {change}"
+            for row, change in some[:MOST_TOLD]
+        ]
         if len(some) > MOST_TOLD:
-            lines.append(f"  and {len(some) - MOST_TOLD} more where it {word}")
+            lines.append(f"  and {len(some) - MOST_TOLD} more that it {word}")
     return "\n".join(lines)
 
 

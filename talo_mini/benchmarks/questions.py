@@ -123,6 +123,14 @@ class Question:
         return 1 / sum(option in self.seen for option in self.options)
 
 
+def by_picture(questions: Sequence[Question]) -> list[list[int]]:
+    """The numbers of the questions about each picture."""
+    rows: dict[bytes, list[int]] = {}
+    for number, question in enumerate(questions):
+        rows.setdefault(question.image_bytes, []).append(number)
+    return list(rows.values())
+
+
 def parted(questions: Sequence[Question], size: int) -> Iterator[list[Question]]:
     """The questions in their order, in lists of at most `size` that memory holds.
 
@@ -274,25 +282,28 @@ class Benchmark:
         task has too few questions, or none would be left of it.
         """
         shots = whole_number("shots", shots)
-        about: dict[bytes, list[Question]] = {}
-        for question in self.questions:
-            about.setdefault(question.image_bytes, []).append(question)
-        pictures, shown, probe, count = list(about), set(), set(), Counter()
-        for number in random.Random(seed).sample(range(len(pictures)), len(pictures)):
-            for question in about[pictures[number]]:
-                if count[question.task, question.form] < shots:
-                    count[question.task, question.form] += 1
-                    shown.add(question.image_bytes)
-                    probe.add(question.id)
-        rest = [question for question in self.questions if question.image_bytes not in shown]
-        left = {(question.task, question.form) for question in rest}
+        pictures, count = by_picture(self.questions), Counter()
+        random.Random(seed).shuffle(pictures)
+        probe: list[int] = []
+        rest: list[int] = []
+        for picture in pictures:
+            drawn = []
+            for number in picture:
+                kind = self.questions[number].task, self.questions[number].form
+                if count[kind] < shots:
+                    count[kind] += 1
+                    drawn.append(number)
+            probe += drawn
+            rest += [] if drawn else picture
+        left = {(self.questions[number].task, self.questions[number].form) for number in rest}
         for task, form in count:
             if count[task, form] < shots or (task, form) not in left:
                 raise BadInput(
                     f"task {task!r} has too few questions or pictures in the {form} form to draw "
                     f"{shots} and keep others; use fewer shots, fewer tasks or more questions"
                 )
-        return self.only([q for q in self.questions if q.id in probe]), self.only(rest)
+        chosen, others = ([self.questions[i] for i in sorted(own)] for own in (probe, rest))
+        return self.only(chosen), self.only(others)
 
     def with_prompt(self, prompt: str) -> "Benchmark":
         """The same questions under another prompt template."""

@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from ..benchmarks.questions import Question
+from ..benchmarks.questions import Question, by_picture
 from ..errors import BadInput
 from ..models.asked import Asked, Wanted
 from ..models.scoring import next_tokens
@@ -161,14 +161,6 @@ def _lengthened(plain, prompts, more, vlm):
 def by_whole_text(vlm: VLM, question: Question) -> bool:
     """Whether a question's options are told apart by more than their first token."""
     return vlm.scoring(question) == "whole text"
-
-
-def by_picture(questions: Sequence[Question]) -> list[list[int]]:
-    """The numbers of the questions about each picture."""
-    rows: dict[bytes, list[int]] = {}
-    for number, question in enumerate(questions):
-        rows.setdefault(question.image_bytes, []).append(number)
-    return list(rows.values())
 
 
 def _check_able(vlm):

@@ -285,8 +285,8 @@ def test_the_layers_that_clearly_change_a_task_are_named():
     table = made_up_outcomes({"see a": half}, {"see a": np.stack([half, right, wrong], axis=1)})
     told = command._told(table, "self-attention").splitlines()
     assert told[0].startswith("self-attention: of 3 knockouts 1 clearly hurt, 1 clearly help")
-    assert told[1].startswith("  without layer 1 helps see a: +50 points [")
-    assert told[2].startswith("  without layer 2 hurts see a: -50 points [") and len(told) == 3
+    assert told[1].startswith("  without layer 1 helps see a: +50.0 points [")
+    assert told[2].startswith("  without layer 2 hurts see a: -50.0 points [") and len(told) == 3
 
 
 def test_only_the_layers_asked_for_are_swept(folder, expected, tmp_path):
