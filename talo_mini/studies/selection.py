@@ -3,14 +3,14 @@
 import numpy as np
 import pandas as pd
 
-from ..analysis.significance import mean_interval
+from ..analysis.significance import change_interval
 from ..analysis.talo import NONE
 from ..benchmarks.questions import Benchmark
 from ..engine.sweep import sweep
 from ..errors import BadInput
 from ..interventions.names import layers_with
 from ..models.vlm import VLM
-from ..outcomes.table import BASE, all_scored
+from ..outcomes.table import BASE, all_scored, pictures_of
 
 
 def select_layer(
@@ -109,29 +109,30 @@ def greedy_gains(
     cache=None,
 ) -> pd.DataFrame:
     """Greedy sets of layers on the tasks that the base model answers worst on their probe
-    questions, measured on their others.
+    questions, measured on questions about other pictures.
 
-    One probe set of `shots` questions a task. Columns: task, layers, chance, informed, base,
-    accuracy, probe_gain, delta, low, high (95% interval over questions), single (gain of the first
-    layer alone); fractions.
+    One probe set of `shots` questions a task and form. Columns: task, layers, chance, informed,
+    base, accuracy, probe_gain, delta, low, high (95% interval over pictures), single (gain of the
+    first layer alone); fractions.
     """
     base = all_scored(sweep(vlm, benchmark, parts=[part], layers=[], cache=cache))
     known = base.set_index("question")[["correct", "chance", "informed"]].astype(float)
-    halves = {}
-    for task in benchmark.tasks:
-        own = [question for question in benchmark.questions if question.task == task.name]
-        mixed = np.random.default_rng(seed).permutation(np.array(own, dtype=object))
-        halves[task.name] = mixed[:shots], mixed[shots:]
+    halves = {
+        task.name: benchmark.subset(tasks=[task.name]).split(shots, seed)
+        for task in benchmark.tasks
+    }
     first = {
-        task: known.correct[[q.id for q in probe]].mean() for task, (probe, _) in halves.items()
+        task: known.correct[[q.id for q in probe.questions]].mean()
+        for task, (probe, _) in halves.items()
     }
     rows = []
     for task in pd.Series(first).nsmallest(tasks).index:
-        probe, rest = (benchmark.only(list(half)) for half in halves[task])
+        probe, rest = halves[task]
+        asked = [q.id for q in rest.questions]
         alone, chosen = (greedy_layers(vlm, probe, part, n, cache) for n in (1, most))
         change = bypass_gain(vlm, rest, chosen, part, cache)
-        low, high = mean_interval(change, seed)
-        own = known.loc[[q.id for q in rest.questions]].mean()
+        (low,), (high,) = change_interval(change[:, None], pictures_of(base, asked))
+        own = known.loc[asked].mean()
         row = dict(task=task, layers=chosen, chance=own.chance, informed=own.informed)
         row |= dict(base=own.correct, accuracy=own.correct + change.mean())
         row |= dict(probe_gain=bypass_gain(vlm, probe, chosen, part, cache).mean())

@@ -137,16 +137,31 @@ def test_greedy_layers_end_where_layers_do(tiny, monkeypatch):
     assert greedy_layers(tiny, None, most=9) == [0, 1, 2, 3]
 
 
-def test_greedy_sets_are_measured_on_questions_that_chose_none(tiny):
+@pytest.mark.parametrize("form", ["direct", None])
+def test_greedy_sets_are_measured_on_pictures_that_chose_none(tiny, form):
+    """Also where both forms of a question are about one picture."""
     benchmark = load_benchmark("mini-worlds", tasks=["object_colour", "more"], per_task=12)
-    benchmark = benchmark.subset(form="direct")
+    benchmark = benchmark.subset(form=form)
     found = greedy_gains(tiny, benchmark, shots=6, tasks=1, most=2)
     row = found.iloc[0]
     assert len(found) == 1 and len(row.layers) <= 2
-    rest = np.random.default_rng(0).permutation(
-        np.array([q for q in benchmark.questions if q.task == row.task], dtype=object)
-    )[6:]
-    change = bypass_gain(tiny, benchmark.only(list(rest)), row.layers)
+    _, rest = benchmark.subset(tasks=[row.task]).split(6)
+    change = bypass_gain(tiny, rest, row.layers)
     assert row.delta == pytest.approx(change.mean())
     assert row.accuracy == pytest.approx(row.base + row.delta)
     assert row.probe_gain >= 0 and row.low <= row.delta <= row.high
+
+
+def test_the_interval_of_a_greedy_set_counts_pictures(tiny, monkeypatch):
+    """Both forms of a question change alike: twice the questions say no more."""
+    benchmark = load_benchmark("mini-worlds", tasks=["more"], per_task=24)
+    monkeypatch.setattr("talo_mini.studies.selection.greedy_layers", lambda *_: [1])
+    monkeypatch.setattr(
+        "talo_mini.studies.selection.bypass_gain",
+        lambda vlm, asked, *_: np.array([sum(q.image_bytes) % 3 - 1 for q in asked.questions]),
+    )
+    widths = []
+    for form in ("direct", None):
+        row = greedy_gains(tiny, benchmark.subset(form=form), shots=6, tasks=1).iloc[0]
+        widths.append(row.high - row.low)
+    assert widths[1] > 0.8 * widths[0]
