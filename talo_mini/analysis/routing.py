@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ..outcomes.table import BASE, aligned, with_part
+from ..outcomes.table import BASE, aligned, pictures_of, with_part
 from .significance import mean_interval
 from .summaries import difference_of_means
 from .talo import talo_gains
@@ -106,7 +106,7 @@ def ways_to_choose(
     low, high (95% interval over tasks). Of the oracle: form, chance, informed, base, oracle,
     mean_variant, all_right, by_luck (of variants that err independently). And router minus TaLo:
     form, delta, low, high, tasks. Probe sets of the router are drawn `draws` times; it is measured
-    on the questions that it was not taught. Fractions.
+    on the questions about pictures that it was not taught. Fractions.
     """
     rng, gains, limits, beside = np.random.default_rng(seed), [], [], []
     for form, outcomes in sweeps.items():
@@ -138,10 +138,11 @@ def ways_to_choose(
 def _routed(base, right, probabilities, shots, draws, rng):
     """How often the router's choice is right where it was not taught, [questions]; nan if never."""
     seen, groups = features(base, probabilities), base.groupby("task", sort=False).indices
+    pictures = pictures_of(base, base.question)
     correct, asked = np.zeros(len(base)), np.zeros(len(base))
     for _ in range(draws):
         probe = np.concatenate([rng.permutation(where)[:shots] for where in groups.values()])
-        rest = np.setdiff1d(np.arange(len(base)), probe)
+        rest = np.flatnonzero(~np.isin(pictures, pictures[probe]))
         correct[rest] += right[rest, learned_route(seen, right, probe)[rest]]
         asked[rest] += 1
     with np.errstate(invalid="ignore"):

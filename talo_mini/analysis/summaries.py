@@ -32,17 +32,22 @@ def mean_change(vectors: pd.DataFrame, seed: int = 0) -> dict:
 
 def difference_of_means(one: pd.Series, other: pd.Series, seed: int = 0) -> dict:
     """The mean of one - other over the tasks that both have: delta, low, high (95%), tasks."""
-    values = (one - other).dropna()
-    low, high = mean_interval(values, seed)
-    return dict(delta=float(values.mean()), low=low, high=high, tasks=len(values))
+    return mean_value(one - other, seed)
 
 
 def by_layer(vectors: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """The mean over tasks of each layer's knockout: layer, delta, low, high (95%), fractions."""
+    return mean_by(vectors, "layer", seed)
+
+
+def mean_by(table: pd.DataFrame, column: str, seed: int = 0) -> pd.DataFrame:
+    """The mean of a table's delta for each value of a column: that column, delta, low, high (95%
+    interval over its rows).
+    """
     rows = []
-    for layer, group in vectors.groupby("layer"):
+    for value, group in table.groupby(column):
         low, high = mean_interval(group.delta, seed)
-        rows.append(dict(layer=layer, delta=group.delta.mean(), low=low, high=high))
+        rows.append({column: value} | dict(delta=group.delta.mean(), low=low, high=high))
     return pd.DataFrame(rows)
 
 

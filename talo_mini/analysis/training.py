@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from .significance import mean_interval
+from .summaries import mean_by
 from .vectors import gain_kind, matrix
 
 NEAR_ONE = 0.999  # Fisher's z of a correlation of 1 is infinite
@@ -78,9 +79,6 @@ def vectors_moved(vectors: dict, outcomes: dict, trained: list[str], seed: int =
 
 def by_dose(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """The mean over plants at each dose: questions, base, delta, low, high (95%), fractions."""
-    rows = []
-    for dose, group in table.groupby("questions"):
-        low, high = mean_interval(group.delta, seed)
-        row = dict(questions=dose, base=group.base.mean(), delta=group.delta.mean())
-        rows.append(row | dict(low=low, high=high))
-    return pd.DataFrame(rows)
+    return mean_by(table, "questions", seed).assign(
+        base=table.groupby("questions").base.mean().to_numpy()
+    )

@@ -10,7 +10,7 @@ from talo_mini.analysis import carried_over, nearest_in_ability, similarity, vec
 from talo_mini.analysis.cases import promising
 from talo_mini.analysis.luck import best_by_luck, winners_curse
 from talo_mini.analysis.pairs import mean_pairs, sums_predict
-from talo_mini.analysis.routing import WAYS, ways_to_choose
+from talo_mini.analysis.routing import WAYS, _routed, answers_by_layer, ways_to_choose
 from talo_mini.analysis.shots import gains_of_more_shots, scatter_of_draws
 from talo_mini.analysis.significance import false_discovery, mean_interval
 from talo_mini.analysis.summaries import (
@@ -152,6 +152,15 @@ def test_ways_to_choose_end_where_they_must():
     assert own.delta["learned router"] == pytest.approx(0.5)
     assert limits.oracle[0] == 1.0 and limits.base[0] == 0.5
     assert beside.delta[0] == pytest.approx(0.5 - own.delta["TaLo, one layer a task"], abs=1e-6)
+
+
+def test_a_router_is_measured_on_pictures_that_taught_it_nothing():
+    outcomes = helped({}).assign(scores=lambda t: [[0.0, -1.0]] * len(t))
+    picture = outcomes.question.str.replace(r"(\d+)", lambda n: str(int(n[0]) // 10), regex=True)
+    base, right, probabilities = answers_by_layer(outcomes.assign(picture=picture))
+    routed = _routed(base, right, probabilities, 2, 1, np.random.default_rng(0))
+    unmeasured = base.assign(nan=np.isnan(routed)).groupby("picture").nan.mean()
+    assert set(unmeasured) == {0, 1}  # a picture is measured whole, or not at all
 
 
 def test_promising_cases_are_chosen_on_their_half():
