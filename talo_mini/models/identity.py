@@ -29,6 +29,7 @@ PROCESSOR_FILES = (
     "spiece.model",
 )
 CHANGING = "padding", "truncation"
+WRITTEN_BY_SAVING = "transformers_version", "architectures", "dtype"
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,9 @@ def settings(model, files: Files | None) -> str:
     as_loaded = files is not None and files.config_made == model.config.to_json_string()
     if files is not None and files.config is not None and as_loaded:
         return files.config
-    told = {**model.config.to_diff_dict(), "transformers_version": None}
-    return json.dumps(told, sort_keys=True, default=str)
+    told = model.config.to_diff_dict()
+    kept = {key: value for key, value in told.items() if key not in WRITTEN_BY_SAVING}
+    return json.dumps(kept, sort_keys=True, default=str)
 
 
 def reading(processor, files: Files | None) -> str:

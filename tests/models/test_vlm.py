@@ -64,6 +64,15 @@ def test_digest_follows_the_weights(tiny):
     assert tiny_llava(0).digest == tiny.digest != tiny_llava(1).digest
 
 
+def test_saving_a_model_does_not_change_who_it_is(tmp_path):
+    from conftest import tiny_llava
+
+    vlm = tiny_llava(0)
+    before = vlm.digest
+    vlm.model.save_pretrained(tmp_path)
+    assert vlm.digest == before
+
+
 def test_every_word_of_the_benchmarks_is_known(tiny):
     unknown = tiny.processor.tokenizer.unk_token_id
     for name in ("mini-worlds", "easy-vqa"):
