@@ -24,21 +24,26 @@ if TYPE_CHECKING:
     from .interventions.knockout import Knockout, knockout
     from .models.loading import load_vlm
     from .models.vlm import VLM
+    from .studies.choice import Choice
+    from .studies.choosing import evaluate, talo
     from .studies.selection import select_layer
 
 _PLACES = {
     "VLM": "models.vlm",
     "BadInput": "errors",
     "Benchmark": "benchmarks.questions",
+    "Choice": "studies.choice",
     "Knockout": "interventions.knockout",
     "Question": "benchmarks.questions",
     "Task": "benchmarks.questions",
+    "evaluate": "studies.choosing",
     "interaction_vectors": "analysis.vectors",
     "knockout": "interventions.knockout",
     "load_benchmark": "benchmarks",
     "load_vlm": "models.loading",
     "select_layer": "studies.selection",
     "sweep": "engine.sweep",
+    "talo": "studies.choosing",
     "talo_gains": "analysis.talo",
 }
 
@@ -46,15 +51,18 @@ __all__ = [
     "VLM",
     "BadInput",
     "Benchmark",
+    "Choice",
     "Knockout",
     "Question",
     "Task",
+    "evaluate",
     "interaction_vectors",
     "knockout",
     "load_benchmark",
     "load_vlm",
     "select_layer",
     "sweep",
+    "talo",
     "talo_gains",
 ]
 

@@ -68,19 +68,26 @@ def draw_released(rng, right, knocked, shots, pictures):
     return choice, probe, _unseen(order, len(pool), pictures)
 
 
-def draw_cautious(rng, right, knocked, shots, pictures, level):
-    """As `draw_best`, but abstains unless the gain of the best layer is significant, corrected for
+def choose_cautiously(right, knocked, pictures, level: float) -> int:
+    """As `choose_layer`, but NONE unless the gain of the best layer is significant, corrected for
     all that competed.
 
     The one-sided exact sign test on the pictures of the probe set (with a question each,
     McNemar's), times the number of layers (Bonferroni), must be below `level`: a layer that does
     not help is then bypassed in at most that share of draws.
     """
-    choice, probe, evaluation = draw_best(rng, right, knocked, shots, pictures)
-    if choice != NONE:
-        change = np.bincount(pictures[probe], knocked[probe, choice].astype(float) - right[probe])
-        if knocked.shape[1] * gain_p((change > 0).sum(), (change < 0).sum()) >= level:
-            choice = NONE
+    choice = choose_layer(right, knocked)
+    if choice == NONE:
+        return NONE
+    change = np.bincount(pictures, knocked[:, choice].astype(float) - right)
+    sure = knocked.shape[1] * gain_p((change > 0).sum(), (change < 0).sum()) < level
+    return choice if sure else NONE
+
+
+def draw_cautious(rng, right, knocked, shots, pictures, level):
+    """As `draw_best`, but chooses as `choose_cautiously` does."""
+    _, probe, evaluation = draw_best(rng, right, knocked, shots, pictures)
+    choice = choose_cautiously(right[probe], knocked[probe], pictures[probe], level)
     return choice, probe, evaluation
 
 

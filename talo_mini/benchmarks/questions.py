@@ -107,6 +107,11 @@ class Question:
         digest.update(self.image_bytes)
         return digest.hexdigest()
 
+    @cached_property
+    def picture(self) -> str:
+        """16 hex digits that tell pictures apart, byte by byte."""
+        return hashlib.blake2b(self.image_bytes, digest_size=8).hexdigest()
+
     @property
     def chance(self) -> float:
         """Accuracy of a blind guess, which knows the options only, in [0, 1]."""

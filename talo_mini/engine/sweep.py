@@ -1,6 +1,5 @@
 """Knock out every layer in turn over the questions of a benchmark."""
 
-import hashlib
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -294,10 +293,7 @@ def _assemble(table, vlm, benchmark, cells):
     abilities = {task.name: task.ability for task in benchmark.tasks}
     informed = {question.digest: question.informed for question in benchmark.questions}
     scoring = {question.digest: vlm.scoring(question) for question in benchmark.questions}
-    pictures = {
-        question.digest: hashlib.blake2b(question.image_bytes, digest_size=8).hexdigest()
-        for question in benchmark.questions
-    }
+    pictures = {question.digest: question.picture for question in benchmark.questions}
     ranks = {cell: i for i, cell in enumerate(cells)}
     cell = pd.Series(
         list(zip(table.part, table.effect, table.layer, strict=True)), index=table.index

@@ -110,6 +110,16 @@ def knockout(anatomy: "Anatomy | VLM", *knockouts: Knockout, means: dict | None 
             raise BadInput(f"a knockout is Knockout(part, layer), not {k!r}")
     anatomy = anatomy if isinstance(anatomy, Anatomy) else anatomy.anatomy
     hooks = [(k, *hook) for k in knockouts for hook in hooks_of(anatomy, k, means or {})]
+    with in_force(anatomy, hooks):
+        yield
+
+
+@contextmanager
+def in_force(anatomy: Anatomy, hooks):
+    """Hooks of knockouts hold inside the block: triples (knockout, method that registers, hook).
+
+    All that `knockout` says of its block is true of this one.
+    """
     ran = set()
     # prepend: transformers' own hooks, which record hidden states, must see the changed output
     registrations = [
@@ -123,7 +133,7 @@ def knockout(anatomy: "Anatomy | VLM", *knockouts: Knockout, means: dict | None 
         held(registrations),
     ):
         yield
-    idle = [k for k in knockouts if k not in ran]
+    idle = [k for k, _, _ in hooks if k not in ran]
     if idle:
         raise BadInput(
             f"{idle[0].part} of layer {idle[0].layer} of the {idle[0].stack} was not run inside "

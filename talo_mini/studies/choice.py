@@ -1,0 +1,246 @@
+"""What TaLo chose for each task: a small file to keep, hand on and apply to the model it is of."""
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import pandas as pd
+
+from ..benchmarks.prompts import prompt_key
+from ..benchmarks.questions import Benchmark, Question, parted
+from ..errors import BadInput, whole_number
+from ..estimates import Estimate
+from ..interventions.knockout import Knockout, knockout
+from ..interventions.names import as_knockouts
+from ..interventions.rows import knockout_by_row
+from ..models.vlm import VLM
+
+SCHEMA = "talo-mini choice, version 1"
+_attached: set["Attached"] = set()  # an attached choice holds until it is detached
+
+
+@dataclass(frozen=True)
+class TaskChoice:
+    """What is bypassed at one task, `part` of `layer` as a sweep names it, or nothing (both None).
+
+    `probe_gain` is the change of accuracy on the questions that chose it; base, accuracy and gain
+    are measured on others, `questions` about `pictures`, with the gain's 95% interval, p and, over
+    the tasks at which something is bypassed, q. Fractions; None where nothing is bypassed.
+    """
+
+    task: str
+    part: str | None
+    layer: int | None
+    probe_gain: float
+    questions: int
+    pictures: int
+    chance: float
+    informed: float
+    base: float
+    accuracy: float
+    gain: float
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    q: float | None = None
+
+    @property
+    def estimate(self) -> Estimate:
+        """The gain on questions that did not choose."""
+        low, high = (math.nan if end is None else end for end in (self.low, self.high))
+        return Estimate(self.gain, low, high, self.q, self.questions)
+
+    def __str__(self):
+        if self.layer is None:
+            return f"{self.task}: keep the whole model ({self.base:.0%})"
+        return (
+            f"{self.task}: leave out {self.part} of layer {self.layer}: {self.base:.0%} to "
+            f"{self.accuracy:.0%} on {self.questions} other questions, {self.estimate}, "
+            f"{self.estimate.q_written}"
+        )
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What TaLo chose for each task of a benchmark, and what was asked of whom.
+
+    `model` is told apart by `digest` (its weights and configuration) and `reading` (how its
+    processor reads text and pictures). `probe_pictures` name the pictures that chose, so that they
+    never measure. The rest is how it was chosen; see `choosing.talo`.
+    """
+
+    model: str
+    digest: str
+    reading: str
+    benchmark: str
+    benchmark_digest: str
+    prompt: str
+    prompt_words: str
+    form: str
+    parts: tuple[str, ...]
+    effect: str
+    shots: int
+    rule: str
+    level: float
+    seed: int
+    versions: dict[str, str]
+    tasks: tuple[TaskChoice, ...]
+    probe_pictures: tuple[str, ...]
+
+    def __str__(self):
+        head = (
+            f"{self.model} on {self.benchmark} ({self.form} form), chosen by {self.shots} "
+            f"questions a task (rule {self.rule!r}), measured on questions about other pictures"
+        )
+        return "\n".join([head, *(f"  {task}" for task in self.tasks)])
+
+    def __repr__(self):
+        return f"Choice({self.model!r}, {self.benchmark!r}, {len(self.tasks)} tasks)"
+
+    def __getitem__(self, task: str) -> TaskChoice:
+        """What was chosen for a task. Raises BadInput where the choice has no such task."""
+        for chosen in self.tasks:
+            if chosen.task == task:
+                return chosen
+        raise BadInput(
+            f"the choice has no task {task!r}; it has: {', '.join(one.task for one in self.tasks)}"
+        )
+
+    def table(self) -> pd.DataFrame:
+        """One row a task, with the columns of `TaskChoice`."""
+        table = pd.DataFrame([asdict(task) for task in self.tasks])
+        return table.astype({"layer": "Int64"})
+
+    def knockouts(self, task: str) -> tuple[Knockout, ...]:
+        """What is knocked out at a task; none where the whole model is kept."""
+        chosen = self[task]
+        if chosen.part is None or chosen.layer is None:
+            return ()
+        return as_knockouts(chosen.part, self.effect, chosen.layer)
+
+    def check(self, vlm: VLM, prompt: str | None = None):
+        """Raise BadInput where the choice is of another model, or of another prompt."""
+        if vlm.digest != self.digest:
+            raise BadInput(
+                f"the choice is of {self.model} (digest {self.digest}), and this is {vlm.name} "
+                f"(digest {vlm.digest}): its layers may do something else. Choose anew, or say "
+                "strict=False"
+            )
+        if vlm.reading != self.reading:
+            raise BadInput(
+                f"the choice is of {self.model} with another processor (chat template, tokenizer "
+                "or sizes of pictures). Choose anew, or say strict=False"
+            )
+        if prompt is not None and prompt_key(prompt) != self.prompt_words:
+            raise BadInput(
+                f"the choice was made under the prompt {self.prompt_words}, and these questions "
+                f"are asked under {prompt_key(prompt)}. Choose anew, or say strict=False"
+            )
+
+    @contextmanager
+    def __call__(self, vlm: VLM, task: str, strict: bool = True) -> Iterator[None]:
+        """Inside the block the model answers as was chosen for a task.
+
+        Raises BadInput as `check` does, unless not `strict`, and as `knockout` does.
+        """
+        chosen = self.knockouts(task)
+        if strict:
+            self.check(vlm)
+        with knockout(vlm, *chosen):
+            yield
+
+    def attach(self, vlm: VLM, task: str, strict: bool = True) -> "Attached":
+        """The choice for a task in force until `detach`, for servers.
+
+        The thread that attaches owns the model until then, and detaches: run the model in it.
+        """
+        return Attached(self, vlm, task, strict)
+
+    def generate(
+        self,
+        vlm: VLM,
+        questions: Benchmark | Sequence[Question],
+        max_new_tokens: int = 8,
+        batch: int = 64,
+        strict: bool = True,
+    ) -> list[str]:
+        """Greedy answers to questions of any of the tasks, each under its own task's choice.
+
+        Batches mix tasks. Asked under the prompt of the choice. Raises BadInput for a question of
+        another task, and as `check` does, unless not `strict`.
+        """
+        asked = list(questions.questions if isinstance(questions, Benchmark) else questions)
+        own = {task: self.knockouts(task) for task in {question.task for question in asked}}
+        prompt = questions.prompt if isinstance(questions, Benchmark) else self.prompt
+        if strict:
+            self.check(vlm, prompt)
+        written = []
+        for some in parted(asked, whole_number("batch", batch)):
+            with knockout_by_row(vlm, [own[question.task] for question in some]):
+                written += vlm.generate(some, prompt, max_new_tokens, len(some))
+        return written
+
+    def save(self, path: str | Path) -> Path:
+        """Write the choice as JSON. Raises BadInput where the file cannot be written."""
+        told = {"schema": SCHEMA, **asdict(self)}
+        try:
+            Path(path).write_text(json.dumps(told, indent=1, allow_nan=False) + "\n")
+        except OSError as error:
+            raise BadInput(f"{path} cannot be written ({error.strerror})") from error
+        return Path(path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Choice":
+        """Read a choice. Raises BadInput where the file is none, or of another version."""
+        try:
+            told = json.loads(Path(path).read_text())
+        except OSError as error:
+            raise BadInput(f"{path} cannot be read ({error.strerror})") from error
+        except ValueError as error:
+            raise BadInput(f"{path} is no choice: {error}") from error
+        schema = told.pop("schema", None) if isinstance(told, dict) else None
+        if schema != SCHEMA:
+            raise BadInput(
+                f"{path} is {schema or 'no choice'!r}, and this version reads {SCHEMA!r}"
+            )
+        return _made(told, path)
+
+
+class Attached:
+    """A choice in force on a model; see `Choice.attach`."""
+
+    def __init__(self, choice: Choice, vlm: VLM, task: str, strict: bool):
+        self.task, self._open = task, ExitStack()
+        self._open.enter_context(choice(vlm, task, strict))
+        _attached.add(self)
+
+    def detach(self):
+        """Leave the model as it was before. Raises BadInput where it was not asked meanwhile."""
+        _attached.discard(self)
+        self._open.close()
+
+
+def _made(told, path):
+    """The choice that a file tells. Raises BadInput naming the field that is missing or wrong."""
+    _check_fields(told, Choice, path)
+    for task in told["tasks"]:
+        _check_fields(task, TaskChoice, path)
+    tasks = tuple(TaskChoice(**task) for task in told["tasks"])
+    lists = {name: tuple(told[name]) for name in ("parts", "probe_pictures")}
+    choice = Choice(**{**told, **lists, "tasks": tasks})
+    for task in tasks:
+        try:
+            choice.knockouts(task.task)
+        except BadInput as error:
+            raise BadInput(f"{path}: task {task.task!r}: {error}") from error
+    return choice
+
+
+def _check_fields(told, kind, path):
+    names = {field.name for field in fields(kind)}
+    if not isinstance(told, dict) or set(told) != names:
+        odd = sorted(names ^ set(told)) if isinstance(told, dict) else [str(told)[:40]]
+        raise BadInput(f"{path} is no whole choice: look at {odd[0]!r} in its {kind.__name__}")
