@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .benchmarks.questions import Benchmark, Question, Task
     from .engine.sweep import sweep
     from .errors import BadInput
+    from .interventions.export import export
     from .interventions.knockout import Knockout, knockout
     from .models.loading import load_vlm
     from .models.vlm import VLM
@@ -37,6 +38,7 @@ _PLACES = {
     "Question": "benchmarks.questions",
     "Task": "benchmarks.questions",
     "evaluate": "studies.choosing",
+    "export": "interventions.export",
     "interaction_vectors": "analysis.vectors",
     "knockout": "interventions.knockout",
     "load_benchmark": "benchmarks",
@@ -56,6 +58,7 @@ __all__ = [
     "Question",
     "Task",
     "evaluate",
+    "export",
     "interaction_vectors",
     "knockout",
     "load_benchmark",

@@ -32,6 +32,13 @@ def decoded(encoded: bytes) -> Image.Image:
     return _read(encoded, _to_rgb)
 
 
+def encoded_png(picture: Image.Image) -> bytes:
+    """A picture as the bytes of a PNG file."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def _read(encoded, read):
     if not isinstance(encoded, bytes):
         raise BadInput(

@@ -46,7 +46,7 @@ def hooks_of(anatomy, k, means):
             replacement = _replacement(k, path, means)
             yield part.added(path).register_forward_hook, _replace_by(replacement)
         elif k.unit != WHOLE:
-            projection, share = _share(part, path, k)
+            projection, share = unit_share(part, path, k)
             replacement = _replacement(k, inside(path), means, share)
             yield projection.register_forward_pre_hook, _replace_in(share, replacement)
 
@@ -94,7 +94,7 @@ def _bypass(module, args, kwargs, output):
     return with_first(output, kwargs[name])
 
 
-def _share(part, path, k):
+def unit_share(part, path, k):
     """The linear map that reads heads or neurons side by side, and where this one's values lie."""
     if path not in part.projections:
         raise BadInput(

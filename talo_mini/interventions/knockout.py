@@ -229,7 +229,7 @@ def zeroed_weights(anatomy: Anatomy, *knockouts: Knockout):
         if k.part == "layer" or k.effect != "zero" or k.unit != WHOLE:
             raise BadInput(f"{k} cannot be done by zeroing weights; use knockout()")
         modules += anatomy.part(k.part, k.layer, k.stack).modules.values()
-    parameters = [one for module in modules for one in _plain_weights(module)]
+    parameters = [one for module in modules for one in plain_weights(module)]
     # they change nothing, but tell another thread, and a copy, that the model is not as it was
     guards = [(module.register_forward_pre_hook, _as_it_is) for module in modules]
     changes = [_zeroed(parameter) for parameter in parameters]
@@ -253,7 +253,7 @@ def _zeroed(parameter):
     return lambda: put(torch.zeros_like(own)), lambda: put(own)
 
 
-def _plain_weights(module):
+def plain_weights(module):
     """The weights and biases of a part. Raises BadInput where they are not plain float tensors."""
     found = []
     for inner in module.modules():
