@@ -75,7 +75,12 @@ def show_grid(
 def show_similarity(similar: pd.DataFrame, abilities: pd.Series, linkage, title: str):
     """Correlations between tasks in cluster order beside the dendrogram; task names coloured by
     ability.
+
+    `linkage` is that of `cluster_order`. Tasks whose vector does not vary correlate with none: they
+    are not drawn, and named below.
     """
+    flat = similar.index[similar.isna().all(axis=1)]
+    similar = similar.drop(index=flat, columns=flat)
     order = hierarchy.leaves_list(linkage)
     colours = ability_colour(abilities.reindex(similar.index))
     size = 0.2 * len(similar) + 1.5
@@ -102,4 +107,6 @@ def show_similarity(similar: pd.DataFrame, abilities: pd.Series, linkage, title:
         for ability, colour in colours.items()
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
+    if len(flat):
+        figure.supxlabel(f"flat, so like none: {', '.join(flat)}", fontsize=8)
     return figure

@@ -31,11 +31,13 @@ def load_vlm(
     max_pixels: int | None = None,
     revision: str | None = None,
     trust_remote_code: bool = False,
+    dtype: str | torch.dtype | None = None,
 ) -> VLM:
     """A shipped mini ("llava-mini"), a folder, or a Hugging Face Hub id (at a `revision`).
 
     Only a bare name means a mini: "./llava-mini" is a folder, and so is any `Path`. The device is a
-    GPU where there is one; weights are float32 on a CPU and the best the GPU computes otherwise.
+    GPU where there is one; weights are float32 on a CPU and the best the GPU computes otherwise,
+    where no `dtype` is named ("bfloat16").
     `device_map` spreads a model over devices (accelerate); `four_bit` loads 4-bit weights
     (bitsandbytes); `max_pixels` caps a picture where the processor has such a limit. Weights are
     read from safetensors only, and code of the repository is run only with `trust_remote_code`.
@@ -51,7 +53,7 @@ def load_vlm(
         max_pixels = whole_number("max_pixels", max_pixels)
     commit = revision or "main"
     options = dict(revision=commit, trust_remote_code=trust_remote_code)
-    weights = dict(dtype=_dtype(device), use_safetensors=True, device_map=device_map)
+    weights = dict(dtype=_dtype(device, dtype), use_safetensors=True, device_map=device_map)
     if four_bit:
         placed = device_map or {"": device}
         weights.update(quantization_config=_four_bit(weights["dtype"]), device_map=placed)
@@ -152,7 +154,12 @@ def _four_bit(dtype):
     return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_compute_dtype=dtype)
 
 
-def _dtype(device):
+def _dtype(device, wanted=None):
+    if wanted is not None:
+        found = getattr(torch, str(wanted).removeprefix("torch."), None)
+        if not isinstance(found, torch.dtype) or not found.is_floating_point:
+            raise BadInput(f"unknown dtype {wanted!r}; use 'float32', 'bfloat16' or 'float16'")
+        return found
     if not device.startswith("cuda"):
         return torch.float32
     return torch.bfloat16 if torch.cuda.get_device_capability()[0] >= 8 else torch.float16

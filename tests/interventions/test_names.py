@@ -140,7 +140,8 @@ def test_knockouts_of_two_kinds_have_no_one_name():
 
 
 def test_every_effect_of_the_register_can_be_written_and_is_shown_by_the_command():
-    from talo_mini.command import EXAMPLES, parser
+    from talo_mini.command import parser
+    from talo_mini.command.words import EXAMPLES
 
     (commands,) = parser()._subparsers._group_actions
     told = " ".join(commands.choices["sweep"].format_help().split())

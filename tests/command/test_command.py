@@ -19,6 +19,7 @@ from conftest import made_up_outcomes
 
 import talo_mini.command as command
 from talo_mini import BadInput, load_benchmark, load_vlm, sweep
+from talo_mini.command import processes, sweeping, words
 
 LIBRARY = importlib.import_module("talo_mini.engine.sweep").LIBRARY  # the name is the function's
 
@@ -81,7 +82,7 @@ def test_a_worker_that_dies_and_is_started_again(folder, expected, tmp_path, mon
         and "72 answers of other processes" in capsys.readouterr().out
     )
     monkeypatch.setenv("RANK", "1")
-    real, batches = command.sweep, []
+    real, batches = sweeping.sweep, []
 
     def dying(vlm, benchmark, **options):
         batches.append(benchmark)
@@ -89,7 +90,7 @@ def test_a_worker_that_dies_and_is_started_again(folder, expected, tmp_path, mon
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(SystemExit):
-        patch.setattr(command, "sweep", dying)
+        patch.setattr(sweeping, "sweep", dying)
         command.main(options(folder, tmp_path))
     assert not (tmp_path / "outcomes.parquet").exists()
     command.main(options(folder, tmp_path))
@@ -240,7 +241,7 @@ def test_thirty_kills_lose_and_repeat_nothing(folder, tmp_path):
     """Killed with SIGKILL at random moments, the run ends with the same table, every finished
     answer asked once.
     """
-    script = ROOT / "tests" / "engine" / "killed_sweeps.py"
+    script = ROOT / "tests" / "command" / "killed_sweeps.py"
     result = subprocess.run(
         [sys.executable, str(script), folder, str(tmp_path), "40"],
         env=ENVIRONMENT,
@@ -283,7 +284,7 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(many, tmp_path):
 def test_the_layers_that_clearly_change_a_task_are_named():
     right, half, wrong = np.full(40, True), np.arange(40) < 20, np.full(40, False)
     table = made_up_outcomes({"see a": half}, {"see a": np.stack([half, right, wrong], axis=1)})
-    told = command._told(table, "self-attention").splitlines()
+    told = sweeping.told_changes(table, "self-attention").splitlines()
     assert told[0].startswith("self-attention: of 3 knockouts 1 clearly hurt, 1 clearly help")
     assert told[1].startswith("  without layer 1 helps see a: +50.0 points [")
     assert told[2].startswith("  without layer 2 hurts see a: -50.0 points [") and len(told) == 3
@@ -310,7 +311,7 @@ def test_more_processes_than_questions(folder):
 
 def test_a_missing_folder_is_named_before_the_sweep(folder, tmp_path):
     with pytest.raises(BadInput, match=r"there is no folder .*results; make it"):
-        command.run(
+        sweeping.run(
             command.parser().parse_args(
                 [*options(folder, tmp_path)[:-1], str(tmp_path / "results" / "x.parquet")]
             )
@@ -331,12 +332,12 @@ def test_a_table_that_cannot_be_written_is_told_before_the_model_loads(tmp_path,
     (tmp_path / "questions.csv").write_text("question\n")
     arguments = ["sweep", "no-such-model", str(tmp_path / "questions.csv"), "--out"]
     with pytest.raises(BadInput, match=message):
-        command.run(command.parser().parse_args([*arguments, str(tmp_path / out) if out else ""]))
+        sweeping.run(command.parser().parse_args([*arguments, str(tmp_path / out) if out else ""]))
 
 
 def test_a_csv_is_written_as_one(folder, tmp_path):
     out = tmp_path / "outcomes.csv"
-    command.run(command.parser().parse_args([*options(folder, tmp_path)[:-1], str(out)]))
+    sweeping.run(command.parser().parse_args([*options(folder, tmp_path)[:-1], str(out)]))
     assert len(pd.read_csv(out)) > 0
 
 
@@ -351,17 +352,17 @@ def test_a_launcher_that_set_no_number_is_told(monkeypatch, name, value):
 def test_every_process_takes_a_gpu_that_it_sees(monkeypatch, tmp_path):
     """Slurm may show each task a single one, whatever its number on the machine."""
     asked = []
-    monkeypatch.setattr(command.torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(processes.torch.cuda, "is_available", lambda: True)
 
     def load(name, device, *_):
         asked.append(device)
         raise BadInput("far enough")
 
-    monkeypatch.setattr(command, "load_vlm", load)
+    monkeypatch.setattr(words, "load_vlm", load)
     for count in (1, 4):
-        monkeypatch.setattr(command.torch.cuda, "device_count", lambda count=count: count)
+        monkeypatch.setattr(processes.torch.cuda, "device_count", lambda count=count: count)
         for name, value in (("RANK", "3"), ("WORLD_SIZE", "4"), ("LOCAL_RANK", "3")):
             monkeypatch.setenv(name, value)
         with pytest.raises(BadInput, match="far enough"):
-            command.run(command.parser().parse_args(options("nobody/nothing", tmp_path)))
+            sweeping.run(command.parser().parse_args(options("nobody/nothing", tmp_path)))
     assert asked == ["cuda:0", "cuda:3"]

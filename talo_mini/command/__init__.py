@@ -1,0 +1,47 @@
+"""`talo-mini`: from a model and questions to a layer left out, from the command line.
+
+Under `torchrun`, `accelerate launch` or Slurm every process of a sweep takes its share of the
+questions and its own GPU. They share nothing but the cache; whichever finds it complete writes the
+table. A stopped run goes on, on any number of processes. Exit status: 0 all is well, 1 stopped by
+Ctrl-C, 2 something asked for cannot be done.
+"""
+
+import argparse
+import sys
+
+from ..errors import BadInput
+from . import choosing, notebook, showing, sweeping
+from .processes import process
+
+COMMANDS = (sweeping, choosing, showing, notebook)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The words of the command."""
+    found = argparse.ArgumentParser(prog="talo-mini", description=__doc__.splitlines()[0])
+    commands = found.add_subparsers(dest="command", required=True)
+    for module in COMMANDS:
+        module.add(commands)
+    return found
+
+
+def main(arguments=None):
+    """Run the command; a BadInput or Ctrl-C is told in a sentence, with its exit status."""
+    chosen = parser().parse_args(arguments)
+    try:
+        chosen.run(chosen)
+    except KeyboardInterrupt as stop:
+        kept = getattr(chosen, "cache", None)
+        told = (
+            f"; what was answered is kept in {kept}, and the same command goes on from there"
+            if kept
+            else ""
+        )
+        print(f"stopped{told}", file=sys.stderr)
+        raise SystemExit(1) from stop
+    except BadInput as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from error
+
+
+__all__ = ["main", "parser", "process"]

@@ -1,0 +1,143 @@
+"""`talo-mini choose`, `evaluate` and `export`: what to leave out, what it gains, and the rest."""
+
+from argparse import Namespace
+from pathlib import Path
+
+from ..errors import BadInput
+from ..interventions.export import export
+from ..interventions.names import as_knockouts
+from ..models.loading import load_vlm
+from ..studies.choice import Choice
+from ..studies.choosing import evaluate, talo
+from .processes import check_single
+from .words import (
+    add_asking,
+    add_benchmark,
+    add_model,
+    add_parts,
+    check_out,
+    loaded_benchmark,
+    loaded_model,
+)
+
+
+def add(commands):
+    """The words of `choose`, `evaluate` and `export`."""
+    command = commands.add_parser("choose", help="find for each task what to leave out (TaLo)")
+    add_model(command)
+    add_benchmark(command)
+    add_parts(command)
+    command.add_argument(
+        "--shots", type=int, default=10, help="probe questions a task (default %(default)s)"
+    )
+    command.add_argument(
+        "--rule",
+        default="best",
+        choices=("best", "cautious"),
+        help="cautious: only what is significant on the probe (default %(default)s)",
+    )
+    command.add_argument(
+        "--level", type=float, default=0.05, help="of the cautious rule (default %(default)s)"
+    )
+    command.add_argument(
+        "--seed", type=int, default=0, help="draws the probe (default %(default)s)"
+    )
+    add_asking(command)
+    command.add_argument(
+        "--out", default="choice.json", help="the choice, a .json (default %(default)s)"
+    )
+    command.set_defaults(run=run_choose)
+
+    command = commands.add_parser("evaluate", help="measure a choice on other questions")
+    add_model(command)
+    add_benchmark(command)
+    command.add_argument("--choice", default="choice.json", help="a file that choose wrote")
+    add_asking(command)
+    command.set_defaults(run=run_evaluate)
+
+    command = commands.add_parser("export", help="save the model with the choice folded in")
+    add_model(command)
+    command.add_argument("--choice", help="a file that choose wrote; with --task")
+    command.add_argument("--task", help="the task of that file")
+    command.add_argument("--part", help="in place of a choice: what is left out; with --layers")
+    command.add_argument("--layers", nargs="+", type=int, help="of which layers")
+    command.add_argument("--effect", default="zero", help="zero, or scale 0.5 (default zero)")
+    command.add_argument("--out", required=True, help="a new folder")
+    command.set_defaults(run=run_export)
+
+
+def run_choose(chosen: Namespace):
+    """Write and print a choice."""
+    check_single("choose")
+    check_out(chosen.out, [".json"], chosen.benchmark)
+    benchmark = loaded_benchmark(chosen)
+    benchmark.split(chosen.shots, chosen.seed)  # raises now, and not after the model has loaded
+    choice = talo(
+        loaded_model(chosen),
+        benchmark,
+        chosen.parts,
+        chosen.shots,
+        chosen.rule,
+        chosen.level,
+        chosen.seed,
+        chosen.effect,
+        chosen.cache,
+        chosen.batch,
+    )
+    choice.save(chosen.out)
+    print(choice)
+    print(f"the choice is in {chosen.out}")
+
+
+def run_evaluate(chosen: Namespace):
+    """Print what a choice gains on the questions that did not choose it."""
+    check_single("evaluate")
+    choice, benchmark = Choice.load(chosen.choice), loaded_benchmark(chosen)
+    for task in benchmark.tasks:
+        choice.knockouts(task.name)  # raises where the choice has no such task
+    for measured in evaluate(loaded_model(chosen), benchmark, choice, chosen.cache, chosen.batch):
+        print(measured)
+
+
+def run_export(chosen: Namespace):
+    """Save a model under knockouts."""
+    check_single("export")
+    knockouts, choice = _knockouts(chosen)
+    out = Path(chosen.out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise BadInput(f"--out {chosen.out} holds something already; name a new folder")
+    vlm = loaded_model(chosen)
+    if choice is not None:
+        choice.check(vlm)
+    export(vlm, out, *knockouts)
+    smaller = load_vlm(out, "cpu") if any(k.part == "layer" for k in knockouts) else None
+    told = f", {len(smaller.anatomy.stacks['decoder'])} layers" if smaller else ""
+    print(f"{out} answers as {vlm.name} without {', '.join(map(_written, knockouts))}{told}")
+
+
+def _written(k):
+    unit = "" if k.unit == "whole" else f", {k.unit} {k.head if k.neuron is None else k.neuron}"
+    return f"{k.part} of layer {k.layer}{unit}"
+
+
+def _knockouts(chosen):
+    """The knockouts that were asked for, and the choice where they come from one."""
+    if (chosen.choice is None) == (chosen.part is None):
+        raise BadInput("say either --choice and --task, or --part and --layers")
+    if chosen.choice is not None:
+        choice = Choice.load(chosen.choice)
+        if chosen.task is None:
+            raise BadInput(
+                f"say --task; {chosen.choice} has {', '.join(t.task for t in choice.tasks)}"
+            )
+        knockouts = choice.knockouts(chosen.task)
+        if not knockouts:
+            raise BadInput(
+                f"at task {chosen.task!r} the choice keeps the whole model, so there is nothing to "
+                "export"
+            )
+        return knockouts, choice
+    if not chosen.layers:
+        raise BadInput(f"say of which layers {chosen.part!r} is left out: --layers 3")
+    found = [k for i in chosen.layers for k in as_knockouts(chosen.part, chosen.effect, i)]
+    return tuple(dict.fromkeys(found)), None
