@@ -1,11 +1,15 @@
 """Values over rows and columns: tasks and layers, pairs of layers, pairs of tasks."""
 
+from textwrap import fill
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from scipy.cluster import hierarchy
 
 from .base import DOT, POINTS, ability_colour, axes_of, task_labels
+
+FEW = 12  # rows, beside which a bar of colours has room for its label only in full height
 
 
 def show_heat_map(vectors: pd.DataFrame, title: str, level: float = 0.05):
@@ -19,7 +23,7 @@ def show_heat_map(vectors: pd.DataFrame, title: str, level: float = 0.05):
         * POINTS
     )
     marked = vectors.pivot(index="task", columns="layer", values="q").reindex(deltas.index) < level
-    figure, axis = axes_of(7.5, 0.24 * len(deltas) + 1.6, title)
+    figure, axis = axes_of(7.5, max(2.8, 0.24 * len(deltas) + 1.6), title)
     limit = min(25, max(1, deltas.abs().max(axis=None)))
     picture = axis.imshow(deltas, cmap="PuOr", vmin=-limit, vmax=limit, aspect="auto")
     y, x = np.nonzero(marked.to_numpy())
@@ -34,7 +38,7 @@ def show_heat_map(vectors: pd.DataFrame, title: str, level: float = 0.05):
     figure.colorbar(
         picture,
         ax=axis,
-        shrink=0.6,
+        shrink=0.6 if len(deltas) > FEW else 1,
         extend="both" if deltas.abs().max(axis=None) > limit else "neither",
         label="change of accuracy (points)",
     )
@@ -93,7 +97,8 @@ def show_similarity(similar: pd.DataFrame, abilities: pd.Series, linkage, title:
         color_threshold=0,
         above_threshold_color="#555555",
     )
-    tree.set(xlabel="1 - correlation", ylim=(10 * len(order), 0))
+    tree.set(ylim=(10 * len(order), 0))
+    tree.set_xlabel("1 - correlation", loc="left")  # longer than the tree is wide
     picture = axis.imshow(
         similar.to_numpy()[np.ix_(order, order)], cmap="PuOr", vmin=-1, vmax=1, aspect="auto"
     )
@@ -106,7 +111,7 @@ def show_similarity(similar: pd.DataFrame, abilities: pd.Series, linkage, title:
         plt.Line2D([], [], marker="s", ls="", color=colour, label=ability)
         for ability, colour in colours.items()
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
-    if len(flat):
-        figure.supxlabel(f"flat, so like none: {', '.join(flat)}", fontsize=8)
+    told = fill(f"flat, so like none: {', '.join(flat)}", 90) if len(flat) else None
+    options = dict(loc="outside lower center", ncols=4, frameon=False, title_fontsize=8)
+    figure.legend(handles=handles, title=told, **options)
     return figure

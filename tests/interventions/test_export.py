@@ -1,6 +1,7 @@
 """What is saved under a knockout answers as the model does under it."""
 
 import json
+import tempfile
 from functools import cache
 
 import pytest
@@ -31,7 +32,7 @@ def wanted(anatomy):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_saved_model_is_as_the_knockout(name, tmp_path):
     """In every family; what a family cannot have is refused in a sentence, and no file is left."""
-    model, inputs, anatomy = built(name)
+    model, _, anatomy = built(name)
     whole, told = logits(name), []
     for number, k in enumerate(wanted(anatomy)):
         try:
@@ -47,11 +48,25 @@ def test_a_saved_model_is_as_the_knockout(name, tmp_path):
         assert (within - under).abs().max() <= 1e-4 * under.abs().max(), k
         assert torch.equal(logits(name), whole)
         if number == 0:
-            again = type(model).from_pretrained(tmp_path / name).eval()
-            with torch.inference_mode():
-                found = again(**inputs, use_cache=False).logits
+            found, _ = loaded_logits(name, tmp_path / name)
             assert (found - under).abs().max() <= 1e-4 * under.abs().max()
     assert told == REFUSED.get(name, []), told
+
+
+def loaded_logits(name, folder):
+    """The logits of a saved model, and the model.
+
+    Skips where the library does not even save the whole model so that it is loaded as it was
+    (5.9 empties Kosmos-2's padding row).
+    """
+    model, inputs, _ = built(name)
+    with tempfile.TemporaryDirectory() as whole, torch.inference_mode():
+        model.save_pretrained(whole)
+        same = type(model).from_pretrained(whole).eval()
+        if not torch.equal(same(**inputs, use_cache=False).logits, logits(name)):
+            pytest.skip(f"this version of transformers does not save {name} as it is")
+        again = type(model).from_pretrained(folder).eval()
+        return again(**inputs, use_cache=False).logits, again
 
 
 REFUSED = {  # a norm stands between the heads and the projection that reads them
@@ -64,7 +79,7 @@ REFUSED = {  # a norm stands between the heads and the projection that reads the
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_layer_left_out(name, tmp_path):
-    model, inputs, anatomy = built(name)
+    model, _, anatomy = built(name)
     whole, count = logits(name), len(anatomy.stacks["decoder"])
     layer = count - 1
     with knockout(anatomy, Knockout("layer", layer)):
@@ -72,9 +87,7 @@ def test_a_layer_left_out(name, tmp_path):
     with folded(anatomy, Knockout("layer", layer)):
         model.save_pretrained(tmp_path)
     assert torch.equal(logits(name), whole)
-    again = type(model).from_pretrained(tmp_path).eval()
-    with torch.inference_mode():
-        found = again(**inputs, use_cache=False).logits
+    found, again = loaded_logits(name, tmp_path)
     assert (found - under).abs().max() <= 1e-4 * under.abs().max()
     fewer = sum(p.numel() for p in again.parameters())
     assert fewer < sum(p.numel() for p in model.parameters())
