@@ -168,7 +168,7 @@ def talo_gains(found: dict) -> str:
     tasks = sum(row["tasks"] for row in rows)
     if 0 < tasks < FEWEST:
         return f"could not be tested here: only {tasks} of the tasks and forms has room to gain"
-    return judged([in_points(row) for row in rows])
+    return judged([Estimate.of(row) for row in rows])
 
 
 def maps_gain(found: dict) -> str:
@@ -287,11 +287,6 @@ CLAIMS = (
 )
 
 
-def in_points(row: dict) -> Estimate:
-    """The estimate of a row that holds points."""
-    return Estimate(row["points"] / 100, row["low"] / 100, row["high"] / 100, row["q"])
-
-
 def change(row: dict) -> str:
     """One task's change: from what to what, with its interval and the level of chance."""
     layer = f" without layer {row['layer']}" if row.get("layer", -1) >= 0 else ""
@@ -322,8 +317,6 @@ def _templates() -> jinja2.Environment:
     found.filters.update(
         as_estimate=Estimate.of,
         estimate=lambda row, unit="points", value="delta": str(Estimate.of(row, unit, value)),
-        in_points=lambda row: in_points(row).written(digits=2),
-        in_points_estimate=in_points,
         change=change,
         pair=pair_with,
         hurt=hurt_by,

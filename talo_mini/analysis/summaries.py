@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from .significance import false_discovery, mean_interval, mean_p
+from .talo import mean_gain
 from .vectors import gain_kind
 
 
@@ -67,6 +68,35 @@ def mean_gains(gains: dict, names: Sequence[str], seed: int = 0) -> pd.DataFrame
         rows.append(row | dict(hindsight=own.hindsight.mean()))
     table = pd.DataFrame(rows)
     return table.assign(q=false_discovery(table.p))
+
+
+def beside_luck(
+    gains: pd.DataFrame, released: pd.DataFrame, room: pd.Series, seed: int = 0
+) -> pd.DataFrame:
+    """TaLo's mean gain over tasks beside the released rule's, luck's and hindsight's.
+
+    `gains` and `released` are of `talo_gains`; `room` tells which rows of `gains` have room for a
+    gain: their row is left out where none has. Columns: method, delta, low, high (95% interval over
+    new tasks; over new questions of these tasks in the row of those with room), tasks, base, chance
+    (of a guess that has looked), p (of TaLo's rows); fractions.
+    """
+    rows = []
+    for method, table, column in (
+        ("TaLo", gains, "delta"),
+        ("TaLo, tasks with room", gains[room], "delta"),
+        ("TaLo, released rule", released, "delta"),
+        ("random layer", gains, "random"),
+        ("best layer in hindsight", gains, "hindsight"),
+    ):
+        if table.empty:
+            continue
+        low, high = mean_interval(table[column], seed)
+        found = dict(delta=table[column].mean(), low=low, high=high)
+        found |= dict(p=mean_p(table.delta)) if column == "delta" else {}
+        found |= mean_gain(table) if method.endswith("with room") else {}
+        about = dict(tasks=len(table), base=table.base.mean(), chance=table.informed.mean())
+        rows.append(dict(method=method) | found | about)
+    return pd.DataFrame(rows)
 
 
 def mean_value(values, seed: int = 0) -> dict:

@@ -14,12 +14,14 @@ from talo_mini.analysis.routing import WAYS, _routed, answers_by_layer, ways_to_
 from talo_mini.analysis.shots import gains_of_more_shots, scatter_of_draws
 from talo_mini.analysis.significance import false_discovery, mean_interval
 from talo_mini.analysis.summaries import (
+    beside_luck,
     by_layer,
     difference_of_means,
     mean_change,
     mean_gains,
     mean_value,
 )
+from talo_mini.analysis.talo import mean_gain
 
 TASKS = ("see a", "see b", "count a", "count b")
 
@@ -199,3 +201,20 @@ def test_layers_are_carried_over_with_intervals_over_what_varies():
     assert (alone.low, alone.high) == mean_interval(one.delta, 0)
     none = one.assign(layer=-1)
     assert carried_over({"one": one, "none": none.head(1)}).delta.isna().sum() == 1
+
+
+def test_talo_beside_luck_and_hindsight():
+    """Two tasks of four have room; their interval is that of new questions."""
+    gains = pd.DataFrame(
+        dict(delta=[0.1, 0.2, 0.3, -0.2], base=[0.9, 0.5, 0.4, 0.3], informed=0.25)
+    ).assign(random=-0.1, hindsight=0.4, error=[0.0, 0.1, 0.1, 0.0], freedom=20)
+    room = pd.Series([False, True, True, False])
+    found = beside_luck(gains, gains / 2, room).set_index("method")
+    assert list(found.tasks) == [4, 2, 4, 4, 4]
+    assert found.delta["TaLo"] == pytest.approx(0.1) == 2 * found.delta["TaLo, released rule"]
+    own = found.loc["TaLo, tasks with room"]
+    assert own.delta == pytest.approx(0.25) and own.base == pytest.approx(0.45)
+    assert {key: own[key] for key in ("delta", "low", "high", "p")} == mean_gain(gains[room])
+    assert found.p[["random layer", "best layer in hindsight"]].isna().all()
+    assert found.delta["random layer"] == -0.1 and found.delta["best layer in hindsight"] == 0.4
+    assert len(beside_luck(gains, gains, room & False)) == 4

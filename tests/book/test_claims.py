@@ -60,8 +60,8 @@ def test_the_status_follows_the_numbers(experiments):
 
         def edit(found):
             found["whole"] = [
-                dict(method="TaLo, tasks with room", form=form, points=3.0 * (sign or 0.2))
-                | dict(low=-1.0, high=4.0, q=0.01 if sign else 0.5, tasks=tasks)
+                dict(method="TaLo, tasks with room", form=form, delta=0.03 * (sign or 0.2))
+                | dict(low=-0.01, high=0.04, q=0.01 if sign else 0.5, tasks=tasks)
                 for form, sign in zip(("choice", "direct"), signs, strict=False)
             ] + [row for row in found["whole"] if row["method"] != "TaLo, tasks with room"]
 

@@ -27,6 +27,7 @@ ADDRESS = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"
 STATISTICS = re.compile(
     r"(import|from) (scipy|statsmodels|sklearn)|random\.default_rng|np\.quantile|arctanh|bootstrap"
 )
+MOST_LINES = 20  # of a cell; most have fewer than twelve
 SOLUTION = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 
@@ -87,6 +88,12 @@ def test_runs_through_nbval(name, executed):
     assert result.returncode == 0, result.stdout[:3000]
 
 
+def _imports(cell):
+    """Whether a cell holds imports or parameters only, which are lists."""
+    begins = cell.source.startswith(("import", "from"))
+    return begins or "parameters" in cell.metadata.get("tags", [])
+
+
 @pytest.mark.parametrize("name", names)
 def test_is_thin_and_has_no_outputs(name):
     notebook = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", 4)
@@ -94,6 +101,7 @@ def test_is_thin_and_has_no_outputs(name):
     lines = [line for cell in code for line in cell.source.splitlines() if line.strip()]
     long = [line for line in lines if len(line) > 100 and "%pip" not in line]
     assert not long and not any(line.startswith("def ") for line in lines)
+    assert max(len(cell.source.splitlines()) for cell in code if not _imports(cell)) <= MOST_LINES
     assert not STATISTICS.search("\n".join(lines)), "a statistic that no test of the package holds"
     assert not any(cell.outputs or cell.execution_count for cell in code)
     assert [cell.metadata.get("tags", []) for cell in code].count(["parameters"]) == 1
