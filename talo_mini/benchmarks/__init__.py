@@ -4,7 +4,7 @@ from importlib import import_module
 from pathlib import Path
 
 from ..errors import BadInput, whole_number
-from . import easy_vqa, files, mini_worlds
+from . import data, easy_vqa, files, mini_worlds
 from .prompts import find_prompt
 from .questions import FORMS, Benchmark
 
@@ -20,7 +20,7 @@ ON_THE_HUB = {
 
 
 def load_benchmark(
-    name: str | Path,
+    name,
     tasks=None,
     per_task: int | None = None,
     form: str | None = None,
@@ -31,35 +31,51 @@ def load_benchmark(
 ) -> Benchmark:
     """A benchmark by name, if wanted only some tasks, questions a task and form, or one form.
 
-    `name` is a shipped benchmark, one on the Hugging Face Hub, a table (.tsv, .csv, .jsonl) or a
-    folder with one table and its pictures. `source` is a folder of parquet files to read in place
-    of the Hub, `revision` a commit on the Hub. `prompt` is a template of `prompts.PROMPTS`.
+    `name` is a shipped benchmark, one on the Hugging Face Hub, a table (.tsv, .csv, .jsonl,
+    .parquet) or a folder with one table and its pictures; or the questions themselves: a list of
+    `Question`, a data frame or a `datasets.Dataset`. `source` is a folder of parquet files to
+    read in place of the Hub, `revision` a commit on the Hub. `prompt` is a template of
+    `prompts.PROMPTS`.
     `skip_malformed` leaves out rows that are wrong; the benchmark's `malformed` tells them,
     `left_out` those that are no question of one picture with options, `repaired` what was mended.
     Raises BadInput for an unknown name, task, form or prompt, and for a row that cannot be used.
     """
-    name = str(name)
+    name = str(name) if isinstance(name, str | Path) else name
     if per_task is not None:
         per_task = whole_number("per_task", per_task)
     tasks = None if tasks is None else list(dict.fromkeys(tasks))  # each once
     if form is not None and form not in FORMS:
         raise BadInput(f"unknown form {form!r}; use one of {', '.join(FORMS)}")
-    if name not in ON_THE_HUB and (source, revision) != (None, None):
+    known = isinstance(name, str) and name in ON_THE_HUB
+    if not known and (source, revision) != (None, None):
         raise BadInput(
             f"source= and revision= are for benchmarks of the Hub ({', '.join(ON_THE_HUB)}), not "
-            f"for {name!r}"
+            f"for {name if isinstance(name, str) else type(name).__name__!r}"
         )
+    if not isinstance(name, str):
+        return _of_data(name, tasks, per_task, prompt, skip_malformed).subset(form=form)
     if name in SHIPPED:
         loaded = SHIPPED[name](tasks, per_task).subset(form=form)
         return loaded if prompt is None else loaded.with_prompt(find_prompt(prompt))
     options = dict(tasks=tasks, per_task=per_task, skip_malformed=skip_malformed)
     options["prompt"] = find_prompt(prompt or "vlmevalkit", name)
-    if name in ON_THE_HUB:
+    if known:
         loaded = ON_THE_HUB[name].load(source=source, revision=revision, **options)
         return loaded.subset(form=form)
     if files.is_file(name):
         return files.benchmark(name, **options).subset(form=form)
     raise BadInput(
         f"unknown benchmark {name!r}; use one of {', '.join([*SHIPPED, *ON_THE_HUB])}, or a path "
-        "to a .tsv, .csv or .jsonl"
+        "to a .tsv, .csv, .jsonl or .parquet"
     )
+
+
+def _of_data(given, tasks, per_task, prompt, skip_malformed) -> Benchmark:
+    """The benchmark of questions that the caller holds."""
+    template = find_prompt(prompt or "vlmevalkit")
+    if isinstance(given, Benchmark):
+        loaded = given if prompt is None else given.with_prompt(template)
+        return loaded.subset(tasks, per_task)
+    if isinstance(given, list | tuple):
+        return data.of_questions(given, template).subset(tasks, per_task)
+    return files.benchmark(given, tasks, per_task, template, skip_malformed)

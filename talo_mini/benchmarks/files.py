@@ -1,4 +1,4 @@
-"""A user's own questions: a TSV as VLMEvalKit writes it, or a CSV or JSONL beside its pictures."""
+"""A user's own questions: a table beside its pictures, or what a program already holds."""
 
 import base64
 import binascii
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..errors import BadInput
 from .answers import answer_index, by_words, ways_of
+from .data import read_parquet, rows_of
 from .options import by_letters, lettered, option_columns, options_list, usable
 from .questions import LETTERS, Question
 from .rows import (
@@ -22,7 +23,7 @@ from .rows import (
     text,
     without_placeholder,
 )
-from .tables import KINDS, read_rows
+from .tables import KINDS, read_rows, with_known_names
 
 OPTIONS = ("options", "choices", "candidates", "multi-choice options")
 PATHS = ("image_path", "file_name", "image_file")
@@ -47,43 +48,46 @@ def find_table(name: str) -> Path:
         tables = sorted(file for file in path.iterdir() if file.suffix.lower() in KINDS)
         if len(tables) != 1:
             raise BadInput(
-                f"{path} holds {len(tables)} tables (.tsv, .csv or .jsonl); name the one to read"
+                f"{path} holds {len(tables)} tables ({', '.join(KINDS)}); name the one to read"
             )
         return tables[0]
     if not path.is_file():
         raise BadInput(
-            f"no file {str(path)!r}; give a .tsv, .csv or .jsonl, or a folder that holds one"
+            f"no file {str(path)!r}; give one that ends in {', '.join(KINDS)}, or its folder"
         )
     return path
 
 
-def benchmark(name: str, tasks=None, per_task=None, prompt="vlmevalkit", skip_malformed=False):
+def benchmark(data, tasks=None, per_task=None, prompt="vlmevalkit", skip_malformed=False):
     """The questions of a table: columns question, answer, A, B, ... (or `options`), and a picture.
 
-    The picture is `image`, a path beside the table, base64, or another row's index, which goes
-    before `image_path`. Optional columns: index, category, l2-category (of the two the finer is
-    the task, the other its ability), hint. Without options, answers are all yes or no. How answers
-    are written is decided once for the file. Of the rotations of one question one is kept; rows
-    without options or a picture, or with several right ones, are left out and counted.
+    `data` is a file, a folder with one, a data frame or a `datasets.Dataset`; other names that
+    columns may have are in `tables.SYNONYMS`. The picture is `image`, a path beside the table,
+    base64, or another row's index, which goes before `image_path`. Optional columns: index,
+    category, l2-category (of the two the finer is the task, the other its ability), hint. Without
+    options, answers are all yes or no. How answers are written is decided once for the file. Of the
+    rotations of one question one is kept; rows without options or a picture, or with several right
+    ones, are left out and counted.
     """
-    table = _Table(find_table(name))
-    return collect(
-        table.path.stem,
-        table.path.name,
-        table.rows,
-        table.read,
-        prompt,
-        tasks,
-        per_task,
-        skip_malformed,
-    )
+    if isinstance(data, str):
+        path = find_table(data)
+        rows = read_parquet(path) if path.suffix.lower() == ".parquet" else read_rows(path)
+        table = _Table(path.stem, path.name, rows, path.parent)
+    else:
+        table = _Table("table", "the data", rows_of(data), None)
+    reading = (prompt, tasks, per_task, skip_malformed)
+    return collect(table.name, table.where, table.rows, table.read, *reading)
 
 
 class _Table:
-    """A table's rows, and what is decided over all of them."""
+    """A table's rows, and what is decided over all of them.
 
-    def __init__(self, path: Path):
-        self.path, self.rows = path, read_rows(path)
+    Pictures lie in `folder`; None: wherever the caller's rows name them.
+    """
+
+    def __init__(self, name: str, where: str, rows: list[dict], folder: Path | None):
+        self.name, self.where, self.folder = name, where, folder
+        self.rows = with_known_names(rows)
         self._check_columns()
         self.pictures = {}
         for row in self.rows:
@@ -103,12 +107,12 @@ class _Table:
         wanted = {"question": {"question"}, "answer": {"answer"}, "image": {"image", *PATHS}}
         for name, any_of in wanted.items():
             if not any_of & columns:
-                raise BadInput(f"{self.path.name} has no column {name!r}; it has: {found}")
+                raise BadInput(f"{self.where} has no column {name!r}; it has: {found}")
         self.yes_no = not (self.lists or self.letters)
         answers = {_yes_no(row.get("answer")) for row in self.rows} - {""}
         if self.yes_no and not answers <= {*YES_NO}:
             raise BadInput(
-                f"{self.path.name} has no options: neither columns A, B, ... nor a column "
+                f"{self.where} has no options: neither columns A, B, ... nor a column "
                 f"'options', and its answers are not all yes or no; it has: {found}"
             )
 
@@ -192,6 +196,8 @@ class _Table:
             value = row.get(column)
             if isinstance(value, list) and len(value) == 1:
                 value = value[0]
+            if isinstance(value, bytes) and value:
+                return hash(value)
             if isinstance(value, str) and value:
                 pointed = self.pictures.get(value) if len(value) <= 64 else None
                 return hash(pointed if isinstance(pointed, str) and pointed else value)
@@ -258,8 +264,8 @@ class _Table:
             raise Unusable(self.rotations[id(row)][0])
         task = optional(row, self.fine) or optional(row, "category") or optional(row, "task")
         question = Question(
-            f"{self.path.stem}/{index}",
-            task or self.path.stem,
+            f"{self.name}/{index}",
+            task or self.name,
             self._picture(row),
             without_placeholder(required(row, "question"), notes),
             tuple(options.values()),
@@ -284,8 +290,12 @@ class _Table:
         if column is None:
             raise Unusable("no picture")
         value = _only(row[column], column)
+        if isinstance(value, bytes):
+            return value
         if len(value) <= 64 and self.pictures.get(value) not in (None, ""):
             value = _only(self.pictures[value], column)  # VLMEvalKit repeats a picture so
+            if isinstance(value, bytes):
+                return value
         if len(value) <= 1024:
             found = self._file(value, column)
             if found is not None:
@@ -304,14 +314,14 @@ class _Table:
 
         A path that leads out of the table's folder is refused.
         """
-        folder = self.path.parent.resolve()
-        own = folder / "images" / self.path.stem.removesuffix("_local")
+        folder = (self.folder or Path()).resolve()
+        own = folder / "images" / self.name.removesuffix("_local")
         try:
             places = [(start / value).resolve() for start in (folder, own)]
             place = next((place for place in places if place.is_file()), None)
             if place is None:
                 return None
-            if not place.is_relative_to(folder):
+            if self.folder is not None and not place.is_relative_to(folder):
                 raise Malformed(
                     column, f"{value[:SHOWN]!r} lies outside the table's folder; copy it there"
                 )
@@ -326,7 +336,7 @@ class _Table:
             return None
 
 
-def _only(value, column) -> str:
+def _only(value, column) -> str | bytes:
     """The picture of a cell that may be a list of one, or a list written as text."""
     if isinstance(value, str) and value.startswith("["):
         with suppress(Malformed):  # a file's name may begin with a bracket
@@ -335,9 +345,9 @@ def _only(value, column) -> str:
         if len(value) != 1:
             raise Unusable(f"{len(value)} pictures")
         value = value[0]
-    if not isinstance(value, str):
+    if not isinstance(value, str | bytes):
         raise Malformed(column, f"is no picture ({str(value)[:SHOWN]})")
-    return value.strip()
+    return value.strip() if isinstance(value, str) else value
 
 
 def _label(row, column):

@@ -9,7 +9,14 @@ from pathlib import Path
 
 from ..errors import BadInput
 
-KINDS = (".tsv", ".csv", ".jsonl")
+KINDS = (".tsv", ".csv", ".jsonl", ".parquet")
+# other names that people give to the columns readers know
+SYNONYMS = {
+    "question": ("query", "question_text", "prompt"),
+    "answer": ("label", "correct_answer", "target", "answer_index", "answer_idx", "ground_truth"),
+    "image": ("picture", "photo", "img", "images"),
+    "category": ("subject", "skill", "topic"),
+}
 LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -73,6 +80,29 @@ def column_name(written: str) -> str:
     """A column's name as readers know it: letters are large (A, B), all others small."""
     name = written.strip()
     return name.upper() if len(name) == 1 else name.lower()
+
+
+def checked_columns(where: str, written) -> list[str]:
+    """Columns as readers know them. Raises BadInput where two have one name."""
+    columns = [column_name(str(column)) for column in written]
+    _check_apart(where, columns)
+    return columns
+
+
+def with_known_names(rows: list[dict]) -> list[dict]:
+    """Rows whose columns have the names that readers know, where one other name means the same.
+
+    A column that is there under its own name stays, and so does one with two other names.
+    """
+    there = {column for row in rows for column in row}
+    renamed = {}
+    for known, others in SYNONYMS.items():
+        found = [name for name in others if name in there]
+        if known not in there and len(found) == 1:
+            renamed[found[0]] = known
+    if not renamed:
+        return rows
+    return [{renamed.get(column, column): cell for column, cell in row.items()} for row in rows]
 
 
 def _check_apart(where, columns):

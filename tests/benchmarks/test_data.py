@@ -1,0 +1,155 @@
+"""Questions that a program holds: data frames, Datasets, parquet files, lists, natural names."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from datasets import Dataset, DatasetDict
+from datasets import Image as ImageFeature
+from drawings import png
+from PIL import Image
+
+from talo_mini import BadInput, Question, load_benchmark
+
+COLOURS = ("red", "green", "blue", "white")
+
+
+def rows(**changes):
+    """Four questions with every answer, as one would write them."""
+    return [
+        dict(
+            question=f"which colour is it, {i}?",
+            choices=list(COLOURS),
+            answer=i,
+            image=png(colour),
+            category="hue",
+        )
+        | changes
+        for i, colour in enumerate(COLOURS)
+    ]
+
+
+def check(benchmark, task="hue"):
+    assert [question.options for question in benchmark.questions] == [COLOURS] * 4
+    assert [question.answer for question in benchmark.questions] == [0, 1, 2, 3]
+    assert [question.task for question in benchmark.questions] == [task] * 4
+    for question, colour in zip(benchmark.questions, COLOURS, strict=True):
+        wanted = Image.new("RGB", (1, 1), colour).getpixel((0, 0))
+        assert question.image.getpixel((5, 5)) == wanted
+
+
+def test_a_data_frame_with_bytes_pictures_and_numpy_numbers():
+    frame = pd.DataFrame(rows())
+    check(load_benchmark(frame))
+    frame["answer"] = frame.answer.astype(np.int64)
+    frame["choices"] = [np.array(COLOURS)] * 4
+    frame["image"] = [Image.new("RGB", (64, 64), colour) for colour in COLOURS]
+    frame["hint"] = [None, np.nan, pd.NA, ""]
+    check(load_benchmark(frame))
+
+
+def test_a_missing_cell_does_not_make_answers_floats():
+    frame = pd.DataFrame([*rows(), dict(question="?", image=png(), category="hue")])
+    assert frame.answer.dtype == float
+    check(load_benchmark(frame, skip_malformed=True))
+
+
+def test_a_frame_with_paths_reads_where_they_lead(tmp_path, monkeypatch):
+    """The caller names them, so they may lead anywhere."""
+    frame = pd.DataFrame(rows()).drop(columns="image")
+    frame["file_name"] = [str(tmp_path / f"{colour}.png") for colour in COLOURS]
+    for colour in COLOURS:
+        (tmp_path / f"{colour}.png").write_bytes(png(colour))
+    check(load_benchmark(frame))
+
+
+def test_a_dataset_keeps_the_files_of_its_pictures():
+    told = rows()
+    dataset = Dataset.from_list(told).cast_column("image", ImageFeature())
+    benchmark = load_benchmark(dataset)
+    check(benchmark)
+    assert [q.image_bytes for q in benchmark.questions] == [row["image"] for row in told]
+    with pytest.raises(BadInput, match=r"dictionary of splits \(train\); give one"):
+        load_benchmark(DatasetDict(train=dataset))
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_a_parquet_file(tmp_path, folder):
+    pd.DataFrame(rows()).to_parquet(tmp_path / "set.parquet")
+    check(load_benchmark(tmp_path if folder else tmp_path / "set.parquet"))
+    (tmp_path / "set.parquet").write_bytes(b"PAR1nothing")
+    with pytest.raises(BadInput, match=r"set\.parquet cannot be read as parquet"):
+        load_benchmark(tmp_path / "set.parquet")
+
+
+def test_lists_of_questions_and_benchmarks():
+    check(load_benchmark(load_benchmark(pd.DataFrame(rows()))))
+    asked = [Question(f"q{i}", "hue", png(c), "?", COLOURS, i) for i, c in enumerate(COLOURS)]
+    benchmark = load_benchmark(asked, per_task=3, prompt="bare")
+    assert len(benchmark.questions) == 3 and benchmark.prompt == "bare"
+    with pytest.raises(BadInput, match="holds a dict; make it a Question"):
+        load_benchmark([*asked, {}])
+    with pytest.raises(BadInput, match="not int"):
+        load_benchmark(5)
+    with pytest.raises(BadInput, match="for benchmarks of the Hub"):
+        load_benchmark(asked, source="x")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        dict(question="query", answer="label", category="subject"),
+        dict(question="prompt", answer="target", category="skill", choices="options"),
+        dict(answer="correct_answer", image="img", category="topic"),
+        dict(image="picture", choices="Candidates", question="Question"),
+        dict(image="images", category="task"),
+    ],
+)
+def test_other_names_of_columns(names):
+    check(load_benchmark(pd.DataFrame(rows()).rename(columns=names)))
+
+
+def test_a_name_that_could_mean_two_columns_is_not_guessed():
+    frame = pd.DataFrame(rows()).rename(columns=dict(answer="label")).assign(target=0)
+    with pytest.raises(BadInput, match="the data has no column 'answer'; it has: category"):
+        load_benchmark(frame)
+    both = pd.DataFrame(rows()).assign(label="no answer")
+    check(load_benchmark(both))  # a column under its own name is the one
+
+
+def test_options_by_letter_and_as_json():
+    lettered = {letter: option for letter, option in zip("ABCD", COLOURS, strict=True)}
+    for written in (lettered, json.dumps(lettered), json.dumps(COLOURS), str(list(COLOURS))):
+        told = [row | dict(choices=written, answer="ABCD"[row["answer"]]) for row in rows()]
+        check(load_benchmark(pd.DataFrame(told)))
+
+
+@pytest.mark.parametrize("layout", ["POPE", "MME", "HallusionBench"])
+def test_yes_and_no(tmp_path, layout):
+    """The columns of VLMEvalKit's yes-or-no sets, in files made here."""
+    own = dict(
+        POPE=dict(category="random", image_source="coco"),
+        MME=dict(category="existence"),
+        HallusionBench={"category": "VS", "l2-category": "chart", "set_id": 1, "figure_id": 1},
+    )[layout]
+    told = [
+        dict(index=i, question=f"is it {colour}?", answer=("Yes", "No")[i % 2], image=png(colour))
+        | own
+        for i, colour in enumerate(COLOURS)
+    ]
+    if layout == "HallusionBench":  # some of its questions have no picture
+        told.append(dict(told[0], index=9, image=None))
+    benchmark = load_benchmark(pd.DataFrame(told))
+    assert [question.options for question in benchmark.questions] == [("Yes", "No")] * 4
+    assert [question.answer for question in benchmark.questions] == [0, 1, 0, 1]
+    assert len(benchmark.left_out) == (layout == "HallusionBench")
+
+
+def test_empty_and_doubled():
+    with pytest.raises(BadInput, match="no rows"):
+        load_benchmark(pd.DataFrame(columns=["question", "answer"]))
+    frame = pd.DataFrame(rows())
+    frame["Question"] = "?"
+    with pytest.raises(BadInput, match="two columns 'question'"):
+        load_benchmark(frame)
