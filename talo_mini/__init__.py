@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .benchmarks import load_benchmark
     from .benchmarks.questions import Benchmark, Question, Task
     from .engine.sweep import sweep
+    from .engine.written import Written
     from .errors import BadInput
     from .interventions.export import export
     from .interventions.knockout import Knockout, knockout
@@ -37,6 +38,7 @@ _PLACES = {
     "Knockout": "interventions.knockout",
     "Question": "benchmarks.questions",
     "Task": "benchmarks.questions",
+    "Written": "engine.written",
     "evaluate": "studies.choosing",
     "export": "interventions.export",
     "interaction_vectors": "analysis.vectors",
@@ -57,6 +59,7 @@ __all__ = [
     "Knockout",
     "Question",
     "Task",
+    "Written",
     "evaluate",
     "export",
     "interaction_vectors",

@@ -38,6 +38,7 @@ def load_benchmark(
     `prompts.PROMPTS`.
     `skip_malformed` leaves out rows that are wrong; the benchmark's `malformed` tells them,
     `left_out` those that are no question of one picture with options, `repaired` what was mended.
+    `form` "open" reads a table without options, whose answers a model writes (`engine.written`).
     Raises BadInput for an unknown name, task, form or prompt, and for a row that cannot be used.
     """
     name = str(name) if isinstance(name, str | Path) else name
@@ -53,7 +54,7 @@ def load_benchmark(
             f"for {name if isinstance(name, str) else type(name).__name__!r}"
         )
     if not isinstance(name, str):
-        return _of_data(name, tasks, per_task, prompt, skip_malformed).subset(form=form)
+        return _of_data(name, tasks, per_task, prompt, skip_malformed, form).subset(form=form)
     if name in SHIPPED:
         loaded = SHIPPED[name](tasks, per_task).subset(form=form)
         return loaded if prompt is None else loaded.with_prompt(find_prompt(prompt))
@@ -63,14 +64,14 @@ def load_benchmark(
         loaded = ON_THE_HUB[name].load(source=source, revision=revision, **options)
         return loaded.subset(form=form)
     if files.is_file(name):
-        return files.benchmark(name, **options).subset(form=form)
+        return files.benchmark(name, **options, is_open=form == "open").subset(form=form)
     raise BadInput(
         f"unknown benchmark {name!r}; use one of {', '.join([*SHIPPED, *ON_THE_HUB])}, or a path "
         "to a .tsv, .csv, .jsonl or .parquet"
     )
 
 
-def _of_data(given, tasks, per_task, prompt, skip_malformed) -> Benchmark:
+def _of_data(given, tasks, per_task, prompt, skip_malformed, form) -> Benchmark:
     """The benchmark of questions that the caller holds."""
     template = find_prompt(prompt or "vlmevalkit")
     if isinstance(given, Benchmark):
@@ -78,4 +79,4 @@ def _of_data(given, tasks, per_task, prompt, skip_malformed) -> Benchmark:
         return loaded.subset(tasks, per_task)
     if isinstance(given, list | tuple):
         return data.of_questions(given, template).subset(tasks, per_task)
-    return files.benchmark(given, tasks, per_task, template, skip_malformed)
+    return files.benchmark(given, tasks, per_task, template, skip_malformed, form == "open")

@@ -58,7 +58,9 @@ def find_table(name: str) -> Path:
     return path
 
 
-def benchmark(data, tasks=None, per_task=None, prompt="vlmevalkit", skip_malformed=False):
+def benchmark(
+    data, tasks=None, per_task=None, prompt="vlmevalkit", skip_malformed=False, is_open=False
+):
     """The questions of a table: columns question, answer, A, B, ... (or `options`), and a picture.
 
     `data` is a file, a folder with one, a data frame or a `datasets.Dataset`; other names that
@@ -67,14 +69,15 @@ def benchmark(data, tasks=None, per_task=None, prompt="vlmevalkit", skip_malform
     category, l2-category (of the two the finer is the task, the other its ability), hint. Without
     options, answers are all yes or no. How answers are written is decided once for the file. Of the
     rotations of one question one is kept; rows without options or a picture, or with several right
-    ones, are left out and counted.
+    ones, are left out and counted. Where it `is_open` questions have no options, and `answer` holds
+    what is accepted: a text, a number or a list of them.
     """
     if isinstance(data, str):
         path = find_table(data)
         rows = read_parquet(path) if path.suffix.lower() == ".parquet" else read_rows(path)
-        table = _Table(path.stem, path.name, rows, path.parent)
+        table = _Table(path.stem, path.name, rows, path.parent, is_open)
     else:
-        table = _Table("table", "the data", rows_of(data), None)
+        table = _Table("table", "the data", rows_of(data), None, is_open)
     reading = (prompt, tasks, per_task, skip_malformed)
     return collect(table.name, table.where, table.rows, table.read, *reading)
 
@@ -85,8 +88,8 @@ class _Table:
     Pictures lie in `folder`; None: wherever the caller's rows name them.
     """
 
-    def __init__(self, name: str, where: str, rows: list[dict], folder: Path | None):
-        self.name, self.where, self.folder = name, where, folder
+    def __init__(self, name: str, where: str, rows: list[dict], folder: Path | None, is_open: bool):
+        self.name, self.where, self.folder, self.is_open = name, where, folder, is_open
         self.rows = with_known_names(rows)
         self._check_columns()
         self.pictures = {}
@@ -95,8 +98,8 @@ class _Table:
                 self.pictures.setdefault(str(row["index"]).strip(), row.get("image"))
         self.numbers = {id(row): i for i, row in enumerate(self.rows)}
         self.fine, self.broad = self._levels()
-        self.ways = ways_of(self._answers(), self.first)
-        self.rotations = self._rotations()
+        self.ways = () if is_open else ways_of(self._answers(), self.first)
+        self.rotations = {} if is_open else self._rotations()
 
     def _check_columns(self):
         """Find the options' columns. Raises BadInput where a column is missing."""
@@ -110,10 +113,11 @@ class _Table:
                 raise BadInput(f"{self.where} has no column {name!r}; it has: {found}")
         self.yes_no = not (self.lists or self.letters)
         answers = {_yes_no(row.get("answer")) for row in self.rows} - {""}
-        if self.yes_no and not answers <= {*YES_NO}:
+        if self.yes_no and not self.is_open and not answers <= {*YES_NO}:
             raise BadInput(
                 f"{self.where} has no options: neither columns A, B, ... nor a column "
-                f"'options', and its answers are not all yes or no; it has: {found}"
+                f"'options', and its answers are not all yes or no (form='open' asks for what the "
+                f"model writes); it has: {found}"
             )
 
     def _levels(self):
@@ -251,7 +255,9 @@ class _Table:
 
     def read(self, row: dict, notes: Notes) -> tuple[Question, str]:
         """The question of a row and its ability."""
-        index, options = self._index(row), self._options(row, notes)
+        if self.is_open:
+            return self._made(row, notes, _accepted(row.get("answer")), 0, "open")
+        options = self._options(row, notes)
         text(row, GROUP)  # raises where it is no text
         if len(options) < 2:
             raise Unusable("a single option")
@@ -262,14 +268,19 @@ class _Table:
         if id(row) in self.rotations:
             self._check_agrees(row, options)
             raise Unusable(self.rotations[id(row)][0])
+        place = self._answer_index(row, options)
+        return self._made(row, notes, tuple(options.values()), place, "choice")
+
+    def _made(self, row, notes, options, place, form):
         task = optional(row, self.fine) or optional(row, "category") or optional(row, "task")
         question = Question(
-            f"{self.name}/{index}",
+            f"{self.name}/{self._index(row)}",
             task or self.name,
             self._picture(row),
             without_placeholder(required(row, "question"), notes),
-            tuple(options.values()),
-            self._answer_index(row, options),
+            options,
+            place,
+            form,
             hint=optional(row, "hint"),
         )
         return question, optional(row, self.broad) or optional(row, "ability") or question.task
@@ -334,6 +345,18 @@ class _Table:
             if isinstance(error, OSError) and error.errno in (13, 5):
                 raise Malformed(column, f"cannot be read ({error.strerror})") from error
             return None
+
+
+def _accepted(value) -> tuple[str, ...]:
+    """The answers that are accepted to an open question, each once."""
+    if isinstance(value, str) and value.startswith("["):
+        with suppress(Malformed):  # an answer may begin with a bracket
+            value = options_list(value, "answer")
+    values = value if isinstance(value, list | tuple) else [value]
+    found = [required({"answer": one}, "answer") for one in values]
+    if not found:
+        raise Malformed("answer", "is empty")
+    return tuple(dict.fromkeys(found))
 
 
 def _only(value, column) -> str | bytes:

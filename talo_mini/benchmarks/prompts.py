@@ -74,7 +74,7 @@ def write_prompt(question: Question, template: str = "bare") -> str:
             )
         return question.written
     hint = prompt.hint.format(hint=question.hint) if question.hint else ""
-    if question.form == "direct":
+    if question.form != "choice":
         return (
             f"{hint}{question.text}" if template == "bare" else f"{hint}{question.text}\n{DIRECT}"
         )

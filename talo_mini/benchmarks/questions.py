@@ -14,15 +14,16 @@ from ..errors import BadInput, whole_number
 from .pictures import MOST_PIXELS, decoded, picture_size
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-FORMS = ("choice", "direct")
+FORMS = ("choice", "direct", "open")
 
 
 @dataclass(frozen=True)
 class Question:
     """One picture, one question, its options and the index of the right one.
 
-    `form` is "choice" (the options are shown as A, B, ...) or "direct" (they are not shown, the
-    answer is the option's own words). `image_bytes` holds an encoded picture (PNG, JPEG, ...).
+    `form` is "choice" (the options are shown as A, B, ...), "direct" (they are not shown, the
+    answer is the option's own words) or "open" (there are none: `options` are the answers that are
+    accepted). `image_bytes` holds an encoded picture (PNG, JPEG, ...).
     `hint` is a text to read before the question, `written` the whole question as its benchmark
     wrote it, options and all, where it is one text. `seen` are the answers that a look at picture
     and question leaves to guess among, where the scene is known; empty elsewhere.
@@ -53,7 +54,7 @@ class Question:
             raise BadInput(
                 f"question {self.id!r}: two options are the same ({told}); make them differ"
             )
-        if len(self.options) < 2:
+        if len(self.options) < 2 and self.form != "open":
             raise BadInput(
                 f"question {self.id!r} has a single option, so that any answer is right; give it "
                 "another"
@@ -115,7 +116,7 @@ class Question:
     @property
     def chance(self) -> float:
         """Accuracy of a blind guess, which knows the options only, in [0, 1]."""
-        return 1 / len(self.options)
+        return 0.0 if self.form == "open" else 1 / len(self.options)
 
     @property
     def informed(self) -> float:

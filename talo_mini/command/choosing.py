@@ -15,9 +15,11 @@ from .words import (
     add_benchmark,
     add_model,
     add_parts,
+    add_written,
     check_out,
     loaded_benchmark,
     loaded_model,
+    written_of,
 )
 
 
@@ -42,6 +44,7 @@ def add(commands):
     command.add_argument(
         "--seed", type=int, default=0, help="draws the probe (default %(default)s)"
     )
+    add_written(command)
     add_asking(command)
     command.add_argument(
         "--out", default="choice.json", help="the choice, a .json (default %(default)s)"
@@ -52,6 +55,7 @@ def add(commands):
     add_model(command)
     add_benchmark(command)
     command.add_argument("--choice", default="choice.json", help="a file that choose wrote")
+    add_written(command)
     add_asking(command)
     command.set_defaults(run=run_evaluate)
 
@@ -83,6 +87,7 @@ def run_choose(chosen: Namespace):
         chosen.effect,
         chosen.cache,
         chosen.batch,
+        written_of(chosen),
     )
     choice.save(chosen.out)
     print(choice)
@@ -95,7 +100,8 @@ def run_evaluate(chosen: Namespace):
     choice, benchmark = Choice.load(chosen.choice), loaded_benchmark(chosen)
     for task in benchmark.tasks:
         choice.knockouts(task.name)  # raises where the choice has no such task
-    for measured in evaluate(loaded_model(chosen), benchmark, choice, chosen.cache, chosen.batch):
+    options = dict(cache=chosen.cache, batch=chosen.batch, written=written_of(chosen))
+    for measured in evaluate(loaded_model(chosen), benchmark, choice, **options):
         print(measured)
 
 

@@ -19,9 +19,11 @@ from .words import (
     add_benchmark,
     add_model,
     add_parts,
+    add_written,
     check_out,
     loaded_benchmark,
     loaded_model,
+    written_of,
 )
 
 MOST_TOLD = 5  # knockouts that help or hurt, of each part
@@ -38,6 +40,7 @@ def add(commands):
     command.add_argument(
         "--reference", help='for the effect "mean": the benchmark whose mean is held'
     )
+    add_written(command)
     add_asking(command)
     command.add_argument(
         "--out",
@@ -81,7 +84,7 @@ def run(chosen: Namespace):
     reference = load_benchmark(chosen.reference) if chosen.reference else None
     vlm = loaded_model(chosen)
     work = dict(parts=parts, layers=chosen.layers, effect=chosen.effect)
-    work |= dict(cache=chosen.cache, reference=reference)
+    work |= dict(cache=chosen.cache, reference=reference, written=written_of(chosen))
     sweep(vlm, benchmark.share(number, of), batch=chosen.batch, **work)
     table, missing = kept_outcomes(vlm, benchmark, **work)
     if missing:
@@ -95,6 +98,8 @@ def run(chosen: Namespace):
         f"{len(benchmark.left_out)} rows left out, {len(benchmark.malformed)} malformed; "
         f"{len(table)} outcomes in {chosen.out}"
     )
+    if "unparsed" in table.attrs:
+        print(f"{table.attrs['unparsed']:.0%} of the written answers name no answer")
 
 
 def write(table: pd.DataFrame, chosen: Namespace):

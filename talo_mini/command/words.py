@@ -5,7 +5,9 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from ..benchmarks import load_benchmark
-from ..benchmarks.questions import Benchmark
+from ..benchmarks.judging import RULES
+from ..benchmarks.questions import FORMS, Benchmark
+from ..engine.written import MOST_TOKENS, Written
 from ..errors import BadInput
 from ..interventions.effects import EFFECTS
 from ..models.loading import load_vlm
@@ -54,7 +56,9 @@ def add_benchmark(command: ArgumentParser):
     )
     command.add_argument("--tasks", nargs="+", help="only these tasks")
     command.add_argument("--per-task", type=int, help="at most so many questions a task and form")
-    command.add_argument("--form", choices=("choice", "direct"), help="only questions of one form")
+    command.add_argument(
+        "--form", choices=FORMS, help="only questions of one form; open: without options"
+    )
     command.add_argument("--source", help="a folder of parquet files to read in place of the Hub")
     command.add_argument("--revision", help="the benchmark's commit on the Hub")
     command.add_argument(
@@ -87,6 +91,26 @@ def add_asking(command: ArgumentParser):
     command.add_argument(
         "--cache", default="runs/sweeps", help="folder of kept answers (default %(default)s)"
     )
+
+
+def add_written(command: ArgumentParser):
+    """Whether the model writes its answers, and how these are scored."""
+    command.add_argument(
+        "--written",
+        choices=tuple(RULES),
+        help="the model writes its answers, which are scored so (default: options are scored)",
+    )
+    command.add_argument(
+        "--max-new-tokens",
+        type=int,
+        default=MOST_TOKENS,
+        help="of a written answer (default %(default)s)",
+    )
+
+
+def written_of(chosen: Namespace) -> Written | None:
+    """How written answers were asked for; None where options are scored."""
+    return Written(chosen.written, chosen.max_new_tokens) if chosen.written else None
 
 
 def add_parts(command: ArgumentParser):

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,7 @@ from .memory import out_of_memory
 from .packing import CannotPack, apart, by_whole_text, packed
 from .pictures import Pictures
 from .replay import CannotReplay
+from .written import Written, told_work, unparsed_share, with_verdicts, written_rows
 
 # what computed an answer, kept beside it; answers of all versions of the library are one table
 LIBRARY = f"transformers {transformers.__version__}, torch {torch.__version__}"
@@ -41,6 +43,7 @@ def sweep(
     cache=None,
     batch: int = 32,
     reference: Benchmark | None = None,
+    written: Written | None = None,
 ) -> pd.DataFrame:
     """Outcomes of the base model and of every layer's knockout; columns: `outcomes.COLUMNS`.
 
@@ -54,10 +57,12 @@ def sweep(
     Where memory runs out, the batch is halved, with a warning. A question whose scores are not
     finite is UNSCORED, with a warning that names one. The table's `attrs` tell where the questions
     were read, how many rows were left out or malformed, and which libraries computed the answers.
-    The calling thread owns the model meanwhile. Raises BadInput before any question is asked for an
-    unknown part, layer or effect, a model in training mode, one whose answers cannot be kept, and a
-    question whose options cannot be told apart; and at the end, naming it, for a question that the
-    processor refuses.
+    The calling thread owns the model meanwhile. With `written` the model writes its answers
+    (greedily, one knockout after the other), which a rule scores: the column `written` holds them,
+    `attrs["unparsed"]` the share that names nothing. Raises BadInput before any question is asked
+    for an unknown part, layer or effect, a model in training mode, one whose answers cannot be
+    kept, and a question whose options cannot be told apart; and at the end, naming it, for one that
+    the processor refuses.
     """
     vlm = replace(vlm)  # what it remembers of its processor and its map may have changed since
     with owned(vlm.anatomy):
@@ -65,8 +70,14 @@ def sweep(
         parts, effect = listed(parts), _named(effect, reference)
         cells = all_cells(vlm.anatomy, parts, layers, effect)
         size = 1 if _one_by_one(effect, parts) else whole_number("batch", batch)
+        check = vlm.check if written is None else partial(written.check, vlm)
         for question in benchmark.questions:
-            vlm.check(question)  # raises now, and not among the answers
+            check(question)  # raises now, and not among the answers
+            if _is_noise(effect) and written is not None:
+                raise BadInput(
+                    "noise is drawn for the positions of a question, which grow while a model "
+                    "writes; use another effect"
+                )
             if _is_noise(effect) and by_whole_text(vlm, question):
                 raise BadInput(
                     f"question {question.id!r}: its options are scored by their whole text, which "
@@ -74,7 +85,7 @@ def sweep(
                     "the choice form"
                 )
         store = OutcomeStore(cache) if cache is not None else None
-        key = answers_key(vlm, benchmark) if cache is not None else ""
+        key = _key(vlm, benchmark, written) if cache is not None else ""
         kept = _kept(store, key, benchmark)
         lacking = _lacking(benchmark, cells, kept)
         if store and lacking:
@@ -86,11 +97,28 @@ def sweep(
             Keeper(store, key) as keeper,
             progress(total=todo, desc=f"sweep of {vlm.name}", unit="answer") as bar,
         ):
-            for rows in _answers(vlm, benchmark, waiting, means):
+            if written is None:
+                answers = _answers(vlm, benchmark, waiting, means)
+            else:
+                answers = _written(vlm, benchmark, waiting, means, written)
+            for rows in answers:
                 keeper.add(rows)
                 bar.update(len(rows))
         tables = [table for table in (kept, *keeper.tables) if len(table)]
-        return _assemble(pd.concat(tables), vlm, benchmark, cells)
+        return _assemble(pd.concat(tables), vlm, benchmark, cells, written)
+
+
+def _key(vlm, benchmark, written):
+    return answers_key(vlm, benchmark) + (written.folder if written else "")
+
+
+def _written(vlm, benchmark, waiting, means, written):
+    """The rows of what the model writes. Raises BadInput at the end for refused questions."""
+    refused: list = []
+    told_work(vlm, waiting, written)
+    for rows in written_rows(vlm, benchmark, waiting, means, written, refused):
+        yield [row | dict(library=LIBRARY) for row in rows]
+    _raise_refused(refused)
 
 
 def kept_outcomes(
@@ -101,12 +129,13 @@ def kept_outcomes(
     effect: str = "zero",
     cache="runs/sweeps",
     reference: Benchmark | None = None,
+    written: Written | None = None,
 ) -> tuple[pd.DataFrame, int]:
     """What a cache holds of a sweep, as `sweep` would give it, and how many answers are missing."""
     vlm = replace(vlm)
     cells = all_cells(vlm.anatomy, listed(parts), layers, _named(effect, reference))
-    kept = _kept(OutcomeStore(cache), answers_key(vlm, benchmark), benchmark)
-    table = _assemble(kept, vlm, benchmark, cells)
+    kept = _kept(OutcomeStore(cache), _key(vlm, benchmark, written), benchmark)
+    table = _assemble(kept, vlm, benchmark, cells, written)
     return table, len(benchmark.questions) * len(cells) - len(table)
 
 
@@ -287,12 +316,18 @@ def _row(vlm, benchmark, question, score, cell):
     )
 
 
-def _assemble(table, vlm, benchmark, cells):
+def _assemble(table, vlm, benchmark, cells, written=None):
     """The rows of this benchmark and these cells, under its names, in its order."""
     order = {question.digest: i for i, question in enumerate(benchmark.questions)}
     abilities = {task.name: task.ability for task in benchmark.tasks}
     informed = {question.digest: question.informed for question in benchmark.questions}
-    scoring = {question.digest: vlm.scoring(question) for question in benchmark.questions}
+    scoring = {
+        question.digest: vlm.scoring(question) if written is None else written.name
+        for question in benchmark.questions
+    }
+    if written is not None and len(table):
+        table = with_verdicts(table, benchmark, written)
+    texts = ["written"] if "written" in table else []
     pictures = {question.digest: question.picture for question in benchmark.questions}
     ranks = {cell: i for i, cell in enumerate(cells)}
     cell = pd.Series(
@@ -310,7 +345,7 @@ def _assemble(table, vlm, benchmark, cells):
         model=vlm.name,
     )
     table = (
-        table[[*COLUMNS, "picture", "scoring"]]
+        table[[*COLUMNS, "picture", "scoring", *texts]]
         .astype({"layer": "int64", "answer": "int64", "correct": bool})
         .reset_index(drop=True)
     )
@@ -329,5 +364,6 @@ def _assemble(table, vlm, benchmark, cells):
         left_out=len(benchmark.left_out),
         malformed=len(benchmark.malformed),
         libraries=libraries,
+        **({"unparsed": unparsed_share(table)} if texts else {}),
     )  # kept in a parquet file's metadata, too
     return table

@@ -182,9 +182,14 @@ class VLM:
     def check(self, question: Question):
         """Raise BadInput where a question cannot be scored, before it is asked.
 
-        Its options are the same tokens or hold a word that the tokenizer lacks, its text would be
-        read as a special token, or the model would think before it answers.
+        It has no options, these are the same tokens or hold a word that the tokenizer lacks, or
+        its text cannot be read as words (`check_text`).
         """
+        if question.form == "open":
+            raise BadInput(
+                f"question {question.id!r} is open: it has no options to score; sweep what the "
+                "model writes: sweep(..., written=Written('exact'))"
+            )
         self.option_paths(question)
         if self._start is not None and self.scoring(question) == "whole text":
             raise BadInput(
@@ -192,6 +197,13 @@ class VLM:
                 "answers in a decoder of its own, where options are scored by one token; ask it in "
                 "the choice form"
             )
+        self.check_text(question)
+
+    def check_text(self, question: Question):
+        """Raise BadInput where a text would be read as something else than words.
+
+        A special token in it, or a template that lets the model think before it answers.
+        """
         for text in (question.text, question.hint, question.written, *question.options):
             special = next((token for token in self._special if token in text), None)
             if special:

@@ -82,6 +82,7 @@ class Choice:
     form: str
     parts: tuple[str, ...]
     effect: str
+    asked: str
     shots: int
     rule: str
     level: float

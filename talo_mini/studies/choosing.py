@@ -7,6 +7,7 @@ from ..analysis.significance import change_interval, change_p, false_discovery
 from ..benchmarks.prompts import prompt_key
 from ..benchmarks.questions import Benchmark
 from ..engine.sweep import sweep
+from ..engine.written import Written
 from ..errors import BadInput
 from ..interventions.effects import find_effect
 from ..interventions.names import BASE_CELL, all_cells, listed
@@ -26,13 +27,15 @@ def talo(
     effect: str = "zero",
     cache=None,
     batch: int = 32,
+    written: Written | None = None,
 ) -> Choice:
     """For each task what to bypass, chosen on `shots` probe questions and measured on others.
 
     `parts` compete, in every layer, as `sweep` names them. `rule` is "best" (the most right probe
     answers, nothing where none beats the base model; the paper's) or "cautious" (only where that is
     significant at `level`, corrected for all that competed). No picture is in both probe and rest
-    (`Benchmark.split`). Raises BadInput where questions are of both forms, for an effect that a
+    (`Benchmark.split`). With `written` the model writes its answers, as in `sweep`. Raises BadInput
+    where questions are of both forms, for an effect that a
     file cannot hold, and as `sweep` and `split` do.
     """
     form = _only_form(benchmark)
@@ -45,7 +48,7 @@ def talo(
     if find_effect(effect.partition(" ")[0]).needs:
         raise BadInput(f"a choice cannot hold the effect {effect!r}; use 'zero' or 'scale 0.5'")
     probe, rest = benchmark.split(probing.shots, seed)
-    options = dict(effect=effect, cache=cache, batch=batch)
+    options = dict(effect=effect, cache=cache, batch=batch, written=written)
     cells = all_cells(vlm.anatomy, parts, None, effect)[1:]
     outcomes = sweep(vlm, probe, parts=parts, **options)
     chosen = {task.name: _chosen(outcomes, task.name, cells, probing) for task in probe.tasks}
@@ -62,6 +65,7 @@ def talo(
         form=form,
         parts=tuple(map(_part_name, parts)),
         effect=effect,
+        asked=_asked(written),
         shots=probing.shots,
         rule=rule,
         level=level,
@@ -79,6 +83,7 @@ def evaluate(
     cache=None,
     batch: int = 32,
     strict: bool = True,
+    written: Written | None = None,
 ) -> tuple[TaskChoice, ...]:
     """The base model and the choice on a benchmark's questions about pictures that did not choose.
 
@@ -88,6 +93,11 @@ def evaluate(
     _only_form(benchmark)
     if strict:
         choice.check(vlm, benchmark.prompt)
+        if choice.asked != _asked(written):
+            raise BadInput(
+                f"the choice was made where answers were {choice.asked}, and here they are "
+                f"{_asked(written)}. Choose anew, or say strict=False"
+            )
     own = {task.name: choice[task.name] for task in benchmark.tasks}
     seen = set(choice.probe_pictures)
     fresh = [question for question in benchmark.questions if question.picture not in seen]
@@ -97,7 +107,7 @@ def evaluate(
             f"task {min(lost)!r}: all its questions are about pictures that chose; use others"
         )
     cells = {task: _cell(choice, chosen) for task, chosen in own.items()}
-    options = dict(effect=choice.effect, cache=cache, batch=batch)
+    options = dict(effect=choice.effect, cache=cache, batch=batch, written=written)
     measured = measure(vlm, benchmark.only(fresh), cells, **options)
     return tuple(TaskChoice(probe_gain=own[row["task"]].probe_gain, **row) for row in measured)
 
@@ -130,6 +140,13 @@ def _only_form(benchmark):
             f"time: benchmark.subset(form={forms[0]!r})"
         )
     return forms[0]
+
+
+def _asked(written):
+    """How answers were asked for, in words."""
+    if written is None:
+        return "scored by their options"
+    return f"{written.name}, at most {written.max_new_tokens} tokens"
 
 
 def _part_name(part):

@@ -1,0 +1,100 @@
+"""Whether an answer that a model wrote is right: one function a rule."""
+
+import re
+import string
+from collections.abc import Callable
+
+from ..errors import BadInput
+from .answers import parse_answer
+from .questions import Question
+
+UNPARSED = -2  # the answer where what was written names no option; it is wrong
+TOLERANCE = 0.05  # of a number, relative to the right one (ChartQA's)
+NUMBER = re.compile(r"[-+]?\d[\d,]*\.?\d*")
+
+
+def option(question: Question, text: str) -> int:
+    """The option that a text names exactly (`parse_answer`), UNPARSED where it names none."""
+    found = parse_answer(question, text)
+    return UNPARSED if found is None else found
+
+
+def exact(question: Question, text: str) -> bool:
+    """Whether a text is one of the accepted answers; case, articles and punctuation aside."""
+    return plain(text) in map(plain, accepted(question))
+
+
+def relaxed(question: Question, text: str) -> bool:
+    """As `exact`, but a number may be 5% off (source: ChartQA's relaxed accuracy)."""
+    return exact(question, text) or any(_near(text, right) for right in accepted(question))
+
+
+def contains(question: Question, text: str) -> bool:
+    """Whether an accepted answer stands in a text, spaces and case aside (as OCRBench counts)."""
+    written = "".join(text.lower().split())
+    return any("".join(right.lower().split()) in written for right in accepted(question))
+
+
+RULES: dict[str, Callable] = {
+    "option": option,
+    "exact": exact,
+    "relaxed": relaxed,
+    "contains": contains,
+}
+
+
+def accepted(question: Question) -> tuple[str, ...]:
+    """The answers that are right: all of an open question's, the right option of another."""
+    if question.form == "open":
+        return question.options
+    return (question.options[question.answer],)
+
+
+def plain(text: str) -> str:
+    """A text in small letters, without articles, punctuation around words and doubled spaces."""
+    words = (word.strip(string.punctuation) for word in text.lower().split())
+    kept = " ".join(word for word in words if word and word not in ("a", "an", "the"))
+    return kept or text.lower().strip()  # which may be an article itself
+
+
+def _near(text, right):
+    numbers = [_number(one) for one in (text, right)]
+    if None in numbers:
+        return False
+    written, wanted = numbers
+    return abs(written - wanted) <= TOLERANCE * abs(wanted)
+
+
+def _number(text):
+    """The number that a text is, units and signs of percent aside."""
+    found = NUMBER.fullmatch(text.strip().rstrip(".%").strip("$€ "))
+    return float(found[0].replace(",", "")) if found else None
+
+
+def find_rule(score) -> Callable:
+    """The function of a rule, by name or itself. Raises BadInput where there is none."""
+    if callable(score):
+        return score
+    if score not in RULES:
+        raise BadInput(
+            f"unknown score {score!r} of written answers; use one of {', '.join(RULES)}, or a "
+            "function of question and text"
+        )
+    return RULES[score]
+
+
+def judged(question: Question, text: str, rule: Callable) -> tuple[int, bool]:
+    """The (answer, correct) of a written answer: the option it names where the rule tells, else
+    the right one's number or UNPARSED.
+
+    Raises BadInput where the rule gives something else than an option's number or True or False.
+    """
+    found = rule(question, text)
+    if isinstance(found, bool):
+        return (question.answer, True) if found else (UNPARSED, False)
+    if isinstance(found, int) and UNPARSED <= found < len(question.options):
+        return found, found == question.answer
+    raise BadInput(
+        f"the score of question {question.id!r} is {found!r}; a score gives True, False, or the "
+        "number of an option"
+    )
