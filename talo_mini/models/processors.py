@@ -1,5 +1,6 @@
 """Load the processor of a VLM, also without torchvision: videos need it, pictures do not."""
 
+import json
 from typing import ClassVar
 
 from transformers import (
@@ -10,6 +11,21 @@ from transformers import (
     ImageProcessingMixin,
 )
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
+
+# What an image processor may limit: all of it changes what a model sees, so it is recorded with
+# every result.
+PICTURE_LIMITS = (
+    "size",
+    "crop_size",
+    "max_patches",
+    "crop_to_patches",
+    "max_image_tiles",
+    "do_image_splitting",
+    "max_image_size",
+    "image_grid_pinpoints",
+    "patch_size",
+    "merge_size",
+)
 
 
 class NoVideo(ImageProcessingMixin):
@@ -62,3 +78,15 @@ def load_processor(source, **options):
         ),
     }
     return kind.from_args_and_dict([load[name]() for name in kind.get_attributes()], settings)
+
+
+def picture_limits(processor) -> dict:
+    """How large pictures may be, as an image processor says it now."""
+    limits = {}
+    for name in PICTURE_LIMITS:
+        value = getattr(processor, name, None)
+        if value is not None and "size" in name and not isinstance(value, int):
+            value = {key: size for key, size in dict(value).items() if size is not None}
+        if value is not None:
+            limits[name] = value
+    return json.loads(json.dumps(limits))

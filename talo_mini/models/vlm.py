@@ -1,6 +1,5 @@
 """A vision-language model with its processor: ask it questions, score their options."""
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,22 +19,9 @@ from .anatomy import Anatomy, find_anatomy
 from .asked import wanted_logits
 from .greedy import greedily
 from .ownership import owned
+from .processors import picture_limits
 from .state import check_ready
 
-# What an image processor may limit: all of it changes what a model sees, so it is recorded with
-# every result.
-PICTURE_LIMITS = (
-    "size",
-    "crop_size",
-    "max_patches",
-    "crop_to_patches",
-    "max_image_tiles",
-    "do_image_splitting",
-    "max_image_size",
-    "image_grid_pinpoints",
-    "patch_size",
-    "merge_size",
-)
 THINKING = re.compile(r"think|thought|reason", re.IGNORECASE)
 
 
@@ -79,14 +65,7 @@ class VLM:
     @property
     def picture_limits(self) -> dict:
         """How large pictures may be, as the processor says it now."""
-        processor, limits = self.processor.image_processor, {}
-        for name in PICTURE_LIMITS:
-            value = getattr(processor, name, None)
-            if value is not None and "size" in name and not isinstance(value, int):
-                value = {key: size for key, size in dict(value).items() if size is not None}
-            if value is not None:
-                limits[name] = value
-        return json.loads(json.dumps(limits))
+        return picture_limits(self.processor.image_processor)
 
     @property
     def reading(self) -> str:
