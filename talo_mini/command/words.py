@@ -62,7 +62,9 @@ def add_benchmark(command: ArgumentParser):
     command.add_argument("--source", help="a folder of parquet files to read in place of the Hub")
     command.add_argument("--revision", help="the benchmark's commit on the Hub")
     command.add_argument(
-        "--prompt", help="the prompt template (default: vlmevalkit; bare for shipped benchmarks)"
+        "--prompt",
+        help="the prompt: a name (default: vlmevalkit; bare for shipped benchmarks), or a .txt "
+        "with {question} and {options} in it; a line of --- ends a system prompt",
     )
     command.add_argument(
         "--skip-malformed", action="store_true", help="leave out rows that cannot be used"
@@ -78,9 +80,19 @@ def loaded_benchmark(chosen: Namespace) -> Benchmark:
         chosen.form,
         chosen.source,
         chosen.revision,
-        chosen.prompt,
+        _prompt(chosen.prompt),
         chosen.skip_malformed,
     )
+
+
+def _prompt(written):
+    """A prompt's name, or the text of a file."""
+    if written is None or not written.endswith(".txt"):
+        return written
+    try:
+        return Path(written).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"--prompt {written} cannot be read ({error})") from error
 
 
 def add_asking(command: ArgumentParser):

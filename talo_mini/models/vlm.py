@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from jinja2 import TemplateError
 
-from ..benchmarks.prompts import write_prompt
+from ..benchmarks.prompts import prompt_of, write_prompt
 from ..benchmarks.questions import LETTERS, Benchmark, Question, parted
 from ..errors import BadInput, whole_number
 from ..progress import progress
@@ -86,8 +86,11 @@ class VLM:
             raise BadInput("there is no question to put to the model")
         check_ready(self.model, self.name)
         texts, images = [write_prompt(q, template) for q in asked], [q.image for q in asked]
-        if self.processor.chat_template:
-            texts = [self.chat(text) for text in texts]
+        system = prompt_of(template).system
+        if not self.processor.chat_template:
+            texts = [f"{system}\n{text}".lstrip("\n") for text in texts]
+        else:
+            texts = [self.chat(text, system=system) for text in texts]
             images = [[image] for image in images]
         begin = self.processor.tokenizer.bos_token
         # a template that writes the first token leaves nothing to add
@@ -112,14 +115,26 @@ class VLM:
         device = self.model.device
         return batch.to("cpu" if device.type == "meta" else device, dtype=self.model.dtype)
 
-    def chat(self, text: str, answer: bool = True) -> str:
-        """A prompt as the chat template writes it. Raises BadInput where the template is broken."""
+    def chat(self, text: str, answer: bool = True, system: str = "") -> str:
+        """A prompt as the chat template writes it, behind a system prompt.
+
+        Raises BadInput where the template is broken, or leaves the system prompt out.
+        """
         content = [{"type": "image"}, {"type": "text", "text": text}]
         messages = [{"role": "user", "content": content}]
+        if system:
+            told = [{"type": "text", "text": system}]
+            messages.insert(0, {"role": "system", "content": told})
         try:
-            return self.processor.apply_chat_template(messages, add_generation_prompt=answer)
+            found = self.processor.apply_chat_template(messages, add_generation_prompt=answer)
         except TemplateError as error:
             raise BadInput(f"the chat template of {self.name} is broken: {error}") from error
+        if system and system.strip() not in found:
+            raise BadInput(
+                f"the chat template of {self.name} leaves a system prompt out; say it in the "
+                "prompt's text"
+            )
+        return found
 
     @property
     def image_token(self) -> int | None:

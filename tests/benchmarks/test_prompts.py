@@ -4,7 +4,7 @@ import pytest
 from drawings import png
 
 from talo_mini import BadInput, Question
-from talo_mini.benchmarks.prompts import PROMPTS, find_prompt, write_prompt
+from talo_mini.benchmarks.prompts import PROMPTS, find_prompt, prompt_key, prompt_of, write_prompt
 
 
 def ask(form="choice", hint=""):
@@ -76,3 +76,41 @@ def test_a_text_as_written_is_shown_as_it_is_and_never_made_up():
     with pytest.raises(BadInput, match="question 'q' has no text as its benchmark wrote it"):
         write_prompt(ask(), "lmms-eval-realworldqa")
     assert replace(ask(), written="a").digest != replace(ask(), written="b").digest != ask().digest
+
+
+def test_a_prompt_of_ones_own():
+    own = "Look.\n{question}\n{options}\nAnswer:"
+    wanted = "Look.\nwhat colour is the circle?\nA. red\nB. blue\nAnswer:"
+    assert write_prompt(ask(), own) == wanted
+    assert write_prompt(ask(hint="a hint"), own) == f"a hint\n{wanted}"
+    placed = "{question} ({hint}) {options}"
+    assert write_prompt(ask(hint="h"), placed).startswith("what colour is the circle? (h\n)")
+    assert write_prompt(ask("direct"), "Q: {question}\nA:") == "Q: what colour is the circle?\nA:"
+    said = f"Be brief.\n---\n{own}"
+    assert write_prompt(ask(), said) == wanted and prompt_of(said).system == "Be brief."
+    keys = {prompt_key(prompt) for prompt in (own, said, placed, "bare")}
+    assert len(keys) == 4 and prompt_key(own).startswith("own-")
+
+
+@pytest.mark.parametrize(
+    "own, told",
+    [
+        ("{question} {option}", "shows {option}; it may show hint, question, options"),
+        ("{question} {", "cannot be read"),
+        ("{question} {0}", "shows {0}"),
+    ],
+)
+def test_a_prompt_of_ones_own_that_cannot_be(own, told):
+    with pytest.raises(BadInput, match=told):
+        find_prompt(own)
+
+
+def test_a_prompt_that_hides_the_options_is_refused():
+    with pytest.raises(BadInput, match="does not show"):
+        write_prompt(ask(), "{question}")
+
+
+def test_the_keys_of_known_prompts_stay():
+    """Answers are kept under them."""
+    assert prompt_key("bare") == "bare-1c3e0098"
+    assert prompt_key("vlmevalkit") == "vlmevalkit-74dcbd36"

@@ -320,3 +320,36 @@ def test_sizes_of_generation_are_checked(tiny, options):
         tiny.generate(questions, **options)
     with pytest.raises(BadInput, match="there is no question to put to the model"):
         tiny.inputs([])
+
+
+def test_a_system_prompt_stands_before_the_conversation(tiny):
+    """Where the chat template shows one; elsewhere it is refused, and not left out unseen."""
+    own = "be brief .\n---\n{question} {options}"
+    processor = copy.copy(tiny.processor)
+    processor.chat_template = (
+        "{% for m in messages %}{{ m.role }}:{% for c in m.content %}"
+        "{{ '<image>' if c.type == 'image' else c.text }}{% endfor %} {% endfor %}"
+    )
+    vlm = VLM("systematic", tiny.model, processor)
+    said = vlm.chat("hello", system="be brief .")
+    assert said == "system:be brief . user:<image>hello "
+    short = copy.copy(processor)
+    short.chat_template = "{{ messages[-1].role }}:<image>{{ messages[-1].content[1].text }}"
+    with pytest.raises(BadInput, match="leaves a system prompt out"):
+        VLM("forgetful", tiny.model, short).inputs([ask()], own)
+    tokens = vlm.inputs([ask()], own)["input_ids"]
+    assert tokens.shape[1] > vlm.inputs([ask()], "{question} {options}")["input_ids"].shape[1]
+
+
+def test_generation_and_sweep_ask_under_a_prompt_of_ones_own(tiny):
+    own = "count all {question} {options} answer"
+    benchmark = load_benchmark("mini-worlds", ["more"], 4, "choice", prompt=own)
+    assert benchmark.prompt == own
+    table = sweep(tiny, benchmark, parts=[])
+    scores = [
+        tiny.option_logs(q, one.log_softmax(-1))
+        for q, one in zip(
+            benchmark.questions, tiny.last_logits(tiny.inputs(benchmark)), strict=True
+        )
+    ]
+    assert [int(score.argmax()) for score in scores] == table.answer.tolist()
