@@ -118,12 +118,7 @@ def run_export(chosen: Namespace):
     export(vlm, out, *knockouts)
     smaller = load_vlm(out, "cpu") if any(k.part == "layer" for k in knockouts) else None
     told = f", {len(smaller.anatomy.stacks['decoder'])} layers" if smaller else ""
-    print(f"{out} answers as {vlm.name} without {', '.join(map(_written, knockouts))}{told}")
-
-
-def _written(k):
-    unit = "" if k.unit == "whole" else f", {k.unit} {k.head if k.neuron is None else k.neuron}"
-    return f"{k.part} of layer {k.layer}{unit}"
+    print(f"{out} answers as {vlm.name} without {', '.join(map(str, knockouts))}{told}")
 
 
 def _knockouts(chosen):

@@ -16,8 +16,9 @@ from ..models.anatomy import PARTS, Anatomy
 from ..models.ownership import owned
 from ..models.parts import Part, linear_sizes
 from ..models.temporary import held, replacement, temporarily
-from .effects import HEAD, NEURON, WHOLE, check_defined, find_effect
+from .effects import EFFECTS, HEAD, NEURON, WHOLE, check_defined, find_effect
 from .hooks import first_of, hooks_of, inside
+from .spelling import spelt
 
 if TYPE_CHECKING:
     from ..models.vlm import VLM
@@ -30,7 +31,8 @@ class Knockout:
     """What is knocked out, where and how.
 
     `part` of `layer` of a `stack`, counted from 0; one `head` of an attention, or one `neuron` of
-    an MLP, a value that its output projection reads. `effect` is one of the register's:
+    an MLP, a value that its output projection reads. A sweep's names say the same in one word:
+    `Knockout("head 3", 5)`, `Knockout("vision: layer", 2)`. `effect` is one of the register's:
     "zero": an attention or an MLP adds nothing to the residual stream; a "layer" hands on its own
     input. "scale": what is added times `amount`. "noise": Gaussian noise in its place, at every
     position `amount` times as loud as what is added there (its standard deviation over the width),
@@ -53,7 +55,7 @@ class Knockout:
         if not isinstance(self.effect, str):
             raise BadInput(f"the effect of a knockout is a name, not {self.effect!r}")
         if self.part not in PARTS:
-            raise BadInput(f"unknown part {self.part!r}; use one of {', '.join(PARTS)}")
+            self._spell_out()
         for name in ("layer", "head", "neuron"):
             object.__setattr__(self, name, self._whole_number(name))
         if self.head is not None and "attention" not in self.part:
@@ -69,6 +71,33 @@ class Knockout:
         seeds = self.seeds if isinstance(self.seeds, list | tuple) else (self.seeds,)
         whole = tuple(whole_number("a seed", seed, 0) for seed in seeds)
         object.__setattr__(self, "seeds", whole)
+
+    def _spell_out(self):
+        """Take the fields that the name of a part says. Raises BadInput where it says none."""
+        if not isinstance(self.part, str):
+            raise BadInput(f"the part of a knockout is a name, not {self.part!r}")
+        name = spelt(self.part)
+        if name.part not in PARTS:
+            raise BadInput(f"unknown part {self.part!r}; use one of {', '.join(PARTS)}")
+        if name.others:
+            raise BadInput(
+                f"{self.part!r} names parts of several layers; give knockout() one Knockout each"
+            )
+        said = dict(stack="decoder", head=None, neuron=None)
+        for field, usual in said.items():
+            found = getattr(name, field)
+            if found != usual and getattr(self, field) not in (usual, found):
+                raise BadInput(f"{self.part!r} names another {field} than {field}= does")
+            if found != usual:
+                object.__setattr__(self, field, found)
+        object.__setattr__(self, "part", name.part)
+
+    def __str__(self):
+        unit = {HEAD: f"head {self.head} of ", NEURON: f"neuron {self.neuron} of "}.get(self.unit)
+        stack = "" if self.stack == "decoder" else f" of the {self.stack}"
+        amount = f" {self.amount:g}" if EFFECTS[self.effect].amount else ""
+        effect = "" if self.effect == "zero" else f", {self.effect}{amount}"
+        return f"{unit or ''}{self.part} of layer {self.layer}{stack}{effect}"
 
     def _whole_number(self, name):
         """A field as a plain integer, numpy's integers too; None stays None.

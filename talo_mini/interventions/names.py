@@ -1,21 +1,13 @@
 """How knockouts are written in the table of outcomes: a cell is a part, an effect and a layer."""
 
-import re
-
 from ..errors import BadInput
-from ..models.anatomy import PARTS, Anatomy
+from ..models.anatomy import Anatomy
 from ..outcomes.table import BASE
 from .effects import EFFECTS, WHOLE, find_effect
 from .hooks import hooks_of
 from .knockout import Knockout
+from .spelling import UNITS, spelt
 
-# "mlp", "head 3", "neuron 7", "cross-attention head 3", "vision: layer", and with those of layers
-# 2 and 5: "self-attention and 2, 5"
-PART = re.compile(
-    r"(?:(?P<stack>.+): )?(?:(?P<of>[a-z]+-attention) (?=head ))?(?P<name>[a-z-]+)"
-    r"(?: (?P<number>\d+))?(?: and (?P<more>\d+(?:, \d+)*))?"
-)
-UNITS = {"head": "self-attention", "neuron": "mlp"}  # and the part that is meant without a word
 BASE_CELL = ("base", "none", BASE)
 ANY = 10**9  # stands for a layer above all others, where a part is named without one
 Cell = tuple[str, str, int]
@@ -30,21 +22,13 @@ def as_knockouts(part: str, effect: str, layer: int, seeds=(0,)) -> tuple[Knocko
     its amount where it has one; what needs seeds draws from `seeds`, one a question. Raises
     BadInput for a name that means nothing.
     """
-    found = PART.fullmatch(part)
-    if not found or (found["name"] in UNITS) != (found["number"] is not None):
-        raise BadInput(
-            f"unknown part {part!r}; use one of {', '.join(PARTS)}, 'head 0', 'neuron 0', "
-            "'vision: layer' or 'mlp and 2, 5'"
-        )
-    name = found["of"] or UNITS.get(found["name"], found["name"])
-    options = dict(stack=found["stack"] or "decoder", **_effect_options(effect, seeds))
-    if found["number"]:
-        options[found["name"]] = int(found["number"])
-    others = [int(number) for number in found["more"].split(", ")] if found["more"] else []
+    name = spelt(part)
+    options = name._asdict() | _effect_options(effect, seeds)
+    others = options.pop("others")
     if layer in others or len(set(others)) < len(others):
         doubled = layer if layer in others else max(others, key=others.count)
         raise BadInput(f"part {part!r} already holds layer {doubled}")
-    return tuple(Knockout(name, i, **options) for i in sorted([layer, *others]))
+    return tuple(Knockout(layer=i, **options) for i in sorted([layer, *others]))
 
 
 def _effect_options(written, seeds):

@@ -541,3 +541,27 @@ def test_relative_positions_beside_the_attention_are_no_uniform_attention():
             pass
     with knockout(anatomy, Knockout("self-attention", 0, "uniform")):
         model(input_ids=torch.tensor([[3, 4]]))
+
+
+def test_a_knockout_takes_the_names_of_a_sweep():
+    assert Knockout("head 3", 5) == Knockout("self-attention", 5, head=3)
+    assert Knockout("cross-attention head 1", 2) == Knockout("cross-attention", 2, head=1)
+    assert Knockout("vision: layer", 2) == Knockout("layer", 2, stack="vision")
+    assert Knockout("neuron 7", 0, "scale", amount=2) == Knockout(
+        "mlp", 0, "scale", neuron=7, amount=2
+    )
+    told = str(Knockout("head 3", 5)), str(Knockout("vision: mlp", 1, "scale", amount=0.5))
+    assert told == (
+        "head 3 of self-attention of layer 5",
+        "mlp of layer 1 of the vision, scale 0.5",
+    )
+    for part, options, why in (
+        ("mlp and 2", {}, "several layers"),
+        ("head 3", dict(head=2), "another head than head="),
+        ("vision: mlp", dict(stack="audio"), "another stack"),
+        ("banana", {}, "unknown part 'banana'"),
+        ("head", {}, "unknown part 'head'"),
+        (5, {}, "is a name, not 5"),
+    ):
+        with pytest.raises(BadInput, match=why):
+            Knockout(part, 0, **options)
