@@ -5,7 +5,7 @@ CONSTRAINTS ?= --constraint constraints.txt
 RUN := HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false $(VENV)/bin/python
 PIP := $(VENV)/bin/pip --quiet --disable-pip-version-check
 
-.PHONY: book html publish test test-lowest lint format clean
+.PHONY: book html publish test test-lowest lint format dist clean
 
 book: $(VENV)/installed
 	$(RUN) notebooks/run.py laptop
@@ -48,6 +48,14 @@ test-lowest: .venv-lowest/installed
 	.venv-lowest/bin/pip install --quiet --disable-pip-version-check --constraint constraints-lowest.txt \
 	  --editable '.[test,finetune]' torchvision timm  # as on Colab
 	touch $@
+
+# What a release uploads; twine brings much that nothing else needs, so it has its own place.
+dist: $(VENV)/installed
+	rm -rf dist
+	$(VENV)/bin/python -m build --no-isolation
+	$(PYTHON) -m venv _build/twine
+	_build/twine/bin/pip install --quiet --disable-pip-version-check "twine>=6,<7"
+	_build/twine/bin/twine check --strict dist/*
 
 clean:
 	rm -rf _build runs
