@@ -58,8 +58,8 @@ class TaskChoice:
             return f"{self.task}: keep the whole model ({self.base:.0%})"
         return (
             f"{self.task}: leave out {self.part} of layer {self.layer}: {self.base:.0%} to "
-            f"{self.accuracy:.0%} on {self.questions} other questions, {self.estimate}, "
-            f"{self.estimate.q_written}"
+            f"{self.accuracy:.0%} (a guess: {max(self.chance, self.informed):.0%}) on "
+            f"{self.questions} other questions, {self.estimate}, {self.estimate.q_written}"
         )
 
 
