@@ -25,6 +25,8 @@ __all__ = [
     "talo_gains",
 ]
 RESAMPLES = 100  # enough for a standard error, to within 7%
+SHOTS_COLUMNS = ["shots", "tasks", "delta", "low", "high", "p"]
+SHOTS_COLUMNS += ["acted", "harmed", "regret", "alike", "curse"]
 REDRAWN = 20  # probe sets at most in each resample
 
 
@@ -247,7 +249,8 @@ def shots_curve(
     Columns: shots, tasks, delta, low, high (95% bootstrap interval over tasks), p (t test over
     tasks), acted, harmed, regret (the best layer in hindsight minus the choice), alike (how often
     two draws choose alike, NONE being a choice), curse (gain on the probe set minus gain on the
-    rest, of draws that acted). Tasks with fewer than twice as many questions are left out of a row.
+    rest, of draws that acted). Tasks with fewer than twice as many questions are left out of a row;
+    where there is no task at all it is empty but for the number.
     Fractions throughout.
     """
     sizes = pd.Series(
@@ -256,6 +259,9 @@ def shots_curve(
     rows = []
     for number in shots:
         kept = outcomes[outcomes.task.isin(sizes[sizes >= 2 * number].index)]
+        if outcomes.empty:
+            rows.append(dict(shots=number, tasks=0))
+            continue
         gains = _averages(kept, part, Probing(number, draws, seed, rule, level))
         low, high = mean_interval(gains.delta, seed)
         acted = gains.acted > 0
@@ -264,4 +270,4 @@ def shots_curve(
         row |= dict(p=mean_p(gains.delta), acted=gains.acted.mean(), harmed=gains.harmed.mean())
         row |= dict(regret=(gains.hindsight - gains.delta).mean(), alike=gains.alike.mean())
         rows.append(row | dict(curse=curse))
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=SHOTS_COLUMNS)

@@ -228,6 +228,11 @@ class Benchmark:
         """The task of that name. Raises BadInput if there is none."""
         return find_task(self.tasks, name, self.name)
 
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """The forms of its questions, in alphabetical order."""
+        return tuple(sorted({question.form for question in self.questions}))
+
     def subset(
         self, tasks=None, per_task: int | None = None, form: str | None = None
     ) -> "Benchmark":

@@ -133,7 +133,7 @@ def measure(vlm: VLM, benchmark: Benchmark, cells: dict, effect: str, **options)
 
 
 def _only_form(benchmark):
-    forms = sorted({question.form for question in benchmark.questions})
+    forms = benchmark.forms
     if len(forms) > 1:
         raise BadInput(
             f"the questions are of {len(forms)} forms ({', '.join(forms)}); choose for one at a "

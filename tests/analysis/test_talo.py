@@ -192,6 +192,17 @@ def test_shots_curve():
         shots_curve(made_up_outcomes({"see a": right}, {"see a": knocked}), [too_many])
 
 
+def test_a_curve_over_no_task_is_empty():
+    """As where the base model is above chance at none."""
+    right, knocked = planted()
+    tasks = ("see a", "see b", "see c")
+    outcomes = made_up_outcomes(dict.fromkeys(tasks, right), dict.fromkeys(tasks, knocked))
+    table = shots_curve(outcomes[:0], [5, 10])
+    assert list(table.tasks) == [0, 0] and table.delta.isna().all()
+    whole = shots_curve(outcomes, [5], draws=3)
+    assert list(whole.columns) == list(table.columns) and whole.notna().sum(axis=1).iloc[0] > 8
+
+
 def test_the_winners_curse_is_seen():
     """The luckiest of equal layers gains on the probe set and nothing on the rest."""
     rng = np.random.default_rng(0)
