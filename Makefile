@@ -5,7 +5,7 @@ CONSTRAINTS ?= --constraint constraints.txt
 RUN := HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false $(VENV)/bin/python
 PIP := $(VENV)/bin/pip --quiet --disable-pip-version-check
 
-.PHONY: book html publish test test-lowest lint format dist clean
+.PHONY: book html publish test test-lowest test-lmms-eval lint format dist clean
 
 book: $(VENV)/installed
 	$(RUN) notebooks/run.py laptop
@@ -47,6 +47,19 @@ test-lowest: .venv-lowest/installed
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/pip install --quiet --disable-pip-version-check --constraint constraints-lowest.txt \
 	  --editable '.[test,finetune]' torchvision timm  # as on Colab
+	touch $@
+
+# The model `talo` inside the real lmms-eval, on a task of local files. Of what lmms-eval asks for
+# only what it needs here is installed.
+test-lmms-eval: .venv-lmms-eval/installed
+	OMP_NUM_THREADS=1 .venv-lmms-eval/bin/python tests/harnesses/with_lmms_eval.py
+
+.venv-lmms-eval/installed: pyproject.toml
+	$(PYTHON) -m venv .venv-lmms-eval
+	.venv-lmms-eval/bin/pip install --quiet --disable-pip-version-check $(CONSTRAINTS) \
+	  --editable . accelerate jinja2 loguru sacrebleu evaluate pytz tenacity aiohttp requests \
+	  pytablewriter pydantic
+	.venv-lmms-eval/bin/pip install --quiet --disable-pip-version-check --no-deps lmms-eval==0.7.3
 	touch $@
 
 # What a release uploads; twine brings much that nothing else needs, so it has its own place.

@@ -1,0 +1,90 @@
+"""What harnesses ask for: answers to texts about a picture, under a choice or a knockout."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from ..benchmarks.pictures import encoded_png
+from ..benchmarks.questions import Question
+from ..errors import BadInput
+from ..interventions.knockout import Knockout, knockout
+from ..interventions.names import as_knockouts
+from ..models.loading import load_vlm
+from ..studies.choice import Choice
+
+MAX_NEW_TOKENS = 16
+
+
+class Answering:
+    """A model that answers under a choice's task, under a part's knockout, or whole.
+
+    `pretrained` is a mini, a folder or a Hub id; `choice` a file with the `task` whose choice
+    holds, or `part` and `layer` name what is left out. The prompt is the harness's, so only the
+    model is checked against the choice. Raises BadInput where they do not fit.
+    """
+
+    def __init__(
+        self,
+        pretrained: str,
+        choice: str | None = None,
+        task: str | None = None,
+        part: str | None = None,
+        layer: int | None = None,
+        device: str | None = None,
+        dtype: str | None = None,
+        max_pixels: int | None = None,
+    ):
+        if (choice is None) != (task is None) or (part is None) != (layer is None):
+            raise BadInput("say choice= and task= together, or part= and layer=")
+        if choice is not None and part is not None:
+            raise BadInput("say either choice= and task=, or part= and layer=")
+        self.vlm = load_vlm(pretrained, device, max_pixels=max_pixels, dtype=dtype)
+        self.knockouts: tuple[Knockout, ...] = ()
+        if choice is not None and task is not None:
+            found = Choice.load(choice)
+            found.check(self.vlm)
+            self.knockouts = found.knockouts(task)
+        elif part is not None and layer is not None:
+            self.knockouts = as_knockouts(part, "zero", layer)
+
+    def answers(
+        self,
+        asked: Sequence[tuple[Sequence, str]],
+        max_new_tokens: int = MAX_NEW_TOKENS,
+        until: Sequence[str] = (),
+        batch: int = 8,
+    ) -> list[str]:
+        """Greedy answers to pairs (pictures, text), cut where one of `until` begins.
+
+        A picture is a PIL image, the bytes of a file, or a path. Raises BadInput where there is not
+        exactly one.
+        """
+        questions = [_question(number, *one) for number, one in enumerate(asked)]
+        with knockout(self.vlm, *self.knockouts):
+            written = self.vlm.generate(questions, "bare", max_new_tokens, batch)
+        return [_cut(text, until) for text in written]
+
+
+def _question(number, pictures, text):
+    if len(pictures) != 1:
+        raise BadInput(
+            f"request {number} is about {len(pictures)} pictures; a question has exactly one"
+        )
+    return Question(str(number), "asked", _encoded(pictures[0]), text, ("",), 0, "open")
+
+
+def _encoded(picture) -> bytes:
+    if isinstance(picture, bytes):
+        return picture
+    if isinstance(picture, Image.Image):
+        return encoded_png(picture)
+    try:
+        return Path(picture).read_bytes()
+    except OSError as error:
+        raise BadInput(f"the picture {picture} cannot be read ({error.strerror})") from error
+
+
+def _cut(text, until):
+    places = [text.find(end) for end in until if end and end in text]
+    return text[: min(places)] if places else text

@@ -1,0 +1,75 @@
+"""Sample logs of lmms-eval as a table of outcomes: one log for each knockout, one for the base."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from ..benchmarks.judging import UNPARSED
+from ..errors import BadInput
+from ..interventions.names import BASE_CELL, Cell
+from ..outcomes.table import COLUMNS, check_outcomes
+
+MARK = "_samples_"  # in the names of its files, between the date and the task
+
+
+def read_samples(logs: dict[Cell, str | Path], metric: str = "exact_match") -> pd.DataFrame:
+    """Outcomes of runs of lmms-eval (`--log_samples`), by what was knocked out in each.
+
+    `logs` maps a cell, (part, effect, layer) or `names.BASE_CELL`, to a folder of one run's logs.
+    An answer is right where `metric` is above one half. Chance is taken as 0, since logs do not
+    tell options. Raises BadInput where a log or the metric is missing, a folder holds two logs of a
+    task, or the runs were not asked the same.
+    """
+    if BASE_CELL not in logs:
+        raise BadInput("no log of the whole model was named; give one under names.BASE_CELL")
+    table = pd.concat([_run(cell, Path(folder), metric) for cell, folder in logs.items()])
+    asked = {cell: set(own.question) for cell, own in table.groupby(["part", "effect", "layer"])}
+    for cell, questions in asked.items():
+        if questions != asked[BASE_CELL]:
+            odd = min(questions ^ asked[BASE_CELL])
+            raise BadInput(f"the runs were not asked the same: {odd!r} is not in all, see {cell}")
+    return check_outcomes(table.reset_index(drop=True))
+
+
+def _run(cell, folder, metric):
+    """The outcomes of one run."""
+    paths = sorted(folder.rglob(f"*{MARK}*.jsonl"))
+    tasks = [path.stem.split(MARK, 1)[1] for path in paths]
+    if not paths:
+        raise BadInput(f"{folder} holds no sample logs (*{MARK}TASK.jsonl); run with --log_samples")
+    doubled = [task for task in tasks if tasks.count(task) > 1]
+    if doubled:
+        raise BadInput(f"{folder} holds several logs of {doubled[0]!r}; keep that of one run")
+    rows = []
+    for path, task in zip(paths, tasks, strict=True):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            rows.append(_row(cell, f"{path.name}, line {number}", task, line, metric))
+    return pd.DataFrame(rows, columns=[*COLUMNS, "written"])
+
+
+def _row(cell, where, task, line, metric):
+    part, effect, layer = cell
+    try:
+        told = json.loads(line)
+        score, number = float(told[metric]), told["doc_id"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"{where} tells no {metric!r} or doc_id ({error})") from error
+    correct = score > 0.5
+    return dict(
+        model="lmms-eval",
+        benchmark="lmms-eval",
+        task=task,
+        ability=task,
+        form="open",
+        question=f"{task}/{number}",
+        part=part,
+        effect=effect,
+        layer=layer,
+        answer=0 if correct else UNPARSED,
+        correct=correct,
+        chance=0.0,
+        informed=0.0,
+        scores=[score],
+        written=str(told.get("filtered_resps", "")),
+    )

@@ -1,0 +1,125 @@
+"""A model with a choice as harnesses call it, and their logs as outcomes."""
+
+import json
+from functools import partial
+
+import pytest
+from checkpoints import CHECKPOINTS, save_checkpoint
+from drawings import png
+from PIL import Image
+
+from talo_mini import BadInput, interaction_vectors, knockout, load_benchmark, load_vlm, talo
+from talo_mini.harnesses import Answering, read_samples
+from talo_mini.harnesses.vlmevalkit import Talo
+from talo_mini.interventions.names import BASE_CELL, as_knockouts
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A checkpoint and a choice of it."""
+    place = tmp_path_factory.mktemp("harness")
+    save_checkpoint(CHECKPOINTS["idefics3"], place / "model")
+    benchmark = load_benchmark("mini-worlds", ["more", "digit_left"], 12, "choice")
+    choice = talo(load_vlm(place / "model", "cpu"), benchmark, ["mlp", "self-attention"], shots=4)
+    choice.save(place / "choice.json")
+    return place, choice
+
+
+def test_answers_are_those_under_the_choice(place):
+    folder, choice = place
+    task = next(task.task for task in choice.tasks if task.layer is not None)
+    asked = load_benchmark("mini-worlds", [task], 5, "direct")
+    model = Answering(folder / "model", choice=folder / "choice.json", task=task, device="cpu")
+    pairs = [([question.image_bytes], question.text) for question in asked.questions]
+    with knockout(model.vlm, *choice.knockouts(task)):
+        wanted = model.vlm.generate(asked, "bare", 4)
+    assert model.answers(pairs, 4) == wanted
+    assert Answering(folder / "model", device="cpu").answers(pairs, 4) != wanted
+    named = Answering(folder / "model", part="mlp", layer=1, device="cpu")
+    assert named.knockouts == as_knockouts("mlp", "zero", 1)
+    first = wanted[0][2:4]
+    assert model.answers(pairs[:1], 4, [first]) == [wanted[0][:2].split(first)[0]]
+
+
+def test_pictures_come_in_three_ways(place, tmp_path):
+    folder, _ = place
+    model = Answering(folder / "model", device="cpu")
+    (tmp_path / "p.png").write_bytes(png("blue"))
+    ways = png("blue"), Image.new("RGB", (64, 64), "blue"), str(tmp_path / "p.png")
+    assert len(set(model.answers([([way], "what is it?") for way in ways], 3))) == 1
+    for pictures, told in (([], "about 0 pictures"), (["none.png"], "cannot be read")):
+        with pytest.raises(BadInput, match=told):
+            model.answers([(pictures, "?")])
+
+
+def test_what_does_not_fit_is_refused(place):
+    folder, _ = place
+    for options, told in (
+        (dict(choice="c.json"), "together"),
+        (dict(part="mlp"), "together"),
+        (dict(choice="c", task="t", part="mlp", layer=1), "either"),
+    ):
+        with pytest.raises(BadInput, match=told):
+            Answering(folder / "model", **options)
+    with pytest.raises(BadInput, match="the choice is of"):
+        Answering("llava-mini", choice=folder / "choice.json", task="more", device="cpu")
+    with pytest.raises(BadInput, match="has no task 'x'"):
+        Answering(folder / "model", choice=folder / "choice.json", task="x", device="cpu")
+
+
+def test_as_vlmevalkit_calls_it(place, tmp_path):
+    folder, _ = place
+    (tmp_path / "p.png").write_bytes(png())
+    supported = {"mine": partial(Talo, folder / "model", part="mlp", layer=0, device="cpu")}
+    model = supported["mine"](max_new_tokens=3)
+    assert not model.use_custom_prompt("MMStar") and not model.INTERLEAVE
+    model.set_dump_image(lambda line: [line["path"]])
+    assert model.dump_image({"path": "p"}, "MMStar") == ["p"]
+    message = [
+        dict(type="image", value=str(tmp_path / "p.png")),
+        dict(type="text", value="what is it?"),
+    ]
+    assert (
+        model.generate(message=message, dataset="MMStar")
+        == model.answers([([png()], "what is it?")], 3)[0]
+    )
+
+
+def log(folder, right, task="toy"):
+    """A sample log as lmms-eval 0.7.3 writes it."""
+    folder.mkdir(parents=True)
+    lines = [
+        dict(doc_id=i, target="a", filtered_resps="a" if one else "b", exact_match=float(one))
+        | dict(input="?", doc_hash="0", token_counts=None)
+        for i, one in enumerate(right)
+    ]
+    text = "\n".join(map(json.dumps, lines))
+    (folder / f"20261126_100000_samples_{task}.jsonl").write_text(text + "\n")
+
+
+def test_logs_become_vectors(tmp_path):
+    log(tmp_path / "base", [0, 0, 1, 1])
+    log(tmp_path / "without" / "model", [1, 1, 1, 0])
+    cell = ("self-attention", "zero", 3)
+    table = read_samples({BASE_CELL: tmp_path / "base", cell: tmp_path / "without"})
+    vectors = interaction_vectors(table)
+    assert vectors.delta.tolist() == [0.25] and vectors.layer.tolist() == [3]
+    assert vectors.base[0] == 0.5 and table.written.tolist()[:3] == ["b", "b", "a"]
+
+
+def test_logs_that_cannot_be_compared_are_refused(tmp_path):
+    log(tmp_path / "base", [0, 1])
+    log(tmp_path / "other", [0, 1, 1])
+    log(tmp_path / "twice" / "a", [0, 1])
+    log(tmp_path / "twice" / "b", [0, 1])
+    cell, base = ("mlp", "zero", 0), tmp_path / "base"
+    for logs, told in (
+        ({cell: base}, "no log of the whole model"),
+        ({BASE_CELL: base, cell: tmp_path / "other"}, "not asked the same: 'toy/2'"),
+        ({BASE_CELL: base, cell: tmp_path / "twice"}, "several logs of 'toy'"),
+        ({BASE_CELL: base, cell: tmp_path / "none"}, "no sample logs"),
+    ):
+        with pytest.raises(BadInput, match=told):
+            read_samples(logs)
+    with pytest.raises(BadInput, match="tells no 'anls'"):
+        read_samples({BASE_CELL: base}, "anls")
