@@ -26,7 +26,8 @@ def pytest_collection_modifyitems(items):
     """
     for item in items:
         name = getattr(item, "callspec", None) and item.callspec.params.get("name")
-        group = f"{item.path.stem} {name}" if item.path.stem == "test_notebooks" else item.path.stem
+        alone = item.path.stem in ("test_notebooks", "test_foreign")
+        group = f"{item.path.stem} {name}" if alone else item.path.stem
         item.add_marker(pytest.mark.xdist_group(group))
 
 

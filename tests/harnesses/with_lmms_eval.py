@@ -1,5 +1,5 @@
-"""Run the real lmms-eval with the model `talo` on a task of local files, the whole model and one
-without a head, and compare what it logs with the same answers asked for here: `make test-lmms-eval`.
+"""Run the real lmms-eval with the model `talo` on a task of local files, whole and without a head,
+and compare what it logs with the same answers asked for here: `make test-lmms-eval`.
 """
 
 import json
@@ -88,7 +88,7 @@ def main():
             wanted,
         )
     vectors = interaction_vectors(table, CELL[0])
-    print(vectors[["task", "layer", "questions", "base", "accuracy", "delta", "low", "high", "p"]])
+    print(vectors[["layer", "questions", "base", "accuracy", "delta", "low", "high", "p"]])
     print("lmms-eval and talo-mini give the same answers")
 
 
