@@ -5,7 +5,7 @@ CONSTRAINTS ?= --constraint constraints.txt
 RUN := HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false $(VENV)/bin/python
 PIP := $(VENV)/bin/pip --quiet --disable-pip-version-check
 
-.PHONY: book html publish test test-lowest test-lmms-eval lint format dist clean
+.PHONY: book html publish test test-lowest test-lmms-eval test-colab lint format dist clean
 
 book: $(VENV)/installed
 	$(RUN) notebooks/run.py laptop
@@ -61,6 +61,12 @@ test-lmms-eval: .venv-lmms-eval/installed
 	  pytablewriter pydantic
 	.venv-lmms-eval/bin/pip install --quiet --disable-pip-version-check --no-deps lmms-eval==0.7.3
 	touch $@
+
+# The notebooks for Colab with Colab's versions, installed by their own first cell from this clone.
+test-colab: .venv-lowest/installed
+	.venv-lowest/bin/pip install --quiet --disable-pip-version-check --constraint constraints-lowest.txt \
+	  papermill ipykernel
+	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 .venv-lowest/bin/python tests/book/on_colab.py
 
 # What a release uploads; twine brings much that nothing else needs, so it has its own place.
 dist: $(VENV)/installed
