@@ -21,12 +21,19 @@ NOTEBOOKS = (
     "01_meet_the_mini_vlm",
     "05_talo",
 )
-COLAB = """
-import sys, types
-colab = types.ModuleType("google.colab")
-colab.drive = types.SimpleNamespace(mount=lambda path: print("mounted", path))
-sys.modules["google.colab"] = colab
+DRIVE = """
+def mount(path):
+    print("mounted", path)
 """
+
+
+def pretend(site):
+    """Put a stand-in for `google.colab` where every Python that starts imports it."""
+    colab = site / "google" / "colab"
+    colab.mkdir(parents=True)
+    (colab / "__init__.py").write_text("")
+    (colab / "drive.py").write_text(DRIVE)
+    (site / "sitecustomize.py").write_text("import google.colab\n")
 
 
 def without_drive(notebook, drive):
@@ -49,8 +56,7 @@ def main():
     address = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
     with tempfile.TemporaryDirectory() as place:
         folder, site = Path(place), Path(place) / "site"
-        site.mkdir()
-        (site / "sitecustomize.py").write_text(COLAB)
+        pretend(site)
         import stand_ins
 
         stand_ins.write(folder / "_build" / "stand_ins")
