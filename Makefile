@@ -63,10 +63,14 @@ test-lmms-eval: .venv-lmms-eval/installed
 	touch $@
 
 # The notebooks for Colab with Colab's versions, installed by their own first cell from this clone.
-test-colab: .venv-lowest/installed
-	.venv-lowest/bin/pip install --quiet --disable-pip-version-check --constraint constraints-lowest.txt \
-	  papermill ipykernel
-	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 .venv-lowest/bin/python tests/book/on_colab.py
+test-colab: .venv-colab/installed
+	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 .venv-colab/bin/python tests/book/on_colab.py
+
+.venv-colab/installed: pyproject.toml constraints-lowest.txt
+	$(PYTHON) -m venv .venv-colab
+	.venv-colab/bin/pip install --quiet --disable-pip-version-check \
+	  --constraint constraints-lowest.txt . torchvision papermill ipykernel
+	touch $@
 
 # What a release uploads; twine brings much that nothing else needs, so it has its own place.
 dist: $(VENV)/installed
