@@ -5,6 +5,7 @@ with pip from the repository's address, which git is told to find in this clone.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -53,15 +54,17 @@ def parameters(name):
 
 def main():
     """Install by the first cell, then run every cell; the package must come from that install."""
+    import stand_ins  # needs the package, which the first cell is to install
+
+    drawn = ROOT / "_build" / "stand_ins"
+    stand_ins.write(drawn)
     uninstall = [sys.executable, "-m", "pip", "uninstall", "--quiet", "--yes", "talo-mini"]
     subprocess.run(uninstall, check=True)
     address = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
     with tempfile.TemporaryDirectory() as place:
         folder, site = Path(place), Path(place) / "site"
         pretend(site)
-        import stand_ins
-
-        stand_ins.write(folder / "_build" / "stand_ins")
+        shutil.copytree(drawn, folder / "_build" / "stand_ins")
         os.environ |= {
             "PYTHONPATH": str(site),
             "GIT_CONFIG_COUNT": "1",
