@@ -24,18 +24,20 @@ MODEL = "llava-mini"
 TASKS = ("chart_shortest", "map_west", "count_all")
 PER_TASK = 120
 COMMANDS = (
-    "talo-mini choose ./my-model questions.csv --parts 'head 0' 'head 1' 'head 2' 'head 3' "
-    "--shots 40 --prompt bare",
-    "talo-mini evaluate ./my-model more-questions.csv --choice choice.json --prompt bare",
-    "talo-mini export ./my-model --choice choice.json --task chart_shortest --out my-model-without",
+    "talo-mini choose ./my-model questions.csv --shots 40 --prompt bare \\\n"
+    "    --parts 'head 0' 'head 1' 'head 2' 'head 3'",
+    "talo-mini evaluate ./my-model more-questions.csv --prompt bare \\\n    --choice choice.json",
+    "talo-mini export ./my-model --out my-model-without \\\n"
+    "    --choice choice.json --task chart_shortest",
 )
 PYTHON = """
 from talo_mini import evaluate, export, load_benchmark, load_vlm, talo
 
 vlm = load_vlm("./my-model")
 heads = ["head 0", "head 1", "head 2", "head 3"]
-choice = talo(vlm, load_benchmark("questions.csv", prompt="bare"), parts=heads, shots=40)
+asked = load_benchmark("questions.csv", prompt="bare")
 more = load_benchmark("more-questions.csv", prompt="bare")
+choice = talo(vlm, asked, parts=heads, shots=40)
 print(*evaluate(vlm, more, choice), sep="\\n")
 with choice(vlm, task="chart_shortest"):
     print(vlm.generate(more.subset(["chart_shortest"], per_task=5)))
@@ -69,7 +71,7 @@ def walked(folder: Path) -> dict:
 
 
 def _run(words):
-    _, *arguments = shlex.split(words)
+    _, *arguments = shlex.split(words.replace("\\\n", " "))
     command(arguments)
 
 

@@ -57,9 +57,10 @@ class TaskChoice:
         if self.layer is None:
             return f"{self.task}: keep the whole model ({self.base:.0%})"
         return (
-            f"{self.task}: leave out {self.part} of layer {self.layer}: {self.base:.0%} to "
-            f"{self.accuracy:.0%} (a guess: {max(self.chance, self.informed):.0%}) on "
-            f"{self.questions} other questions, {self.estimate}, {self.estimate.q_written}"
+            f"{self.task}: leave out {self.part} of layer {self.layer}\n"
+            f"  {self.base:.0%} to {self.accuracy:.0%} (a guess: "
+            f"{max(self.chance, self.informed):.0%}), {self.estimate}, "
+            f"{self.estimate.q_written}; {self.questions} questions"
         )
 
 
@@ -93,10 +94,10 @@ class Choice:
 
     def __str__(self):
         head = (
-            f"{self.model} on {self.benchmark} ({self.form} form), chosen by {self.shots} "
-            f"questions a task (rule {self.rule!r}), measured on questions about other pictures"
+            f"{self.model} on {self.benchmark} ({self.form} form)\n"
+            f"chosen by {self.shots} questions a task (rule {self.rule!r}), measured on others"
         )
-        return "\n".join([head, *(f"  {task}" for task in self.tasks)])
+        return "\n".join([head, *map(str, self.tasks)])
 
     def __repr__(self):
         return f"Choice({self.model!r}, {self.benchmark!r}, {len(self.tasks)} tasks)"
