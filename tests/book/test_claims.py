@@ -230,6 +230,17 @@ def test_a_pretrained_language_model_has_a_column_of_its_own(experiments, number
     assert "pretrained language model:** not run" in section(experiments, "C1")
 
 
+def test_likeness_without_an_interval_could_not_be_tested(experiments):
+    """With few tasks, as at laptop scale, there may be none."""
+    none = dict(difference=-0.1, low=None, high=None, p=0.5)
+    told = claims.vectors_of_a_pretrained_model(dict(alike=dict(half=none)))
+    assert told.startswith("could not be tested here")
+    both = dict(half=none, whole=dict(difference=0.1, low=0.05, high=0.3, p=0.01))
+    assert claims.vectors_of_a_pretrained_model(dict(alike=both)) == "reproduced"
+    raw = dict(raw=none, centred=dict(p=0.5, difference=0.0))
+    assert claims.similar_tasks_have_similar_vectors(raw).startswith("could not be tested here")
+
+
 def test_every_status_begins_with_one_of_six_words(experiments):
     words = "reproduced|reproduced in part|bounded|contradicted|could not be tested here|not run"
     claims.write(experiments, experiments / "page.md")
