@@ -1,12 +1,10 @@
 """`talo-mini choose`, `evaluate` and `export`: what to leave out, what it gains, and the rest."""
 
 from argparse import Namespace
-from pathlib import Path
 
 from ..errors import BadInput
-from ..interventions.export import export
+from ..interventions.export import check_new, export
 from ..interventions.names import as_knockouts
-from ..models.loading import load_vlm
 from ..studies.choice import Choice
 from ..studies.choosing import evaluate, talo
 from .processes import check_single
@@ -109,16 +107,12 @@ def run_export(chosen: Namespace):
     """Save a model under knockouts."""
     check_single("export")
     knockouts, choice = _knockouts(chosen)
-    out = Path(chosen.out)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise BadInput(f"--out {chosen.out} holds something already; name a new folder")
+    out = check_new(chosen.out)
     vlm = loaded_model(chosen)
     if choice is not None:
         choice.check(vlm)
     export(vlm, out, *knockouts)
-    smaller = load_vlm(out, "cpu") if any(k.part == "layer" for k in knockouts) else None
-    told = f", {len(smaller.anatomy.stacks['decoder'])} layers" if smaller else ""
-    print(f"{out} answers as {vlm.name} without {', '.join(map(str, knockouts))}{told}")
+    print(f"{out} answers as {vlm.name} without {', '.join(map(str, knockouts))}")
 
 
 def _knockouts(chosen):

@@ -7,8 +7,6 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-import torch
-import transformers
 
 from ..benchmarks.prompts import prompt_key
 from ..benchmarks.questions import Benchmark
@@ -28,10 +26,8 @@ from .memory import out_of_memory
 from .packing import CannotPack, apart, by_whole_text, packed
 from .pictures import Pictures
 from .replay import CannotReplay
+from .rows import outcome_row
 from .written import Written, told_work, unparsed_share, with_verdicts, written_rows
-
-# what computed an answer, kept beside it; answers of all versions of the library are one table
-LIBRARY = f"transformers {transformers.__version__}, torch {torch.__version__}"
 
 
 def sweep(
@@ -116,8 +112,7 @@ def _written(vlm, benchmark, waiting, means, written):
     """The rows of what the model writes. Raises BadInput at the end for refused questions."""
     refused: list = []
     told_work(vlm, waiting, written)
-    for rows in written_rows(vlm, benchmark, waiting, means, written, refused):
-        yield [row | dict(library=LIBRARY) for row in rows]
+    yield from written_rows(vlm, benchmark, waiting, means, written, refused)
     _raise_refused(refused)
 
 
@@ -295,25 +290,8 @@ def _rows(vlm, benchmark, questions, cells, logits, inputs):
 
 
 def _row(vlm, benchmark, question, score, cell):
-    part, effect, layer = cell
     answer = int(score.argmax()) if np.isfinite(score).all() else UNSCORED
-    return dict(
-        model=vlm.name,
-        benchmark=benchmark.name,
-        task=question.task,
-        ability=benchmark.task(question.task).ability,
-        form=question.form,
-        question=question.id,
-        part=part,
-        effect=effect,
-        layer=layer,
-        answer=answer,
-        correct=answer == question.answer,
-        chance=question.chance,
-        scores=score.tolist(),
-        digest=question.digest,
-        library=LIBRARY,
-    )
+    return outcome_row(vlm, benchmark, question, cell, answer, score.tolist())
 
 
 def _assemble(table, vlm, benchmark, cells, written=None):

@@ -15,6 +15,7 @@ from ..models.vlm import VLM
 from ..outcomes.table import UNSCORED
 from .batches import Batch, halved
 from .memory import out_of_memory
+from .rows import outcome_row
 
 MOST_TOKENS = 16
 
@@ -99,25 +100,9 @@ def _written(vlm, benchmark, questions, cell, means, written):
 
 
 def _rows(vlm, benchmark, questions, cell, texts):
-    part, effect, layer = cell
+    """A row for every text, which is judged when the table is put together."""
     return [
-        dict(
-            model=vlm.name,
-            benchmark=benchmark.name,
-            task=question.task,
-            ability=benchmark.task(question.task).ability,
-            form=question.form,
-            question=question.id,
-            part=part,
-            effect=effect,
-            layer=layer,
-            answer=UNSCORED,
-            correct=False,
-            chance=question.chance,
-            scores=[0.0],
-            digest=question.digest,
-            written=text,
-        )
+        outcome_row(vlm, benchmark, question, cell, UNSCORED, [0.0], written=text)
         for question, text in zip(questions, texts, strict=True)
     ]
 

@@ -43,9 +43,7 @@ def export(vlm: VLM, folder: str | Path, *knockouts: Knockout) -> Path:
     that weights cannot hold, for quantised or offloaded weights, where the family cannot go without
     the layer, for a folder that holds something, and where the two answers differ.
     """
-    folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise BadInput(f"{folder} holds something already; name a new folder")
+    folder = check_new(folder)
     if is_knocked_out(vlm.anatomy):
         raise BadInput("a knockout is in force on the model; export it outside the block")
     if not knockouts:
@@ -67,6 +65,14 @@ def export(vlm: VLM, folder: str | Path, *knockouts: Knockout) -> Path:
         raise BadInput(f"the model cannot be written to {folder} ({error})") from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def check_new(folder: str | Path) -> Path:
+    """The folder, if it is new or empty. Raises BadInput where it holds something."""
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BadInput(f"{folder} holds something already; name a new folder")
+    return folder
 
 
 @contextmanager

@@ -35,8 +35,8 @@ def talo(
     answers, nothing where none beats the base model; the paper's) or "cautious" (only where that is
     significant at `level`, corrected for all that competed). No picture is in both probe and rest
     (`Benchmark.split`). With `written` the model writes its answers, as in `sweep`. Raises BadInput
-    where questions are of both forms, for an effect that a
-    file cannot hold, and as `sweep` and `split` do.
+    where questions are of both forms, for an effect that a file cannot hold, and as `sweep` and
+    `split` do.
     """
     form = _only_form(benchmark)
     parts, probing = listed(parts), Probing(shots, 1, seed, rule, level)

@@ -1,6 +1,5 @@
 """The command line, in one process and in many, and runs that are killed."""
 
-import importlib
 import json
 import os
 import signal
@@ -20,8 +19,7 @@ from conftest import made_up_outcomes
 import talo_mini.command as command
 from talo_mini import BadInput, load_benchmark, load_vlm, sweep
 from talo_mini.command import processes, sweeping, words
-
-LIBRARY = importlib.import_module("talo_mini.engine.sweep").LIBRARY  # the name is the function's
+from talo_mini.engine.rows import LIBRARY
 
 ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = ["question", "part", "layer", "answer", "correct"]

@@ -583,7 +583,7 @@ def test_a_cache_that_is_a_file_is_told_before_any_question_is_asked(tiny, bench
 
 def test_the_libraries_that_computed_answers_are_told(tiny, benchmark, tmp_path, monkeypatch):
     sweep(tiny, benchmark, layers=[0], cache=tmp_path)
-    monkeypatch.setattr(module, "LIBRARY", "transformers 5.9.0, torch 2.0.0")
+    monkeypatch.setattr("talo_mini.engine.rows.LIBRARY", "transformers 5.9.0, torch 2.0.0")
     found = sweep(tiny, benchmark, layers=[0, 1], cache=tmp_path)
     assert found.attrs["libraries"] == sorted(
         {f"transformers {transformers.__version__}, torch {torch.__version__}"}

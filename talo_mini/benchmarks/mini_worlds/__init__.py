@@ -2,7 +2,6 @@
 on.
 """
 
-import io
 import itertools
 import random
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 from PIL import Image
 
 from ...progress import progress
+from ..pictures import encoded_png
 from ..questions import LETTERS, Benchmark, Question, Task, find_task
 from . import charts, digits, maps, objects
 from .world import Asked, World, is_test_picture
@@ -98,11 +98,11 @@ def drawn_questions(task: str, count: int = TEST_QUESTIONS, split: str = "test")
     for i in range(count):
         rng = random.Random(f"{split}/{task}/{i}")
         scene, asked = _wanted(world, asker, rng, i, split)
-        buffer = io.BytesIO()
-        world.draw(scene).save(buffer, "PNG")
         options, position = choices(asked, rng, i)
         seen = tuple(sorted(set(asked.seen or asked.shown or asked.candidates)))
-        shared = dict(task=task, image_bytes=buffer.getvalue(), text=asked.text, seen=seen)
+        shared = dict(
+            task=task, image_bytes=encoded_png(world.draw(scene)), text=asked.text, seen=seen
+        )
         name = f"{task}/{i}" if split == "test" else f"{split}/{task}/{i}"
         questions.append(
             Question(f"{name}/choice", options=options, answer=position, form="choice", **shared)
