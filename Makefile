@@ -5,7 +5,7 @@ CONSTRAINTS ?= --constraint constraints.txt
 RUN := HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false $(VENV)/bin/python
 PIP := $(VENV)/bin/pip --quiet --disable-pip-version-check
 
-.PHONY: book html publish test test-lowest test-lmms-eval test-colab lint format dist clean
+.PHONY: book html publish test test-lowest test-lmms-eval test-vlmevalkit test-colab lint format dist clean
 
 book: $(VENV)/installed
 	$(RUN) notebooks/run.py laptop
@@ -58,9 +58,13 @@ test-lmms-eval: .venv-lmms-eval/installed
 	$(PYTHON) -m venv .venv-lmms-eval
 	.venv-lmms-eval/bin/pip install --quiet --disable-pip-version-check $(CONSTRAINTS) \
 	  --editable . accelerate jinja2 loguru sacrebleu evaluate pytz tenacity aiohttp requests \
-	  pytablewriter pydantic
+	  pytablewriter pydantic validators sty
 	.venv-lmms-eval/bin/pip install --quiet --disable-pip-version-check --no-deps lmms-eval==0.7.3
 	touch $@
+
+# The same inside VLMEvalKit's own inference, of a checkout of its repository.
+test-vlmevalkit: .venv-lmms-eval/installed
+	OMP_NUM_THREADS=1 .venv-lmms-eval/bin/python tests/harnesses/with_vlmevalkit.py $(CHECKOUT)
 
 # The notebooks for Colab with Colab's versions, installed by their own first cell from this clone.
 test-colab: .venv-colab/installed

@@ -25,7 +25,7 @@ from tqdm import tqdm
 import talo_mini
 from talo_mini import load_benchmark, load_vlm
 from talo_mini.engine.logits import hooked_logits, replayed_logits
-from talo_mini.engine.packing import apart, by_picture, packed
+from talo_mini.engine.packing import apart, by_pictures, packed
 from talo_mini.engine.pictures import Pictures
 from talo_mini.interventions.names import all_cells
 from talo_mini.models.loading import MINIS
@@ -105,7 +105,7 @@ def run(vlms, benchmark, parts, folder: Path, minutes: float | None = None) -> p
     each of all that was ever compared.
     """
     ends = float("inf") if minutes is None else time.monotonic() + 60 * minutes
-    groups = by_picture(benchmark.questions)
+    groups = by_pictures(benchmark.questions)
     random.Random(0).shuffle(groups)
     questions = [benchmark.questions[number] for group in groups for number in group]
     batches = [questions[i : i + BATCH] for i in range(0, len(questions), BATCH)]

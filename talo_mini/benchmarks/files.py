@@ -1,7 +1,5 @@
 """A user's own questions: a table beside its pictures, or what a program already holds."""
 
-import base64
-import binascii
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -10,9 +8,9 @@ from ..errors import BadInput
 from .answers import answer_index, by_words, ways_of
 from .data import read_parquet, rows_of
 from .options import by_letters, lettered, option_columns, options_list, usable
+from .picture_cells import PictureCells, picture_columns
 from .questions import LETTERS, Question
 from .rows import (
-    FILLERS,
     SHOWN,
     Malformed,
     Notes,
@@ -26,14 +24,10 @@ from .rows import (
 from .tables import KINDS, read_rows, with_known_names
 
 OPTIONS = ("options", "choices", "candidates", "multi-choice options")
-PATHS = ("image_path", "file_name", "image_file")
 GROUP = "g_index"  # what the rotations of one question share, where a set names it
 YES_NO = ("Yes", "No")
 OPEN = "Other Answers"  # MMMU writes an open question as a choice between its answer and these
 CIRCLE = 1_000_000  # is added to an index for each rotation (MMBench)
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-MISSING = (None, "", *FILLERS)
-DATA_HEAD = re.compile(r"^data:[\w/+.;=-]*;base64,")
 
 
 def is_file(name: str) -> bool:
@@ -65,7 +59,8 @@ def benchmark(
 
     `data` is a file, a folder with one, a data frame or a `datasets.Dataset`; other names that
     columns may have are in `tables.SYNONYMS`. The picture is `image`, a path beside the table,
-    base64, or another row's index, which goes before `image_path`. Optional columns: index,
+    base64, or another row's index, which goes before `image_path`; several are a list, or columns
+    `image_1`, `image_2`, ... Optional columns: index,
     category, l2-category (of the two the finer is the task, the other its ability), hint. Without
     options, answers are all yes or no. How answers are written is decided once for the file. Of the
     rotations of one question one is kept; rows without options or a picture, or with several right
@@ -89,13 +84,10 @@ class _Table:
     """
 
     def __init__(self, name: str, where: str, rows: list[dict], folder: Path | None, is_open: bool):
-        self.name, self.where, self.folder, self.is_open = name, where, folder, is_open
+        self.name, self.where, self.is_open = name, where, is_open
         self.rows = with_known_names(rows)
         self._check_columns()
-        self.pictures = {}
-        for row in self.rows:
-            if row.get("index") not in (None, ""):
-                self.pictures.setdefault(str(row["index"]).strip(), row.get("image"))
+        self.pictures = PictureCells(name, folder, self.rows)
         self.numbers = {id(row): i for i, row in enumerate(self.rows)}
         self.fine, self.broad = self._levels()
         self.ways = () if is_open else ways_of(self._answers(), self.first)
@@ -107,9 +99,13 @@ class _Table:
         self.lists = [column for column in OPTIONS if column in columns]
         self.letters, self.first = option_columns(columns)
         found = ", ".join(sorted(map(str, columns)))[:300]
-        wanted = {"question": {"question"}, "answer": {"answer"}, "image": {"image", *PATHS}}
-        for name, any_of in wanted.items():
-            if not any_of & columns:
+        there = {
+            "question": "question" in columns,
+            "answer": "answer" in columns,
+            "image": bool(picture_columns(columns)),
+        }
+        for name, is_there in there.items():
+            if not is_there:
                 raise BadInput(f"{self.where} has no column {name!r}; it has: {found}")
         self.yes_no = not (self.lists or self.letters)
         answers = {_yes_no(row.get("answer")) for row in self.rows} - {""}
@@ -168,7 +164,7 @@ class _Table:
         """What the rotations of one question share; None where the row is none that can be used."""
         try:
             options = frozenset(self._options(row, []).values())
-            picture, group = self._picture_reference(row), text(row, GROUP)
+            picture, group = self.pictures.reference(row), text(row, GROUP)
             asked = text(row, "question"), options, picture, _label(row, self.fine)
             self._index(row)  # raises where it is no text
         except (Malformed, Unusable):
@@ -194,18 +190,6 @@ class _Table:
         index = self._index(row)
         number = int(index) if index.isascii() and index.isdecimal() else 0
         return number, self.numbers[id(row)]
-
-    def _picture_reference(self, row):
-        for column in ("image", *PATHS):
-            value = row.get(column)
-            if isinstance(value, list) and len(value) == 1:
-                value = value[0]
-            if isinstance(value, bytes) and value:
-                return hash(value)
-            if isinstance(value, str) and value:
-                pointed = self.pictures.get(value) if len(value) <= 64 else None
-                return hash(pointed if isinstance(pointed, str) and pointed else value)
-        return None
 
     def _index(self, row):
         return text(row, "index") or text(row, "id") or str(self.numbers[id(row)])
@@ -273,15 +257,17 @@ class _Table:
 
     def _made(self, row, notes, options, place, form):
         task = optional(row, self.fine) or optional(row, "category") or optional(row, "task")
+        first, *more = self.pictures.read(row)
         question = Question(
             f"{self.name}/{self._index(row)}",
             task or self.name,
-            self._picture(row),
-            without_placeholder(required(row, "question"), notes),
+            first,
+            without_placeholder(required(row, "question"), notes, 1 + len(more)),
             options,
             place,
             form,
             hint=optional(row, "hint"),
+            more=tuple(more),
         )
         return question, optional(row, self.broad) or optional(row, "ability") or question.task
 
@@ -295,57 +281,6 @@ class _Table:
         except BadInput as error:
             raise Malformed("answer", str(error)) from error
 
-    def _picture(self, row) -> bytes:
-        places = ("image", *PATHS)
-        column = next((name for name in places if row.get(name) not in MISSING), None)
-        if column is None:
-            raise Unusable("no picture")
-        value = _only(row[column], column)
-        if isinstance(value, bytes):
-            return value
-        if len(value) <= 64 and self.pictures.get(value) not in (None, ""):
-            value = _only(self.pictures[value], column)  # VLMEvalKit repeats a picture so
-            if isinstance(value, bytes):
-                return value
-        if len(value) <= 1024:
-            found = self._file(value, column)
-            if found is not None:
-                return found
-        if column != "image" or value.lower().endswith(SUFFIXES):
-            raise Malformed(column, f"there is no file {value[:SHOWN]!r} beside the table")
-        if re.fullmatch(r"\d{1,9}(\.0)?", value):
-            raise Malformed(column, f"names the picture of row {value!r}, which the table lacks")
-        try:
-            return base64.b64decode(re.sub(r"\s", "", DATA_HEAD.sub("", value)), validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise Malformed(column, f"is not base64 ({error})") from error
-
-    def _file(self, value, column):
-        """A picture beside the table, None where there is no such file.
-
-        A path that leads out of the table's folder is refused.
-        """
-        folder = (self.folder or Path()).resolve()
-        own = folder / "images" / self.name.removesuffix("_local")
-        try:
-            places = [(start / value).resolve() for start in (folder, own)]
-            place = next((place for place in places if place.is_file()), None)
-            if place is None:
-                return None
-            if self.folder is not None and not place.is_relative_to(folder):
-                raise Malformed(
-                    column, f"{value[:SHOWN]!r} lies outside the table's folder; copy it there"
-                )
-            return place.read_bytes()
-        except (
-            OSError,
-            ValueError,
-            RuntimeError,
-        ) as error:  # too long, a zero byte, a loop of links
-            if isinstance(error, OSError) and error.errno in (13, 5):
-                raise Malformed(column, f"cannot be read ({error.strerror})") from error
-            return None
-
 
 def _accepted(value) -> tuple[str, ...]:
     """The answers that are accepted to an open question, each once."""
@@ -357,20 +292,6 @@ def _accepted(value) -> tuple[str, ...]:
     if not found:
         raise Malformed("answer", "is empty")
     return tuple(dict.fromkeys(found))
-
-
-def _only(value, column) -> str | bytes:
-    """The picture of a cell that may be a list of one, or a list written as text."""
-    if isinstance(value, str) and value.startswith("["):
-        with suppress(Malformed):  # a file's name may begin with a bracket
-            value = options_list(value, column)
-    if isinstance(value, list | tuple):
-        if len(value) != 1:
-            raise Unusable(f"{len(value)} pictures")
-        value = value[0]
-    if not isinstance(value, str | bytes):
-        raise Malformed(column, f"is no picture ({str(value)[:SHOWN]})")
-    return value.strip() if isinstance(value, str) else value
 
 
 def _label(row, column):

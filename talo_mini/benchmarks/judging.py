@@ -9,6 +9,7 @@ from .answers import parse_answer
 from .questions import Question
 
 UNPARSED = -2  # the answer where what was written names no option; it is wrong
+LIKE = 0.5  # least likeness of a close answer
 TOLERANCE = 0.05  # of a number, relative to the right one (ChartQA's)
 NUMBER = re.compile(r"[-+]?\d[\d,]*\.?\d*")
 
@@ -35,11 +36,19 @@ def contains(question: Question, text: str) -> bool:
     return any("".join(right.lower().split()) in written for right in accepted(question))
 
 
+def close(question: Question, text: str) -> bool:
+    """Whether at most half of the letters differ from an accepted answer, case and spaces at the
+    ends aside (source: DocVQA's ANLS, which gives such answers credit by their likeness).
+    """
+    return any(_likeness(text, right) >= LIKE for right in accepted(question))
+
+
 RULES: dict[str, Callable] = {
     "option": option,
     "exact": exact,
     "relaxed": relaxed,
     "contains": contains,
+    "close": close,
 }
 
 
@@ -69,6 +78,19 @@ def _number(text):
     """The number that a text is, units and signs of percent aside."""
     found = NUMBER.fullmatch(text.strip().rstrip(".%").strip("$€ "))
     return float(found[0].replace(",", "")) if found else None
+
+
+def _likeness(text, right) -> float:
+    """1 - edits over the longer text's length: letters put in, left out or changed."""
+    one, other = text.lower().strip(), right.lower().strip()
+    edits = list(range(len(other) + 1))  # from what was read of the one to each start of the other
+    for read, letter in enumerate(one, 1):
+        before, edits[0] = edits[0], read
+        for place, wanted in enumerate(other, 1):
+            changed = before + (letter != wanted)
+            before = edits[place]
+            edits[place] = min(changed, before + 1, edits[place - 1] + 1)
+    return 1 - edits[-1] / max(len(one), len(other), 1)
 
 
 def find_rule(score) -> Callable:

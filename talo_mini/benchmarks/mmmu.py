@@ -1,5 +1,5 @@
-"""MMMU (Yue et al. 2024), validation: college questions; a task is a subject. Questions of one
-picture with options.
+"""MMMU (Yue et al. 2024), validation: college questions with options about one picture or several;
+a task is a subject.
 """
 
 import re
@@ -9,10 +9,11 @@ from .options import options_list, without_fillers
 from .questions import Question
 from .rows import Malformed, Notes, Unusable, named, picture, required, without_placeholder
 
+IMAGES = tuple(f"image_{number}" for number in range(1, 8))
 PLACE = HubPlace(
     ("lmms-lab-encoder/MMMU", "lmms-lab/MMMU"),
     "validation",
-    ("id", "question", "options", "answer", "question_type", "subfield", "image_1", "image_2"),
+    ("id", "question", "options", "answer", "question_type", "subfield", *IMAGES),
 )
 ABILITIES = {
     "art and design": ("Art", "Art_Theory", "Design", "Music"),
@@ -42,8 +43,6 @@ def read(row: dict, notes: Notes) -> tuple[Question, str]:
     """The question of a row and its ability."""
     if required(row, "question_type") != "multiple-choice":
         raise Unusable("an open question")
-    if row["image_2"] is not None:
-        raise Unusable("several pictures")
     subject_of = re.fullmatch(r"[a-z]+_(\w+?)_\d+", required(row, "id"))
     subject = subject_of[1] if subject_of else ""
     ability = next(
@@ -54,13 +53,16 @@ def read(row: dict, notes: Notes) -> tuple[Question, str]:
     options = without_fillers(options_list(row["options"], "options"), notes)
     if any("<image" in option for option in options):
         raise Unusable("pictures among the options")
+    first, *more = IMAGES
+    others = tuple(picture(row[name], name) for name in more if row[name] is not None)
     question = Question(
         f"mmmu/{row['id']}",
         subject,
-        picture(row["image_1"], "image_1"),
-        without_placeholder(required(row, "question"), notes),
+        picture(row[first], first),
+        without_placeholder(required(row, "question"), notes, 1 + len(others)),
         tuple(options),
         named(row, options),
+        more=others,
     )
     return question, ability
 

@@ -19,11 +19,12 @@ FORMS = ("choice", "direct", "open")
 
 @dataclass(frozen=True)
 class Question:
-    """One picture, one question, its options and the index of the right one.
+    """A picture or several, one question, its options and the index of the right one.
 
     `form` is "choice" (the options are shown as A, B, ...), "direct" (they are not shown, the
     answer is the option's own words) or "open" (there are none: `options` are the answers that are
-    accepted). `image_bytes` holds an encoded picture (PNG, JPEG, ...).
+    accepted). `image_bytes` holds an encoded picture (PNG, JPEG, ...), `more` those that are shown
+    after it.
     `hint` is a text to read before the question, `written` the whole question as its benchmark
     wrote it, options and all, where it is one text. `seen` are the answers that a look at picture
     and question leaves to guess among, where the scene is known; empty elsewhere.
@@ -39,6 +40,7 @@ class Question:
     hint: str = ""
     written: str = ""
     seen: tuple[str, ...] = ()
+    more: tuple[bytes, ...] = ()
 
     def __post_init__(self):
         for what, value in (("text", self.text), *(("option", one) for one in self.options)):
@@ -68,21 +70,31 @@ class Question:
             )
 
     @property
-    def image(self) -> Image.Image:
-        """The picture in RGB, not kept: a benchmark of photographs would fill the memory.
-
-        Raises BadInput if it cannot be decoded.
-        """
-        return self._read(decoded)
+    def encoded(self) -> tuple[bytes, ...]:
+        """All its pictures, as they are encoded, in the order in which they are shown."""
+        return (self.image_bytes, *self.more)
 
     @property
-    def size(self) -> tuple[int, int]:
-        """Width and height of the picture, in pixels. Raises BadInput if it cannot be decoded."""
-        return self._read(picture_size)
+    def images(self) -> list[Image.Image]:
+        """Its pictures in RGB, not kept: a benchmark of photographs would fill the memory.
 
-    def _read(self, read):
+        Raises BadInput if one cannot be decoded.
+        """
+        return [self._read(decoded, one) for one in self.encoded]
+
+    @property
+    def image(self) -> Image.Image:
+        """The first of its `images`."""
+        return self._read(decoded, self.image_bytes)
+
+    @property
+    def pixels(self) -> int:
+        """How many pixels its pictures have. Raises BadInput if one cannot be decoded."""
+        return sum(prod(self._read(picture_size, one)) for one in self.encoded)
+
+    def _read(self, read, encoded):
         try:
-            return read(self.image_bytes)
+            return read(encoded)
         except BadInput as error:
             raise BadInput(
                 f"question {self.id!r}: its image cannot be used: {error}; replace the image or "
@@ -106,12 +118,14 @@ class Question:
         )
         digest = hashlib.blake2b(repr(parts).encode(), digest_size=8)
         digest.update(self.image_bytes)
+        if self.more:
+            digest.update(" ".join(self.pictures).encode())
         return digest.hexdigest()
 
     @cached_property
-    def picture(self) -> str:
-        """16 hex digits that tell pictures apart, byte by byte."""
-        return hashlib.blake2b(self.image_bytes, digest_size=8).hexdigest()
+    def pictures(self) -> tuple[str, ...]:
+        """16 hex digits for each picture, that tell pictures apart byte by byte."""
+        return tuple(hashlib.blake2b(one, digest_size=8).hexdigest() for one in self.encoded)
 
     @property
     def chance(self) -> float:
@@ -129,24 +143,65 @@ class Question:
         return 1 / sum(option in self.seen for option in self.options)
 
 
-def by_picture(questions: Sequence[Question]) -> list[list[int]]:
-    """The numbers of the questions about each picture."""
-    rows: dict[bytes, list[int]] = {}
+def pictures_each(questions: Sequence[Question]) -> int:
+    """How many pictures each question shows.
+
+    Raises BadInput where that differs: to Mllama a question beside one of more pictures is another.
+    """
+    first, number = questions[0], len(questions[0].encoded)
+    other = next((q for q in questions if len(q.encoded) != number), None)
+    if other is not None:
+        raise BadInput(
+            f"question {first.id!r} shows {number} and question {other.id!r} {len(other.encoded)} "
+            "pictures; ask them in two batches"
+        )
+    return number
+
+
+def by_pictures(questions: Sequence[Question]) -> list[list[int]]:
+    """The numbers of the questions that show the same, each picture in the same place."""
+    rows: dict[tuple[bytes, ...], list[int]] = {}
     for number, question in enumerate(questions):
-        rows.setdefault(question.image_bytes, []).append(number)
+        rows.setdefault(question.encoded, []).append(number)
+    return list(rows.values())
+
+
+def picture_groups(questions: Sequence[Question]) -> dict[str, str]:
+    """By the digest of a picture: the first of those that questions show together with it.
+
+    Directly or through others; questions whose groups differ have no picture in common.
+    """
+    members: dict[str, list[str]] = {}
+    for question in questions:
+        joined: dict[str, None] = {}
+        for picture in question.pictures:
+            joined.update(dict.fromkeys(members.get(picture, [picture])))
+        together = list(joined)
+        members.update(dict.fromkeys(together, together))
+    return {picture: together[0] for picture, together in members.items()}
+
+
+def by_picture_group(questions: Sequence[Question]) -> list[list[int]]:
+    """The numbers of the questions in each of their `picture_groups`."""
+    groups = picture_groups(questions)
+    rows: dict[str, list[int]] = {}
+    for number, question in enumerate(questions):
+        rows.setdefault(groups[question.pictures[0]], []).append(number)
     return list(rows.values())
 
 
 def parted(questions: Sequence[Question], size: int) -> Iterator[list[Question]]:
     """The questions in their order, in lists of at most `size` that memory holds.
 
-    The pictures of a list have MOST_PIXELS together at most, as many as a single one may have.
+    Those of a list show equally many pictures, which have MOST_PIXELS together at most, as many as
+    a single one may have.
     """
     found: list[Question] = []
     pixels = 0
     for question in questions:
-        own = prod(question.size)
-        if found and (len(found) == size or pixels + own > MOST_PIXELS):
+        own = question.pixels
+        full = len(found) == size or pixels + own > MOST_PIXELS
+        if found and (full or len(question.more) != len(found[0].more)):
             yield found
             found, pixels = [], 0
         found.append(question)
@@ -293,7 +348,7 @@ class Benchmark:
         task has too few questions, or none would be left of it.
         """
         shots = whole_number("shots", shots)
-        pictures, count = by_picture(self.questions), Counter()
+        pictures, count = by_picture_group(self.questions), Counter()
         random.Random(seed).shuffle(pictures)
         probe: list[int] = []
         rest: list[int] = []

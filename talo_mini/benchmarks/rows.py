@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
+from itertools import count
 
 from ..errors import BadInput
 from ..progress import progress
@@ -14,6 +15,7 @@ SHOWN = 80  # characters of a cell in a message
 # what exporters write for a missing value; "None", "NA" and "null" may be options
 FILLERS = ("nan", "NaN", "<NA>", "#N/A")
 Notes = list[str]  # what was repaired in a row
+MARK = "<image>"
 PLACEHOLDER = re.compile(r"^\s*<image( 1)?>\s*|\s*<image 1>\s*$")
 
 
@@ -25,7 +27,7 @@ class Malformed(Exception):
 
 
 class Unusable(Exception):
-    """A row that is sound but not one picture with options to choose from.
+    """A row that is sound but not a question about a picture with options to choose from.
 
     Such rows are always left out, and counted.
     """
@@ -69,8 +71,17 @@ def required(row: dict, column: str) -> str:
     return found
 
 
-def without_placeholder(asked: str, notes: Notes) -> str:
-    """A question without the mark of where its only picture stands, in front or at the end."""
+def without_placeholder(asked: str, notes: Notes, pictures: int = 1) -> str:
+    """A question without the mark of where its only picture stands, in front or at the end.
+
+    Marks of several pictures, which are shown before the question, are numbered.
+    """
+    if pictures > 1:
+        number = count(1)
+        found, marks = re.subn(MARK, lambda mark: f"<image {next(number)}>", asked)
+        if marks:
+            notes.append("marks of pictures (<image>) are numbered")
+        return found
     found, dropped = PLACEHOLDER.subn("", asked)
     if not found.strip():
         raise Malformed("question", "is empty but for a mark of the picture")
@@ -140,7 +151,7 @@ def collect(
             wanted = tasks is None or question.task in tasks
             room = per_task is None or seen[question.task] < per_task
             if wanted and room:
-                _check_picture(question)
+                _check_pictures(question)
         except Unusable as why:
             told["left_out"].append(f"row {number}: {why}")
             continue
@@ -180,8 +191,9 @@ def _only_ability(where, task, abilities):
     return next(iter(abilities))
 
 
-def _check_picture(question):
-    try:
-        decoded(question.image_bytes)
-    except BadInput as error:
-        raise Malformed("image", f"cannot be used: {error}") from error
+def _check_pictures(question):
+    for encoded in question.encoded:
+        try:
+            decoded(encoded)
+        except BadInput as error:
+            raise Malformed("image", f"cannot be used: {error}") from error

@@ -3,7 +3,6 @@
 import warnings
 from collections import Counter
 from functools import partial
-from math import prod
 from typing import NamedTuple
 
 import torch
@@ -38,15 +37,15 @@ def batches(lacking: dict[tuple[Cell, ...], list[Question]], prompt: str, size: 
     """
     found = []
     for cells, questions in lacking.items():
-        asked = Counter(q.image_bytes for q in questions)
+        asked = Counter(q.encoded for q in questions)
         ordered = sorted(questions, key=partial(_order, asked, prompt))
         found += [Batch(some, cells) for some in parted(ordered, size)]
     return found
 
 
 def _order(asked, prompt, question):
-    shared = question.image_bytes if asked[question.image_bytes] > 1 else b""
-    return prod(question.size), shared, len(write_prompt(question, prompt))
+    shared = question.encoded if asked[question.encoded] > 1 else ()
+    return len(question.more), question.pixels, shared, len(write_prompt(question, prompt))
 
 
 def cells_at_once(vlm: VLM, inputs: Asked) -> int:

@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from ..benchmarks.questions import Question, by_picture
+from ..benchmarks.questions import Question, by_pictures
 from ..errors import BadInput
 from ..models.asked import Asked, Wanted
 from ..models.scoring import next_tokens
@@ -61,7 +61,7 @@ def packed(vlm: VLM, questions: Sequence[Question], template: str) -> Asked:
 
     Those of `apart` where nothing is shared. Raises CannotPack where the model cannot be asked so.
     """
-    rows = by_picture(questions)
+    rows = by_pictures(questions)
     if len(rows) == len(questions) and not any(map(partial(by_whole_text, vlm), questions)):
         return apart(vlm, questions, template)
     _check_able(vlm)
@@ -72,7 +72,7 @@ def packed(vlm: VLM, questions: Sequence[Question], template: str) -> Asked:
     image = vlm.image_token
     for tree, group in zip(trees, rows, strict=True):
         if tree.tokens.count(image) != (plain["input_ids"][group[0]] == image).sum():
-            raise CannotPack("its prompts do not begin with the picture")
+            raise CannotPack("its prompts do not begin with their pictures")
     wanted = _wanted(vlm, questions, trees, rows, ends)
     length = max(len(tree.tokens) for tree in trees)
     _check_window(vlm.model.config.get_text_config(), length)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..benchmarks.prompts import prompt_key
-from ..benchmarks.questions import Benchmark
+from ..benchmarks.questions import Benchmark, picture_groups
 from ..errors import BadInput, whole_number
 from ..interventions.effects import find_effect
 from ..interventions.knockout import mean_outputs
@@ -306,7 +306,8 @@ def _assemble(table, vlm, benchmark, cells, written=None):
     if written is not None and len(table):
         table = with_verdicts(table, benchmark, written)
     texts = ["written"] if "written" in table else []
-    pictures = {question.digest: question.picture for question in benchmark.questions}
+    groups = picture_groups(benchmark.questions)
+    pictures = {q.digest: groups[q.pictures[0]] for q in benchmark.questions}
     ranks = {cell: i for i, cell in enumerate(cells)}
     cell = pd.Series(
         list(zip(table.part, table.effect, table.layer, strict=True)), index=table.index

@@ -25,8 +25,8 @@ class Written:
     """How written answers are asked for and scored.
 
     `score` is "option" (the option that the text names exactly), "exact", "relaxed" (numbers may be
-    5% off), "contains", or a function of (question, text) that gives True, False or an option's
-    number. Raises BadInput for another.
+    5% off), "contains", "close" (at most half of the letters differ), or a function of (question,
+    text) that gives True, False or an option's number. Raises BadInput for another.
     """
 
     score: str | Callable = "option"
@@ -52,7 +52,7 @@ class Written:
         if self.score == "option" and question.form == "open":
             raise BadInput(
                 f"question {question.id!r} is open, so that no option can be named; score it by "
-                "'exact', 'relaxed', 'contains' or a function"
+                "'exact', 'relaxed', 'contains', 'close' or a function"
             )
 
 

@@ -57,8 +57,8 @@ class Answering:
     ) -> list[str]:
         """Greedy answers to pairs (pictures, text), cut where one of `until` begins.
 
-        A picture is a PIL image, the bytes of a file, or a path. Raises BadInput where there is not
-        exactly one.
+        A picture is a PIL image, the bytes of a file, or a path. Raises BadInput where there is
+        none.
         """
         questions = [_question(number, *one) for number, one in enumerate(asked)]
         with knockout(self.vlm, *self.knockouts):
@@ -67,11 +67,10 @@ class Answering:
 
 
 def _question(number, pictures, text):
-    if len(pictures) != 1:
-        raise BadInput(
-            f"request {number} is about {len(pictures)} pictures; a question has exactly one"
-        )
-    return Question(str(number), "asked", _encoded(pictures[0]), text, ("",), 0, "open")
+    if not pictures:
+        raise BadInput(f"request {number} is about no picture; a question shows at least one")
+    first, *more = map(_encoded, pictures)
+    return Question(str(number), "asked", first, text, ("",), 0, "open", more=tuple(more))
 
 
 def _encoded(picture) -> bytes:

@@ -13,7 +13,7 @@ from ..benchmarks import load_benchmark
 from ..engine.sweep import sweep
 from ..errors import BadInput
 from ..models.loading import load_vlm
-from .train import STEPS
+from .trainer import STEPS
 
 PARTS = ("self-attention", "head 0", "head 1", "head 2", "head 3")
 ALONG = ("step-300", "step-750", "step-1500", "trained")  # 10, 25, 50 and 100% of the training

@@ -90,3 +90,10 @@ def picture_limits(processor) -> dict:
         if value is not None:
             limits[name] = value
     return json.loads(json.dumps(limits))
+
+
+def move_padding(batch, ids: str, mask: str, side: str):
+    """Move the padding of each row of a batch to one side."""
+    order = batch[mask].argsort(dim=1, descending=side == "right", stable=True)
+    for name in (ids, mask):
+        batch[name] = batch[name].gather(1, order)

@@ -11,7 +11,7 @@ import torch
 from jinja2 import TemplateError
 
 from ..benchmarks.prompts import prompt_of, write_prompt
-from ..benchmarks.questions import LETTERS, Benchmark, Question, parted
+from ..benchmarks.questions import LETTERS, Benchmark, Question, parted, pictures_each
 from ..errors import BadInput, whole_number
 from ..progress import progress
 from . import identity
@@ -19,7 +19,7 @@ from .anatomy import Anatomy, find_anatomy
 from .asked import wanted_logits
 from .greedy import greedily
 from .ownership import owned
-from .processors import picture_limits
+from .processors import move_padding, picture_limits
 from .state import check_ready
 
 THINKING = re.compile(r"think|thought|reason", re.IGNORECASE)
@@ -85,13 +85,19 @@ class VLM:
         if not asked:
             raise BadInput("there is no question to put to the model")
         check_ready(self.model, self.name)
-        texts, images = [write_prompt(q, template) for q in asked], [q.image for q in asked]
+        pictures = pictures_each(asked)
+        if pictures > 1 and not self.processor.chat_template:
+            raise BadInput(
+                f"question {asked[0].id!r} shows {pictures} pictures, and the prompt of "
+                f"{self.name} has a place for one; leave such questions out"
+            )
+        texts, images = [write_prompt(q, template) for q in asked], [q.images for q in asked]
         system = prompt_of(template).system
-        if not self.processor.chat_template:
-            texts = [f"{system}\n{text}".lstrip("\n") for text in texts]
+        if self.processor.chat_template:
+            texts = [self.chat(text, system=system, pictures=pictures) for text in texts]
         else:
-            texts = [self.chat(text, system=system) for text in texts]
-            images = [[image] for image in images]
+            texts = [f"{system}\n{text}".lstrip("\n") for text in texts]
+            images = [image for (image,) in images]
         begin = self.processor.tokenizer.bos_token
         # a template that writes the first token leaves nothing to add
         begun = {"add_special_tokens": False} if begin and texts[0].startswith(begin) else {}
@@ -106,8 +112,8 @@ class VLM:
         batch.pop("labels", None)
         if "qformer_input_ids" in batch:
             # it counts positions from the left, and the processor pads between picture and text
-            _pad(batch, "qformer_input_ids", "qformer_attention_mask", "right")
-            _pad(batch, "input_ids", "attention_mask", "left")
+            move_padding(batch, "qformer_input_ids", "qformer_attention_mask", "right")
+            move_padding(batch, "input_ids", "attention_mask", "left")
         if self._start is not None:
             batch["decoder_input_ids"] = torch.full((len(asked), 1), self._start)
         self._check_placeholder(batch)
@@ -115,12 +121,12 @@ class VLM:
         device = self.model.device
         return batch.to("cpu" if device.type == "meta" else device, dtype=self.model.dtype)
 
-    def chat(self, text: str, answer: bool = True, system: str = "") -> str:
-        """A prompt as the chat template writes it, behind a system prompt.
+    def chat(self, text: str, answer: bool = True, system: str = "", pictures: int = 1) -> str:
+        """A prompt as the chat template writes it, pictures first, behind a system prompt.
 
         Raises BadInput where the template is broken, or leaves the system prompt out.
         """
-        content = [{"type": "image"}, {"type": "text", "text": text}]
+        content = [*[{"type": "image"}] * pictures, {"type": "text", "text": text}]
         messages = [{"role": "user", "content": content}]
         if system:
             told = [{"type": "text", "text": system}]
@@ -386,10 +392,3 @@ def _words(question):
 def _distinct(tokens):
     """Whether no two options have a token in common."""
     return len({token for option in tokens for token in option}) == sum(map(len, tokens))
-
-
-def _pad(batch, ids, mask, side):
-    """Move the padding of each row to one side."""
-    order = batch[mask].argsort(dim=1, descending=side == "right", stable=True)
-    for name in (ids, mask):
-        batch[name] = batch[name].gather(1, order)

@@ -5,7 +5,7 @@ from importlib.metadata import version
 from ..analysis.rules import NONE, Probing, choose_cautiously, choose_layer
 from ..analysis.significance import change_interval, change_p, false_discovery
 from ..benchmarks.prompts import prompt_key
-from ..benchmarks.questions import Benchmark
+from ..benchmarks.questions import Benchmark, picture_groups
 from ..engine.sweep import sweep
 from ..engine.written import Written
 from ..errors import BadInput
@@ -72,7 +72,7 @@ def talo(
         seed=seed,
         versions={name: version(name) for name in ("talo-mini", "torch", "transformers")},
         tasks=tuple(TaskChoice(probe_gain=gains[row["task"]], **row) for row in measured),
-        probe_pictures=tuple(sorted({question.picture for question in probe.questions})),
+        probe_pictures=tuple(sorted(picture_groups(probe.questions))),
     )
 
 
@@ -100,7 +100,7 @@ def evaluate(
             )
     own = {task.name: choice[task.name] for task in benchmark.tasks}
     seen = set(choice.probe_pictures)
-    fresh = [question for question in benchmark.questions if question.picture not in seen]
+    fresh = [q for q in benchmark.questions if not seen.intersection(q.pictures)]
     lost = own.keys() - {question.task for question in fresh}
     if lost:
         raise BadInput(

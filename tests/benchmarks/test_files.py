@@ -67,10 +67,11 @@ def test_a_tsv_of_vlmevalkit(tmp_path):
         ("colour", "perception"),
         ("shape", "perception"),
     ]
-    first, second = found.questions
+    first, second, third = found.questions
+    assert third.encoded == (png(), png()) and not second.more
     assert first.text == ROW["question"] and first.options == ("red", "blue") and first.answer == 1
     assert second.image_bytes == first.image_bytes == png() and found.prompt == "vlmevalkit"
-    assert found.left_out == ("row 3: a rotation of another row's question", "row 4: 2 pictures")
+    assert found.left_out == ("row 3: a rotation of another row's question",)
 
 
 def test_pictures_by_path(tmp_path):

@@ -251,7 +251,7 @@ def test_mmmu(tmp_path):
         "mmmu",
         SUM,
         {**SUM, "question_type": "open"},
-        {**SUM, "image_2": picture()},
+        {**SUM, "id": "validation_Art_Theory_2", "image_2": picture("blue")},
         {**SUM, "options": "['<image 1>', 'Rome']"},
     )
     assert found.tasks[0].name == "Art_Theory" and found.tasks[0].ability == "art and design"
@@ -261,9 +261,10 @@ def test_mmmu(tmp_path):
     )
     assert found.left_out == (
         "row 2: an open question",
-        "row 3: several pictures",
         "row 4: pictures among the options",
     )
+    assert [len(question.encoded) for question in found.questions] == [1, 2]
+    assert found.questions[1].more == (jpeg("blue"),)
 
 
 def test_seed(tmp_path):

@@ -6,6 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from talo_mini import BadInput, Benchmark, Question, Task, load_benchmark
+from talo_mini.benchmarks.questions import (
+    by_picture_group,
+    by_pictures,
+    parted,
+    picture_groups,
+    pictures_each,
+)
 
 
 def question(
@@ -92,7 +99,34 @@ def test_subset():
 
 def test_a_decoded_picture_is_not_kept():
     question = Question("q", "t", png(), "?", ("a", "b"), 0)
-    assert question.image is not question.image and question.size == question.image.size
+    assert question.image is not question.image
+    assert question.pixels == question.image.width * question.image.height
+
+
+def test_questions_of_several_pictures():
+    """What changes one is another question; a shared picture joins groups, also through others."""
+    a, b, c, d = (png((i, i, 0)) for i in range(4))
+    asked = [
+        Question(str(i), "t", first, "?", ("x", "y"), 0, more=more)
+        for i, (first, more) in enumerate([(a, ()), (b, (c,)), (c, (b,)), (d, ()), (d, (a, c))])
+    ]
+    one, two, three, four, _ = asked
+    assert len({question.digest for question in asked}) == 5
+    assert two.images[1].tobytes() == three.image.tobytes()
+    assert two.pixels == 2 * one.pixels
+    assert by_pictures(asked) == [[0], [1], [2], [3], [4]]
+    assert by_pictures([two, replace(two, id="z")]) == [[0, 1]]
+    assert picture_groups(asked[:4]) == {
+        one.pictures[0]: one.pictures[0],
+        **dict.fromkeys(two.pictures, two.pictures[0]),
+        four.pictures[0]: four.pictures[0],
+    }
+    assert len(set(picture_groups(asked).values())) == 1
+    assert by_picture_group(asked) == [[0, 1, 2, 3, 4]]
+    assert by_picture_group(asked[:4]) == [[0], [1, 2], [3]]
+    assert [[q.id for q in some] for some in parted(asked, 9)] == [["0"], ["1", "2"], ["3"], ["4"]]
+    with pytest.raises(BadInput, match="'0' shows 1 and question '1' 2 pictures; ask them in two"):
+        pictures_each(asked)
 
 
 def test_a_question_of_one_option_is_refused():

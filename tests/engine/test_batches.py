@@ -46,7 +46,7 @@ def test_pictures_of_a_batch_fit_in_memory_together(sides, size):
         made = list(parted(questions, size))
     assert [q for some in made for q in some] == questions
     for some in made:
-        pixels = sum(q.size[0] ** 2 for q in some)
+        pixels = sum(q.pixels for q in some)
         assert len(some) <= size
         assert pixels <= 2500 or len(some) == 1
 

@@ -17,7 +17,7 @@ from talo_mini import (
     talo,
 )
 from talo_mini.benchmarks.answers import parse_answer
-from talo_mini.benchmarks.judging import UNPARSED, contains, exact, judged, option, relaxed
+from talo_mini.benchmarks.judging import UNPARSED, close, contains, exact, judged, option, relaxed
 from talo_mini.outcomes.table import BASE
 
 
@@ -165,3 +165,20 @@ def test_a_smaller_batch_where_memory_runs_out(tiny, benchmark, monkeypatch):
     with pytest.warns(UserWarning, match="memory ran out"):
         found = sweep(tiny, benchmark, layers=[1], written=Written(max_new_tokens=2))
     assert found.written.tolist() == whole.written.tolist()
+
+
+@pytest.mark.parametrize(
+    ("text", "right", "expected"),
+    [
+        ("13 May 2019", "13 may 2019 ", True),
+        ("13 May 2018", "13 May 2019", True),
+        ("may", "maybe!", True),  # three of six letters are missing
+        ("ma", "maybe!", False),
+        ("", "a", False),
+        ("kitten", "sitting", True),  # three edits of seven letters
+        ("kitten", "mitigate", False),
+    ],
+)
+def test_close_answers_differ_in_half_of_the_letters_at_most(text, right, expected):
+    question = Question("q", "t", png(), "?", ("another", right), 0, "open")
+    assert close(question, text) == expected

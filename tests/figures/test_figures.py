@@ -3,9 +3,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import made_up_outcomes
+from PIL import Image
 
 from talo_mini import figures, interaction_vectors, load_benchmark, talo_gains
 from talo_mini.analysis import cluster_order, matrix, similarity, task_accuracy
+from talo_mini.figures.pictures import side_by_side
 
 matplotlib.use("Agg")
 
@@ -58,6 +60,15 @@ def test_questions_are_shown_with_their_answer():
     ).questions
     found = texts(figures.show_questions(questions, columns=2))
     assert all(f"→ {q.options[q.answer]}" in found for q in questions)
+
+
+def test_pictures_of_one_question_stand_side_by_side():
+    first, second = Image.new("RGB", (32, 16), "red"), Image.new("RGB", (10, 32), "blue")
+    shown = side_by_side([first, second])
+    assert shown.shape == (16, 32 + 1 + 5, 3)
+    assert (shown[:, :32] == (255, 0, 0)).all() and (shown[:, 32] == 255).all()
+    assert (shown[:, 33:] == (0, 0, 255)).all()
+    assert (side_by_side([first]) == np.asarray(first)).all()
 
 
 def test_curves_and_spreads():

@@ -47,7 +47,7 @@ def test_pictures_come_in_three_ways(place, tmp_path):
     (tmp_path / "p.png").write_bytes(png("blue"))
     ways = png("blue"), Image.new("RGB", (64, 64), "blue"), str(tmp_path / "p.png")
     assert len(set(model.answers([([way], "what is it?") for way in ways], 3))) == 1
-    for pictures, told in (([], "about 0 pictures"), (["none.png"], "cannot be read")):
+    for pictures, told in (([], "about no picture"), (["none.png"], "cannot be read")):
         with pytest.raises(BadInput, match=told):
             model.answers([(pictures, "?")])
 

@@ -7,9 +7,10 @@ from PIL import Image
 
 from talo_mini.benchmarks.mini_worlds import lessons
 from talo_mini.benchmarks.questions import LETTERS
+from talo_mini.minis import adapting, trainer
 from talo_mini.minis.architectures import ARCHITECTURES
 from talo_mini.minis.lessons import Packer, drill
-from talo_mini.minis.train import WARMUP, learning_rate
+from talo_mini.minis.trainer import WARMUP, learning_rate
 
 
 @pytest.fixture(scope="module", params=ARCHITECTURES)
@@ -134,14 +135,12 @@ def test_mending_begins_at_the_full_rates_again():
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_training_goes_on_from_its_checkpoint(name, tmp_path, monkeypatch):
     """Six steps in one run equal three steps, a stop, and three more."""
-    from talo_mini.minis import train
-
-    monkeypatch.setattr(train, "CHECKPOINT", 3)
-    monkeypatch.setattr(train.Trainer, "pictures", 2)
+    monkeypatch.setattr(trainer, "CHECKPOINT", 3)
+    monkeypatch.setattr(trainer.Trainer, "pictures", 2)
     monkeypatch.setattr(torch.nn.Module, "compile", lambda self: None)
-    whole = train.Trainer(name, tmp_path / "whole", "cpu")
+    whole = trainer.Trainer(name, tmp_path / "whole", "cpu")
     whole.run(6, log=lambda **row: None)
-    stopped = train.Trainer(name, tmp_path / "parts", "cpu")
+    stopped = trainer.Trainer(name, tmp_path / "parts", "cpu")
 
     def stop(**row):
         if row["step"] == 3:
@@ -150,9 +149,30 @@ def test_training_goes_on_from_its_checkpoint(name, tmp_path, monkeypatch):
 
     with pytest.raises(KeyboardInterrupt):
         stopped.run(6, log=stop)
-    resumed = train.Trainer(name, tmp_path / "parts", "cpu")
+    resumed = trainer.Trainer(name, tmp_path / "parts", "cpu")
     resumed.load()
     assert resumed.step == 3
     resumed.run(6, log=lambda **row: None)
     for a, b in zip(whole.model.parameters(), resumed.model.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+def test_training_of_an_adapter_goes_on_from_an_export(tmp_path, monkeypatch):
+    """From its weights and its record, where the checkpoint is gone."""
+    monkeypatch.setattr(adapting, "ADAPTED", {"tiny": ARCHITECTURES["llava-mini"]})
+    monkeypatch.setattr(adapting, "weights_digest", lambda path: "of another whole")
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self: None)
+    first = adapting.AdapterTrainer("tiny", tmp_path, "cpu")
+    first.drilled, first.step = 3, 10
+    first.begin("--steps 10")
+    with torch.no_grad():
+        for parameter in first.learned.values():
+            parameter.copy_(torch.randn_like(parameter).to(torch.bfloat16))
+    first.export(tmp_path / "export")
+    again = adapting.AdapterTrainer("tiny", tmp_path, "cpu")
+    again.take_up(tmp_path / "export")
+    assert (again.drilled, again.step, again.runs) == (3, 10, ["--steps 10"])
+    for name, parameter in first.learned.items():
+        assert torch.equal(parameter, again.learned[name])
+    again.begin("--steps 12")
+    assert again.runs == ["--steps 10", "--steps 12"] and again.begun == 10

@@ -7,7 +7,7 @@ import pytest
 
 from talo_mini import BadInput, interaction_vectors, load_benchmark, sweep
 from talo_mini.minis.tables import CHECKPOINTS, compact, load_tables, write
-from talo_mini.minis.train import STEPS
+from talo_mini.minis.trainer import STEPS
 from talo_mini.outcomes import check_outcomes
 
 

@@ -53,8 +53,8 @@ def answers(vlm, benchmark):
 
 def test_no_picture_both_chooses_and_measures(tiny, benchmark, choice):
     probe, rest = benchmark.split(6)
-    assert set(choice.probe_pictures) == {question.picture for question in probe.questions}
-    assert not set(choice.probe_pictures) & {question.picture for question in rest.questions}
+    assert set(choice.probe_pictures) == {question.pictures[0] for question in probe.questions}
+    assert not set(choice.probe_pictures) & {question.pictures[0] for question in rest.questions}
     again = evaluate(tiny, benchmark, choice)
     assert again == choice.tasks
     with pytest.raises(BadInput, match="all its questions are about pictures that chose"):

@@ -1,0 +1,136 @@
+"""The pictures that a row of a user's table names: in it, beside the table, in another row."""
+
+import base64
+import binascii
+import re
+from contextlib import suppress
+from pathlib import Path
+
+from .options import options_list
+from .rows import FILLERS, SHOWN, Malformed, Unusable
+
+PLACES = ("image", "image_path", "file_name", "image_file")
+NUMBERED = re.compile(r"image_?(\d+)")  # a column for each of several pictures
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+MISSING = (None, "", *FILLERS)
+DATA_HEAD = re.compile(r"^data:[\w/+.;=-]*;base64,")
+INDEX_LENGTH, PATH_LENGTH = 64, 1024  # at most; base64 is longer
+
+
+def picture_columns(columns) -> list[str]:
+    """Those columns that name pictures: the one place that is used, or numbered ones in order."""
+    single = [name for name in PLACES if name in columns]
+    numbered = [name for name in columns if NUMBERED.fullmatch(str(name))]
+    return single or sorted(numbered, key=lambda name: int(NUMBERED.sub(r"\1", name)))
+
+
+class PictureCells:
+    """Reads pictures by a table's rows. They lie in `folder`; None: wherever the rows name them."""
+
+    def __init__(self, name: str, folder: Path | None, rows: list[dict]):
+        self.name, self.folder = name, folder
+        self.by_index: dict[str, object] = {}
+        for row in rows:
+            if row.get("index") not in (None, ""):
+                self.by_index.setdefault(str(row["index"]).strip(), row.get("image"))
+
+    def read(self, row: dict) -> tuple[bytes, ...]:
+        """The encoded pictures of a row, in order.
+
+        Raises Unusable where there is none, Malformed naming the column of one that is wrong.
+        """
+        return tuple(self._picture(value, column) for value, column in self._cells(row))
+
+    def reference(self, row: dict) -> int | None:
+        """A number that two rows share where they name the same pictures; None where none."""
+        found = []
+        for value, _ in self._cells(row):
+            pointed = self._pointed(value)
+            found.append(pointed if isinstance(pointed, str | bytes) and pointed else value)
+        return hash(tuple(found))
+
+    def _cells(self, row) -> list[tuple[str | bytes, str]]:
+        """The (value, column) of each picture."""
+        there = [name for name, value in row.items() if _is_there(value)]
+        columns = picture_columns(there)
+        if not columns:
+            raise Unusable("no picture")
+        if columns[0] in PLACES:
+            columns = columns[:1]
+        cells = [(item, column) for column in columns for item in _items(row[column], column)]
+        if not cells:
+            raise Unusable("0 pictures")
+        return cells
+
+    def _pointed(self, value):
+        """What another row has where a value is its index: VLMEvalKit repeats a picture so."""
+        return self.by_index.get(value) if len(value) <= INDEX_LENGTH else None
+
+    def _picture(self, value, column) -> bytes:
+        pointed = self._pointed(value)
+        if pointed not in (None, ""):
+            value = _only(pointed, column)
+        if isinstance(value, bytes):
+            return value
+        if len(value) <= PATH_LENGTH:
+            found = self._file(value, column)
+            if found is not None:
+                return found
+        by_path = column in PLACES[1:]
+        if by_path or value.lower().endswith(SUFFIXES):
+            raise Malformed(column, f"there is no file {value[:SHOWN]!r} beside the table")
+        if re.fullmatch(r"\d{1,9}(\.0)?", value):
+            raise Malformed(column, f"names the picture of row {value!r}, which the table lacks")
+        try:
+            return base64.b64decode(re.sub(r"\s", "", DATA_HEAD.sub("", value)), validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise Malformed(column, f"is not base64 ({error})") from error
+
+    def _file(self, value, column):
+        """A picture beside the table, None where there is no such file.
+
+        A path that leads out of the table's folder is refused.
+        """
+        folder = (self.folder or Path()).resolve()
+        own = folder / "images" / self.name.removesuffix("_local")
+        try:
+            places = [(start / value).resolve() for start in (folder, own)]
+            place = next((place for place in places if place.is_file()), None)
+            if place is None:
+                return None
+            if self.folder is not None and not place.is_relative_to(folder):
+                raise Malformed(
+                    column, f"{value[:SHOWN]!r} lies outside the table's folder; copy it there"
+                )
+            return place.read_bytes()
+        except (
+            OSError,
+            ValueError,
+            RuntimeError,
+        ) as error:  # too long, a zero byte, a loop of links
+            if isinstance(error, OSError) and error.errno in (13, 5):
+                raise Malformed(column, f"cannot be read ({error.strerror})") from error
+            return None
+
+
+def _is_there(value):
+    return isinstance(value, list | tuple) or value not in MISSING
+
+
+def _items(value, column) -> list[str | bytes]:
+    """The pictures of a cell, which may be a list, or one written as text."""
+    if isinstance(value, str) and value.startswith("["):
+        with suppress(Malformed):  # a file's name may begin with a bracket
+            value = options_list(value, column)
+    values = value if isinstance(value, list | tuple) else [value]
+    for one in values:
+        if not isinstance(one, str | bytes):
+            raise Malformed(column, f"is no picture ({str(one)[:SHOWN]})")
+    return [one.strip() if isinstance(one, str) else one for one in values]
+
+
+def _only(value, column) -> str | bytes:
+    items = _items(value, column)
+    if len(items) != 1:
+        raise Unusable(f"{len(items)} pictures in the row that it names")
+    return items[0]
