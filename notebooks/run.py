@@ -18,6 +18,7 @@ import papermill
 import stand_ins
 import yaml
 
+import playground
 from talo_mini.report import SESSION
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -190,6 +191,7 @@ def build(stage: Path) -> Path:
         check=True,
     )
     html = stage / "_build" / "html"
+    shutil.copytree(playground.built(), html / "playground", dirs_exist_ok=True)
     for page in html.rglob(
         "*.html"
     ):  # sphinx-thebe declares its constants twice, which browsers report as an error
@@ -223,6 +225,7 @@ def stage_book(stage: Path):
     )
     for card in sorted((ROOT / "talo_mini" / "minis").glob("*/README.md")):
         shutil.copy2(card, stage / "book" / f"{card.parent.name}.md")
+    shutil.copy2(playground.built() / "recorded.html", stage / "book" / "playground_recorded.html")
     architecture.draw(stage / "book" / "architecture.svg")
     claims.write(stage / EXPERIMENTS, stage / "book" / "paper_vs_ours.md")
 

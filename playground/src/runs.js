@@ -1,0 +1,104 @@
+/** Many questions one after the other, with results that grow. */
+
+import { chances } from "./questions.js";
+import { paired, points, wilson } from "./statistics.js";
+import { allOn, inWords } from "./switches.js";
+import { element, percent } from "./view.js";
+
+/** @typedef {import("./questions.js").Asked} Asked */
+/** @typedef {import("./switches.js").Switches} Switches */
+
+const FEW = 40; // questions of a sweep over a task
+
+/**
+ * Ask all questions with every part on and with the present switches, and show both accuracies.
+ * @param {Asked[]} all
+ * @param {"choice" | "direct"} form
+ * @param {Switches} off
+ * @param {(asked: Asked, off: Switches) => Promise<{ chosen: number }>} ask
+ * @param {() => boolean} goesOn
+ * @param {HTMLElement} place
+ */
+export async function countAll(all, form, off, ask, goesOn, place) {
+  const counts = { asked: 0, base: 0, now: 0, gained: 0, lost: 0 };
+  const mean = { blind: 0, informed: 0 };
+  for (const asked of all) {
+    const [base, now] = await Promise.all([ask(asked, allOn()), ask(asked, off)]);
+    if (!goesOn()) break;
+    const [was, is] = [base, now].map(({ chosen }) => chosen === asked[form].answer);
+    const { blind, informed } = chances(asked, form);
+    counts.asked++;
+    counts.base += Number(was);
+    counts.now += Number(is);
+    counts.gained += Number(is && !was);
+    counts.lost += Number(was && !is);
+    mean.blind += (blind - mean.blind) / counts.asked;
+    mean.informed += (informed - mean.informed) / counts.asked;
+    place.replaceChildren(...told(counts, mean, off, all.length));
+  }
+}
+
+/**
+ * @param {{ asked: number, base: number, now: number, gained: number, lost: number }} counts
+ * @param {{ blind: number, informed: number }} mean
+ * @param {Switches} off
+ * @param {number} of
+ */
+function told({ asked, base, now, gained, lost }, mean, off, of) {
+  const { delta, low, high } = paired(gained, lost, asked);
+  const line = (/** @type {string} */ name, /** @type {number} */ right) => {
+    const [from, to] = wilson(right, asked);
+    return element("div", { class: "pg-accuracy" }, element("span", { class: "pg-name" }, name),
+      element("span", { class: "pg-track" },
+        element("span", { class: "pg-range",
+          style: `left: ${100 * from}%; width: ${100 * (to - from)}%` }),
+        element("span", { class: "pg-point", style: `left: ${100 * right / asked}%` }),
+        element("span", { class: "pg-chance", style: `left: ${100 * mean.informed}%` })),
+      element("span", { class: "pg-value" },
+        `${percent1(right / asked)}% [${percent1(from)}, ${percent1(to)}]`));
+  };
+  const chance = mean.informed > mean.blind
+    ? `${percent(mean.blind)} by a blind guess, ${percent(mean.informed)} by one that looks`
+    : percent(mean.blind);
+  return [
+    element("p", { "data-asked": asked, "data-base": base, "data-now": now },
+      `${asked} of ${of} questions: ${inWords(off)} ${points(delta)} points ` +
+      `[${points(low)}, ${points(high)}]. It gains ${gained} questions and loses ${lost}.`),
+    line("every part on", base),
+    line("with these switches", now),
+    element("p", { class: "pg-note" }, `Dashed: chance (${chance}). Brackets: 95% intervals.`),
+  ];
+}
+
+/**
+ * Sweep a task question by question; shows how accuracy changes without each part.
+ * @param {Asked[]} all
+ * @param {"choice" | "direct"} form
+ * @param {(asked: Asked) => Promise<{ logs: number[][][] }>} sweep
+ * @param {(asked: Asked) => Promise<{ chosen: number }>} base
+ * @param {() => boolean} goesOn
+ * @param {HTMLElement} place
+ * @param {(swept: number[][]) => void} show changes of accuracy, [layers][parts]
+ */
+export async function sweepTask(all, form, sweep, base, goesOn, place, show) {
+  /** @type {number[][]} */
+  let total = [];
+  let asked = 0;
+  for (const one of all.slice(0, FEW)) {
+    const [{ logs }, { chosen }] = await Promise.all([sweep(one), base(one)]);
+    if (!goesOn()) break;
+    const { answer } = one[form];
+    const was = Number(chosen === answer);
+    const change = logs.map((parts) =>
+      parts.map((own) => Number(own.indexOf(Math.max(...own)) === answer) - was));
+    total = asked ? total.map((row, i) => row.map((sum, j) => sum + change[i][j])) : change;
+    asked++;
+    show(total.map((row) => row.map((sum) => sum / asked)));
+    place.replaceChildren(element("p", {}, `${asked} of ${FEW} questions. Each switch shows how ` +
+      "accuracy changes without its part: purple, it rises; orange, it falls. The best of " +
+      "seventy-two is flattered; “Run 200” tests it on more questions."));
+  }
+}
+
+/** @param {number} share */
+const percent1 = (share) => (100 * share).toFixed(1);
