@@ -323,6 +323,7 @@ def _templates() -> jinja2.Environment:
         as_estimate=Estimate.of,
         estimate=lambda row, unit="points", value="delta": str(Estimate.of(row, unit, value)),
         change=change,
+        word=lambda status: f"**{status.partition(':')[0]}**",
         pair=pair_with,
         hurt=hurt_by,
         beside=beside,
@@ -333,7 +334,13 @@ def _templates() -> jinja2.Environment:
 
 def tell(claim: Claim, experiments: Path) -> dict:
     """What the page says of a claim; one whose notebook was not run says so."""
-    told = dict(title=claim.title, paper=claim.paper, differs=claim.differs, pretrained="not run")
+    told = dict(
+        title=claim.title,
+        notebook=claim.notebook,
+        paper=claim.paper,
+        differs=claim.differs,
+        pretrained="not run",
+    )
     other = experiments / f"{PRETRAINED}.json"
     if claim.pretrained and other.exists():
         told["pretrained"] = claim.pretrained(json.loads(other.read_text(encoding="utf-8")))
@@ -353,8 +360,10 @@ def _one_line(text):
     return " ".join(text.split()).replace(" ;", ";").replace(" ,", ",")
 
 
-def write(experiments: Path, page: Path):
-    """Write the page from the JSON files in `experiments`."""
+def write(experiments: Path, page: Path, summary: Path):
+    """Write the page, and its table in a word a claim, from the JSON files in `experiments`."""
     claims = [tell(claim, experiments) for claim in CLAIMS]
-    text = _templates().get_template("page.md").render(claims=claims, questions=QUESTIONS)
-    page.write_text(text, encoding="utf-8")
+    for target in (page, summary):
+        name = "page.md" if target == page else "summary.md"
+        text = _templates().get_template(name).render(claims=claims, questions=QUESTIONS)
+        target.write_text(text, encoding="utf-8")

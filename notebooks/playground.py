@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import wasmtime
+from outcomes import TABLE
 
 from talo_mini import load_benchmark, load_vlm, sweep
 from talo_mini.benchmarks.questions import Benchmark, Question
@@ -28,6 +29,8 @@ PER_TASK = 200  # as many as are published
 LANDING = dict(task="map_west", form="direct", part="head 3", layer=0, off="h0-3")
 SWITCH = "Head 3 of layer 0"
 CASES, RECORDED = 8, 3
+LAYERS = 12
+MOST = 0.97  # accuracy of a task in the game: above it no layer can gain anything
 
 
 def built() -> Path:
@@ -68,6 +71,7 @@ def write(folder: Path, per_task: int = PER_TASK, tasks=None):
         (folder / "questions" / f"{task.name}.pack").write_bytes(packed(benchmark, task.name))
     told = [dict(name=t.name, ability=t.ability, trained=t.trained) for t in benchmark.tasks]
     (folder / "questions" / "tasks.json").write_text(json.dumps(told))
+    (folder / "questions" / "luck.json").write_text(json.dumps(cells(pd.read_parquet(TABLE))))
     if any(task.name == LANDING["task"] for task in benchmark.tasks):
         table, asked = swept(benchmark)
         (folder / "questions" / "landing.json").write_text(json.dumps(landing(table, asked)))
@@ -95,6 +99,21 @@ def packed(benchmark: Benchmark, task: str) -> bytes:
 def form(question: Question) -> dict:
     """A question's options in its form, and the number of the right one."""
     return dict(options=question.options, answer=question.answer)
+
+
+def cells(outcomes: pd.DataFrame) -> list[dict]:
+    """Of each task and form with something to gain or lose: what is answered right, as bits."""
+    found = []
+    for (task, form), rows in outcomes.groupby(["task", "form"], sort=False):
+        if rows.base.mean() < MOST:
+            without = [bits(rows[f"self-attention, {layer}"]) for layer in range(LAYERS)]
+            found.append(dict(task=task, form=form, base=bits(rows.base), without=without))
+    return found
+
+
+def bits(right: pd.Series) -> str:
+    """A 1 for each right answer, a 0 for each wrong one."""
+    return "".join("01"[one] for one in right)
 
 
 def swept(benchmark: Benchmark) -> tuple[pd.DataFrame, Benchmark]:

@@ -227,7 +227,8 @@ def stage_book(stage: Path):
         shutil.copy2(card, stage / "book" / f"{card.parent.name}.md")
     shutil.copy2(playground.built() / "recorded.html", stage / "book" / "playground_recorded.html")
     architecture.draw(stage / "book" / "architecture.svg")
-    claims.write(stage / EXPERIMENTS, stage / "book" / "paper_vs_ours.md")
+    pages = stage / "book" / "paper_vs_ours.md", stage / "book" / "claims_table.md"
+    claims.write(stage / EXPERIMENTS, *pages)
 
 
 def main():

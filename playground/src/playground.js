@@ -140,7 +140,8 @@ class Playground {
     const none = element("option", { value: "" }, "none");
     this.plantsChooser = this.chooser("Planted fault", [none, ...Object.keys(this.size.planted)
       .map((name) => element("option", { value: name }, name.replace("@", ", layer ")))],
-    (plant) => this.go({ plant, ...(plant && { task: this.size.planted[plant].task, number: 0 }) }));
+    (plant) => this.go(plant
+      ? { plant, task: this.size.planted[plant].task, number: 0 } : { plant }));
     return { tasks: this.tasksChooser, forms: this.formsChooser, plants: this.plantsChooser };
   }
 
@@ -316,8 +317,8 @@ class Playground {
     const base = share(before.logs);
     this.swept = logs.map((/** @type {number[][]} */ parts) =>
       parts.map((own) => share(own) - base));
-    this.result.replaceChildren(element("p", {}, "Each switch now shows what its part does to the " +
-      "probability of the right answer: purple, the answer becomes more probable without it; " +
+    this.result.replaceChildren(element("p", {}, "Each switch now shows what its part does to " +
+      "the probability of the right answer: purple, the answer becomes more probable without it; " +
       "orange, less. Hold the pointer over a switch for the number."));
     this.showBoard();
   }

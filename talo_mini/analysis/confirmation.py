@@ -1,0 +1,34 @@
+"""What helps on some questions, measured on others that did not find it."""
+
+import pandas as pd
+
+from .runs import all_vectors
+from .significance import false_discovery
+from .vectors import gain_kind
+
+CELL = ["task", "form", "part", "layer"]
+
+
+def confirmed(finding: pd.DataFrame, measuring: pd.DataFrame) -> pd.DataFrame:
+    """Knockouts that clearly help on the questions of one table, measured on those of another.
+
+    Clear: after control of false discoveries (5%) over every part, layer, task and form of the
+    first table, all that competed; with no clear gain the result is empty. Columns: task, form,
+    part, layer, found (the gain that found it, flattered), and of the second table base, accuracy,
+    informed, delta, low, high, p, q (over the rows of the result), kind (of `gain_kind`).
+    """
+    competed = all_vectors(finding)
+    clear = competed[(competed.q < 0.05) & (competed.delta > 0)]
+    chosen = clear[[*CELL, "delta"]].rename(columns={"delta": "found"})
+    table = chosen.merge(all_vectors(measuring), on=CELL, validate="one_to_one")
+    table = table.assign(q=false_discovery(table.p), kind=gain_kind(table))
+    shown = ["base", "accuracy", "informed", "delta", "low", "high", "p", "q", "kind"]
+    ordered = table.sort_values("found", ascending=False, kind="stable")
+    return ordered[[*CELL, "found", *shown]].reset_index(drop=True)
+
+
+def side_effects(outcomes: pd.DataFrame, part: str, layer: int) -> pd.DataFrame:
+    """One knockout on every task and form: the rows of `all_vectors`, q over these rows alone."""
+    table = all_vectors(outcomes[outcomes.part.isin(["base", part])])
+    own = table[table.layer == layer]
+    return own.assign(q=false_discovery(own.p)).sort_values("delta").reset_index(drop=True)

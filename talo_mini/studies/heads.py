@@ -1,0 +1,98 @@
+"""What a single head does: which words the answer looks at through it, and what it mixes up."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pandas as pd
+import torch
+
+from ..analysis.significance import accuracy_interval
+from ..benchmarks.questions import Benchmark, parted
+from ..engine.sweep import sweep
+from ..errors import BadInput
+from ..models.temporary import held, temporarily
+from ..models.vlm import VLM
+
+PICTURE = "(picture)"
+
+
+def reworded(benchmark: Benchmark, word: str, other: str) -> Benchmark:
+    """The same pictures asked with another word; what is right is no longer known.
+
+    Raises BadInput where a question lacks the word.
+    """
+    lacking = next((q for q in benchmark.questions if word not in q.text.split()), None)
+    if lacking is not None:
+        raise BadInput(f"question {lacking.id!r} does not hold the word {word!r}: {lacking.text!r}")
+    changed = [
+        replace(q, id=f"{q.id}/{other}", text=q.text.replace(word, other))
+        for q in benchmark.questions
+    ]
+    return replace(benchmark, questions=tuple(changed))
+
+
+def answers_alike(
+    vlm: VLM, benchmark: Benchmark, word: str, other: str, part: str, layer: int, cache=None
+) -> pd.DataFrame:
+    """How often the answer stays the same when a word of the question is another.
+
+    By the base model and without a part. Columns: part ("base" or the part), questions, delta (the
+    share that stays), low, high (95% Wilson interval).
+    """
+    asked = benchmark, reworded(benchmark, word, other)
+    tables = [sweep(vlm, own, [part], [layer], cache=cache) for own in asked]
+    rows = []
+    for name in ("base", part):
+        one, two = (table[table.part == name].answer.to_numpy() for table in tables)
+        same = int((one == two).sum())
+        low, high = accuracy_interval(same, len(one))
+        rows.append(dict(part=name, questions=len(one), delta=same / len(one), low=low, high=high))
+    return pd.DataFrame(rows)
+
+
+@torch.inference_mode()
+def words_looked_at(
+    vlm: VLM, benchmark: Benchmark, layer: int, heads: Sequence[int], batch: int = 64
+) -> pd.DataFrame:
+    """Which words the answer's position looks at through heads of a layer, means over questions.
+
+    Columns: head, word (the picture's tokens together are "(picture)"), share; shares of a head sum
+    to 1, the largest first. Runs with eager attention, which tells its weights, and puts the
+    model's own way back. Raises BadInput where the weights are not told.
+    """
+    modules = vlm.anatomy.part("self-attention", layer).modules.values()
+    seen: list = []
+
+    def note(module, args, output):
+        seen.append(output[1] if isinstance(output, tuple) else None)
+
+    own, change = vlm.model.config._attn_implementation, vlm.model.set_attn_implementation
+    eagerly = [(lambda: change("eager"), lambda: change(own))]
+    totals = {head: Counter() for head in heads}
+    with temporarily(eagerly), held((m.register_forward_hook, note) for m in modules):
+        for questions in parted(benchmark.questions, batch):
+            inputs = vlm.inputs(questions, benchmark.prompt)
+            seen.clear()
+            vlm.last_logits(inputs)
+            if not seen or seen[-1] is None:
+                raise BadInput(f"{vlm.name} does not tell its attention's weights")
+            words = [_words(vlm, row) for row in inputs["input_ids"]]
+            last = seen[-1][:, :, -1].float()  # [questions, heads, tokens]
+            for head, total in totals.items():
+                for row, shares in zip(words, last[:, head].tolist(), strict=True):
+                    for word, share in zip(row, shares, strict=True):
+                        total[word] += share / len(benchmark.questions)
+    rows = [
+        dict(head=head, word=word, share=share)
+        for head, total in totals.items()
+        for word, share in total.most_common()
+        if share > 0
+    ]
+    return pd.DataFrame(rows, columns=["head", "word", "share"])
+
+
+def _words(vlm, ids):
+    tokens = vlm.processor.tokenizer.convert_ids_to_tokens(ids.tolist())
+    picture = vlm.image_token
+    return [PICTURE if i == picture else t for i, t in zip(ids.tolist(), tokens, strict=True)]

@@ -1,0 +1,50 @@
+"""Gains that are found on some questions are measured on others."""
+
+import numpy as np
+import pandas as pd
+from conftest import made_up_outcomes
+
+from talo_mini.analysis.confirmation import confirmed, side_effects
+
+
+def outcomes(seed, helped=0.9, layers=4, tasks=("a", "b"), questions=80):
+    """Half of each task is answered; layer 1 helps task a, so that `helped` of it is answered."""
+    rng = np.random.default_rng(seed)
+    base = {task: rng.random(questions) < 0.5 for task in tasks}
+    without = {}
+    for task in tasks:
+        changed = np.repeat(base[task][:, None], layers, axis=1)
+        if task == "a":
+            changed[:, 1] |= rng.random(questions) < (helped - 0.5) / 0.5
+        without[task] = changed
+    return made_up_outcomes(base, without).assign(form="direct")
+
+
+def test_a_true_gain_is_found_and_measured_on_other_questions():
+    found = confirmed(outcomes(0), outcomes(1))
+    assert found[["task", "part", "layer"]].values.tolist() == [["a", "self-attention", 1]]
+    (row,) = found.itertuples()
+    assert 0.2 < row.delta < 0.6 and row.q < 0.05 and row.low < row.delta < row.high
+    fresh = outcomes(1)
+    of_a = fresh[fresh.task == "a"]
+    assert row.accuracy == of_a[of_a.layer == 1].correct.mean()
+    assert row.base == of_a[of_a.layer == -1].correct.mean()
+
+
+def test_luck_of_the_finding_questions_does_not_reach_the_measure():
+    """A gain that is only in the first table is measured as what it is: nothing."""
+    (row,) = confirmed(outcomes(0), outcomes(1, helped=0.5)).itertuples()
+    assert row.found > 0.2 and row.delta == 0 and row.p == 1
+
+
+def test_nothing_clear_gives_an_empty_table():
+    found = confirmed(outcomes(0, helped=0.5), outcomes(1))
+    assert found.empty and "delta" in found
+
+
+def test_side_effects_are_those_of_one_knockout_on_every_task():
+    table = outcomes(3)
+    found = side_effects(table, "self-attention", 1)
+    assert found.task.tolist() == ["b", "a"] and set(found.layer) == {1}
+    assert found.set_index("task").delta["b"] == 0 and found.q.iloc[1] < 0.05
+    assert isinstance(found, pd.DataFrame)

@@ -1,0 +1,72 @@
+"""What is said of a head is what the attention's own weights say, and what the model answers."""
+
+import dataclasses
+
+import pytest
+import torch
+from conftest import tiny_llava
+
+from talo_mini import BadInput, Knockout, knockout, load_benchmark
+from talo_mini.studies.heads import PICTURE, answers_alike, reworded, words_looked_at
+
+
+@pytest.fixture(scope="module")
+def benchmark():
+    return load_benchmark("mini-worlds", tasks=["chart_tallest"], per_task=6, form="direct")
+
+
+def test_another_word_and_nothing_else(benchmark):
+    asked = reworded(benchmark, "tallest?", "shortest?")
+    for one, two in zip(benchmark.questions, asked.questions, strict=True):
+        assert two.text == one.text.replace("tallest", "shortest")
+        assert (two.options, two.image_bytes) == (one.options, one.image_bytes)
+        assert two.id != one.id
+    with pytest.raises(BadInput, match="does not hold the word 'west'"):
+        reworded(benchmark, "west", "east")
+
+
+def test_answers_alike_are_counted_by_hand(tiny, benchmark):
+    found = answers_alike(tiny, benchmark, "tallest?", "shortest?", "head 1", 0).set_index("part")
+    other = reworded(benchmark, "tallest?", "shortest?")
+    for part, known in (("base", []), ("head 1", [Knockout("head 1", 0)])):
+        same = 0
+        with knockout(tiny, *known):
+            for pair in zip(benchmark.questions, other.questions, strict=True):
+                logs = [tiny.last_logits(tiny.inputs([q]))[0].log_softmax(-1) for q in pair]
+                one, two = (
+                    tiny.option_logs(q, log).argmax() for q, log in zip(pair, logs, strict=True)
+                )
+                same += bool(one == two)
+        assert found.delta[part] == same / 6
+        assert found.low[part] <= found.delta[part] <= found.high[part]
+
+
+def test_words_looked_at_are_the_attentions_own_weights(tiny, benchmark):
+    own = tiny.model.config._attn_implementation
+    found = words_looked_at(tiny, benchmark, 1, [0, 2], batch=4)
+    assert tiny.model.config._attn_implementation == own
+    assert found.groupby("head").share.sum().tolist() == pytest.approx([1, 1], abs=1e-5)
+    eager = tiny_llava()
+    eager.model.load_state_dict(tiny.model.state_dict())
+    eager.model.set_attn_implementation("eager")
+    expected = {}
+    for question in benchmark.questions:
+        inputs = eager.inputs([question])
+        with torch.inference_mode():
+            weights = eager.model(**inputs, output_attentions=True).attentions[1][0, 2, -1]
+        ids = inputs["input_ids"][0].tolist()
+        for token, weight in zip(ids, weights.tolist(), strict=True):
+            word = eager.processor.tokenizer.convert_ids_to_tokens(token)
+            word = PICTURE if token == eager.image_token else word
+            expected[word] = expected.get(word, 0) + weight / 6
+    shares = found[found["head"] == 2].set_index("word").share
+    assert dict(shares) == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_zero_head_still_looks(tiny, benchmark):
+    """What a knockout takes is what the head writes, not where it looks."""
+    one = dataclasses.replace(benchmark, questions=benchmark.questions[:1])
+    before = words_looked_at(tiny, one, 0, [1])
+    with knockout(tiny, Knockout("head 1", 0)):
+        after = words_looked_at(tiny, one, 0, [1])
+    assert before.equals(after)
