@@ -21,6 +21,7 @@ QUESTIONS = (
     ("Does more training remove it?", "22_seeds_and_training"),
     ("Does it come back in another training run?", "22_seeds_and_training"),
     ("Does it happen in a pretrained language model?", "19_a_pretrained_language_model"),
+    ("Which part of a layer interferes, and with what?", "23_the_head_that_interferes"),
     ("Is it more than a leaning towards some answers?", "19_a_pretrained_language_model"),
     ("Does fine-tuning change which layers interfere?", "13_fine_tuned_models"),
     ("Why can more shots be worse, and are 10 to 20 robust?", "07_how_many_shots"),
@@ -91,6 +92,20 @@ def some_layers_interfere(found: dict) -> str:
         f"bounded: in {where} none of {room['knockouts']} knockouts clearly helps, and none gains "
         f"more than {100 * room['bound']:.0f} points (95%, all together)"
     )
+
+
+def heads_interfere(found: dict) -> str:
+    """C1 for single heads: some help on questions that did not find them."""
+    if found["above_chance"]:
+        several = "one head" if found["above_chance"] == 1 else f"{found['above_chance']} heads"
+        verb = "helps" if found["above_chance"] == 1 else "help"
+        return (
+            f"reproduced: {several} clearly {verb} a task on questions that did not find them, to "
+            "above a guess that has looked"
+        )
+    if found["holds"]:
+        return "reproduced in part: heads clearly help, but not to above a guess that has looked"
+    return some_layers_interfere(found)
 
 
 def similar_tasks_have_similar_vectors(found: dict) -> str:
@@ -225,6 +240,14 @@ CLAIMS = (
         "families",
         f"{MINI}; every gain is tested and compared with chance",
         layers_of_a_pretrained_model,
+    ),
+    Claim(
+        "C1_heads",
+        "C1, single heads. Some heads interfere",
+        "23_the_head_that_interferes",
+        heads_interfere,
+        "does not look at single heads",
+        f"{MINI}; found on one half of the questions, measured on the other",
     ),
     Claim(
         "C2",

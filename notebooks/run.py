@@ -12,6 +12,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 import architecture
+import chapters
 import claims
 import nbformat
 import papermill
@@ -192,6 +193,8 @@ def build(stage: Path) -> Path:
     )
     html = stage / "_build" / "html"
     shutil.copytree(playground.built(), html / "playground", dirs_exist_ok=True)
+    for source in NOTEBOOKS:  # what a page's download button gives is what its badge opens
+        shutil.copy2(source, html / "_sources" / "notebooks" / source.name)
     for page in html.rglob(
         "*.html"
     ):  # sphinx-thebe declares its constants twice, which browsers report as an error
@@ -210,7 +213,7 @@ def stage_book(stage: Path):
     """Copy the book's sources and the model cards into `stage`, and write the page of claims from
     its headline numbers.
 
-    Executed notebooks are copied too where the stage has none of its own.
+    Executed notebooks are copied too where the stage has none of its own, and become pages.
     """
     for name in ("_config.yml", "_toc.yml"):
         stage.mkdir(parents=True, exist_ok=True)
@@ -219,16 +222,21 @@ def stage_book(stage: Path):
         ROOT / "book",
         stage / "book",
         dirs_exist_ok=True,
-        ignore=None
-        if not (stage / EXPERIMENTS).exists()
-        else shutil.ignore_patterns("experiments"),
+        # what is being executed is no page yet
+        ignore=shutil.ignore_patterns(".*", *["experiments"] * (stage / EXPERIMENTS).exists()),
     )
     for card in sorted((ROOT / "talo_mini" / "minis").glob("*/README.md")):
         shutil.copy2(card, stage / "book" / f"{card.parent.name}.md")
     shutil.copy2(playground.built() / "recorded.html", stage / "book" / "playground_recorded.html")
+    pages = stage / "notebooks"
+    shutil.rmtree(pages, ignore_errors=True)
+    pages.mkdir()
+    for source in NOTEBOOKS:
+        shutil.copy2(stage / EXPERIMENTS / source.name, pages)
+    chapters.write(pages, ROOT / EXPERIMENTS)
     architecture.draw(stage / "book" / "architecture.svg")
-    pages = stage / "book" / "paper_vs_ours.md", stage / "book" / "claims_table.md"
-    claims.write(stage / EXPERIMENTS, *pages)
+    tables = stage / "book" / "paper_vs_ours.md", stage / "book" / "claims_table.md"
+    claims.write(stage / EXPERIMENTS, *tables)
 
 
 def main():

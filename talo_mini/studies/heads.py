@@ -1,5 +1,6 @@
 """What a single head does: which words the answer looks at through it, and what it mixes up."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,12 +23,12 @@ def reworded(benchmark: Benchmark, word: str, other: str) -> Benchmark:
 
     Raises BadInput where a question lacks the word.
     """
-    lacking = next((q for q in benchmark.questions if word not in q.text.split()), None)
+    whole = re.compile(rf"\b{re.escape(word)}\b")
+    lacking = next((q for q in benchmark.questions if not whole.search(q.text)), None)
     if lacking is not None:
         raise BadInput(f"question {lacking.id!r} does not hold the word {word!r}: {lacking.text!r}")
     changed = [
-        replace(q, id=f"{q.id}/{other}", text=q.text.replace(word, other))
-        for q in benchmark.questions
+        replace(q, id=f"{q.id}/{other}", text=whole.sub(other, q.text)) for q in benchmark.questions
     ]
     return replace(benchmark, questions=tuple(changed))
 

@@ -20,7 +20,7 @@ def experiments(tmp_path):
 
 
 def section(folder, title):
-    claims.write(folder, folder / "page.md")
+    claims.write(folder, folder / "page.md", folder / "summary.md")
     return next(
         part for part in (folder / "page.md").read_text().split("\n## ") if part.startswith(title)
     )
@@ -33,7 +33,7 @@ def change(folder, name, edit):
 
 
 def test_every_claim_of_the_paper_has_a_row(experiments):
-    claims.write(experiments, experiments / "page.md")
+    claims.write(experiments, experiments / "page.md", experiments / "summary.md")
     page = (experiments / "page.md").read_text()
     assert [f"C{i}" for i in range(1, 8)] == list(
         dict.fromkeys(re.findall(r"^## (C\d)", page, re.M))
@@ -243,7 +243,7 @@ def test_likeness_without_an_interval_could_not_be_tested(experiments):
 
 def test_every_status_begins_with_one_of_six_words(experiments):
     words = "reproduced|reproduced in part|bounded|contradicted|could not be tested here|not run"
-    claims.write(experiments, experiments / "page.md")
+    claims.write(experiments, experiments / "page.md", experiments / "summary.md")
     page = (experiments / "page.md").read_text()
     for told in re.findall(r"(?:Status|language model):\*\* (.*)", page):
         assert re.match(rf"({words})\b", told), told
@@ -258,3 +258,34 @@ def test_numbers_of_a_stand_in_are_not_the_claims(experiments):
     assert "not run on real weights" in section(experiments, "C4, headline")
     change(experiments, "20_real_vlm_scienceqa_maps", lambda found: found.update(stand_in=False))
     assert "not run on real weights" not in section(experiments, "C4, headline")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "status"),
+    [
+        (dict(above_chance=2, holds=3), "reproduced: 2 heads clearly help a task"),
+        (dict(above_chance=1, holds=1), "reproduced: one head clearly helps a task"),
+        (dict(above_chance=0, holds=3), "reproduced in part: heads clearly help, but not"),
+        (dict(above_chance=0, holds=0, room=dict(cells=0)), "could not be tested here"),
+        (
+            dict(
+                above_chance=0,
+                holds=0,
+                room=dict(cells=3, helped_cells=0, knockouts=144, bound=0.12),
+            ),
+            "bounded: in 3 tasks and forms with room to gain none of 144",
+        ),
+    ],
+)
+def test_heads_have_a_row_of_their_own(experiments, numbers, status):
+    change(experiments, "23_the_head_that_interferes", lambda found: found.update(numbers))
+    assert f"**Status:** {status}" in section(experiments, "C1, single heads")
+
+
+def test_the_first_page_has_a_word_for_each_claim(experiments):
+    claims.write(experiments, experiments / "page.md", experiments / "summary.md")
+    table = (experiments / "summary.md").read_text()
+    assert table.count("{doc}`/notebooks/") == len(claims.CLAIMS)
+    for row in table.splitlines()[2:]:
+        if row:
+            assert len(row.split("|")) == 6 and "**" in row and ":**" not in row

@@ -1,0 +1,152 @@
+"""Executed notebooks as pages of the book: a number, a box with the answer first, hidden code.
+
+The notebooks stay as they are; what is added here is how the book shows them.
+"""
+
+import base64
+import json
+import re
+from pathlib import Path
+
+import claims
+import jinja2
+import nbformat
+import yaml
+
+from talo_mini.estimates import Estimate
+
+BOXES = Path(__file__).with_name("boxes.yml")
+REPORTS = re.compile(r"\bshow_\w+\(|\bdisplay\(|\bsave_headline\(|\bsavefig\(|\baxis\.")
+FOLDED = "hide-input", "hide-cell"
+LONG = 12  # lines: a cell that computes so long is folded too
+BOX = """```{{admonition}} In short
+:class: tip in-short
+**Question.** {question}
+
+**Answer.** {answer}
+
+**What this cannot show.** {limits}
+
+```{{image}} {figure}
+:alt: {alt}
+:width: 95%
+:align: center
+```
+```"""
+
+
+def boxes() -> dict[str, dict]:
+    """What stands in the box of each chapter, templates not yet filled in."""
+    return yaml.safe_load(BOXES.read_text(encoding="utf-8"))
+
+
+def filled(template: str, found: dict) -> str:
+    """A box's sentence from a chapter's results."""
+    return " ".join(_environment().from_string(template).render(found=found).split())
+
+
+def holds(box: dict, found: dict) -> bool:
+    """Whether what a box says in words is true of the numbers."""
+    return bool(_environment().compile_expression(box["holds"])(found=found))
+
+
+def page(executed: nbformat.NotebookNode, name: str, published: dict, folder: Path):
+    """The notebook as the book shows it; the box's figure is written into `folder`.
+
+    `published` are the results of the committed run, which the box speaks of.
+    """
+    box = boxes()[name]
+    answer = filled(box["answer"], published)
+    cells = executed.cells
+    title, *rest = cells[0].source.split("\n")
+    cells[0].source = "\n".join([f"# {int(name[:2])}. {title.removeprefix('# ')}", *rest])
+    pictures = figures(cells)
+    figure = f"{name}-box.png"
+    (folder / figure).write_bytes(base64.b64decode(pictures[box["figure"] - 1]))
+    text = BOX.format(
+        question=box["question"],
+        answer=answer,
+        limits=box["limits"],
+        figure=figure,
+        alt=plain(answer),
+    )
+    opening = cells[0].source.split("\n\n", 2)
+    cells[0].source = "\n\n".join([*opening[:2], text.replace("```{admonition", "````{admonition")])
+    cells[0].source = cells[0].source.rstrip("`") + "````"
+    for part in opening[2:]:
+        cells.insert(1, nbformat.v4.new_markdown_cell(part))
+    for cell, heading in zip(cells, headings(cells), strict=True):
+        if cell.cell_type == "code":
+            cell.metadata.tags = shown(cell)
+            if any("image/png" in output.get("data", {}) for output in cell.outputs):
+                told = f"Figure: {plain(heading)}. {plain(answer)}"
+                cell.metadata["mystnb"] = {"image": {"alt": told}}
+
+
+def figures(cells) -> list[str]:
+    """The pictures that a notebook's cells made, in base64, in their order."""
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    return [o["data"]["image/png"] for o in outputs if "image/png" in o.get("data", {})]
+
+
+def headings(cells) -> list[str]:
+    """For each cell the last heading above it."""
+    found, last = [], ""
+    for cell in cells:
+        if cell.cell_type == "markdown":
+            own = re.findall(r"^#+ (.*)$", cell.source, re.MULTILINE)
+            last = own[-1] if own else last
+        found.append(last)
+    return found
+
+
+def shown(cell) -> list[str]:
+    """The tags of a code cell: what sets, draws, reports or is long is folded; so is installing."""
+    tags = [tag for tag in cell.metadata.get("tags", []) if tag not in FOLDED]
+    if "google.colab" in cell.source or "injected-parameters" in tags:
+        return [*tags, "hide-cell"]
+    long = cell.source.count("\n") >= LONG or "parameters" in tags
+    if long or REPORTS.search(cell.source):
+        return [*tags, "hide-input"]
+    return tags
+
+
+def plain(text: str) -> str:
+    """A text without Markdown's marks, for an image's alternative text."""
+    return re.sub(r"[*`_{}\[\]]", "", text).replace("\n", " ").strip()
+
+
+def write(experiments: Path, published: Path):
+    """Turn the executed notebooks of a folder into pages, in place.
+
+    Results of the published run are those in `published`.
+    """
+    for name in boxes():
+        path = experiments / f"{name}.ipynb"
+        executed = nbformat.read(path, 4)
+        results = json.loads((published / f"{name}.json").read_text(encoding="utf-8"))
+        page(executed, name, results, experiments)
+        nbformat.write(executed, path)
+
+
+def _environment() -> jinja2.Environment:
+    found = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
+    found.filters.update(
+        estimate=lambda row, unit="points", value="delta": str(Estimate.of(row, unit, value)),
+        percent=lambda share: f"{100 * share:.0f}%",
+        r=lambda value: f"{value:.2f}",
+        pair=lambda rows, effect: claims.pair_with(dict(agreement=rows), effect),
+        hurt=lambda rows, effect: claims.hurt_by(dict(hurt=rows), effect),
+        plant=lambda rows, rule, shots, strength: _row(
+            rows, rule=rule, shots=shots, strength=strength
+        ),
+        versus=lambda rows, method, shots: _row(rows, method=method, shots=shots),
+        way=lambda rows, form, method: _row(rows, form=form, method=method, tasks="all"),
+    )
+    return found
+
+
+def _row(rows, **wanted):
+    """The only row with these values."""
+    (found,) = (row for row in rows if all(row[key] == value for key, value in wanted.items()))
+    return found

@@ -1,0 +1,79 @@
+"""Chapters open with their answer, which is true of the published numbers; code is folded."""
+
+import json
+from pathlib import Path
+
+import chapters
+import nbformat
+import pytest
+import run
+
+PUBLISHED = run.ROOT / run.EXPERIMENTS
+NAMES = [path.stem for path in run.NOTEBOOKS]
+
+
+def results(name):
+    return json.loads((PUBLISHED / f"{name}.json").read_text())
+
+
+def test_every_chapter_has_a_box():
+    assert list(chapters.boxes()) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_the_box_says_in_words_is_true_of_the_numbers(name):
+    box = chapters.boxes()[name]
+    assert chapters.holds(box, results(name)), f"the box of {name} says what no longer is"
+    told = chapters.filled(box["answer"], results(name))
+    assert told.endswith(".") and "{" not in told and "nan" not in told
+    assert box["question"].endswith("?") and box["limits"].endswith(".")
+
+
+def test_a_sentence_that_is_no_longer_true_is_noticed():
+    box = chapters.boxes()["16_several_layers"]
+    found = results("16_several_layers")
+    found["pairs_beside_singles"]["low"] = 0.01
+    assert not chapters.holds(box, found)
+
+
+def made(source, tags=(), picture=False):
+    cell = nbformat.v4.new_code_cell(source)
+    cell.metadata.tags = list(tags)
+    if picture:
+        cell.outputs = [nbformat.v4.new_output("display_data", {"image/png": "aGVsbG8="})]
+    return cell
+
+
+def test_a_page_shows_the_answer_first_and_folds_what_draws(tmp_path):
+    name = "16_several_layers"
+    text = nbformat.v4.new_markdown_cell("# Several\n\n[badge](url)\n\nThe *text*.\n\nMore.")
+    heading = nbformat.v4.new_markdown_cell("Before\n\n## A part of it")
+    short = made("x = 1")
+    drawing = made("show_changes(x)", picture=True)
+    install = made('if "google.colab" in sys.modules:\n    pass')
+    executed = nbformat.v4.new_notebook(cells=[text, install, heading, short, drawing])
+    chapters.page(executed, name, results(name), tmp_path)
+    first, second, *_ = executed.cells
+    assert first.source.startswith("# 16. Several\n\n[badge](url)\n\n````{admonition} In short")
+    assert "**Answer.** No: two layers" in first.source and first.source.endswith("````")
+    assert second.source == "The *text*.\n\nMore."
+    assert (tmp_path / f"{name}-box.png").read_bytes() == b"hello"
+    assert install.metadata.tags == ["hide-cell"] and drawing.metadata.tags == ["hide-input"]
+    assert short.metadata.tags == []
+    alt = drawing.metadata.mystnb["image"]["alt"]
+    assert alt.startswith("Figure: A part of it. No: two layers")
+
+
+def test_pages_are_made_of_every_executed_notebook(tmp_path):
+    for name in NAMES:
+        source = PUBLISHED / f"{name}.ipynb"
+        (tmp_path / source.name).write_bytes(source.read_bytes())
+    chapters.write(tmp_path, PUBLISHED)
+    for name in NAMES:
+        cells = nbformat.read(tmp_path / f"{name}.ipynb", 4).cells
+        nbformat.validate(nbformat.read(tmp_path / f"{name}.ipynb", 4))
+        assert cells[0].source.count("In short") == 1
+        assert Path(tmp_path / f"{name}-box.png").stat().st_size > 3000
+        for cell in cells:
+            if any("image/png" in o.get("data", {}) for o in cell.get("outputs", [])):
+                assert len(cell.metadata.mystnb["image"]["alt"]) > 40
