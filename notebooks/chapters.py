@@ -6,6 +6,7 @@ The notebooks stay as they are; what is added here is how the book shows them.
 import base64
 import json
 import re
+import shutil
 from pathlib import Path
 
 import claims
@@ -19,6 +20,7 @@ BOXES = Path(__file__).with_name("boxes.yml")
 REPORTS = re.compile(r"\bshow_\w+\(|\bdisplay\(|\bsave_headline\(|\bsavefig\(|\baxis\.")
 FOLDED = "hide-input", "hide-cell"
 LONG = 12  # lines: a cell that computes so long is folded too
+BADGE = "https://colab.research.google.com/assets/colab-badge.svg"  # the book loads its own
 BOX = """```{{admonition}} In short
 :class: tip in-short
 **Question.** {question}
@@ -73,6 +75,8 @@ def page(executed: nbformat.NotebookNode, name: str, published: dict, folder: Pa
     opening = cells[0].source.split("\n\n", 2)
     cells[0].source = "\n\n".join([*opening[:2], text.replace("```{admonition", "````{admonition")])
     cells[0].source = cells[0].source.rstrip("`") + "````"
+    cells[0].source = cells[0].source.replace(BADGE, "colab.svg")
+    shutil.copy2(BOXES.with_name("colab.svg"), folder)
     for part in opening[2:]:
         cells.insert(1, nbformat.v4.new_markdown_cell(part))
     for cell, heading in zip(cells, headings(cells), strict=True):

@@ -14,6 +14,7 @@ from pathlib import Path
 import architecture
 import chapters
 import claims
+import finishing
 import nbformat
 import papermill
 import stand_ins
@@ -178,7 +179,13 @@ def commit() -> str:
 
 
 def build(stage: Path) -> Path:
-    """Build the book that lies in `stage`, warnings as errors; gives its first page."""
+    """Build the book that lies in `stage`, warnings as errors; gives its first page.
+
+    In an empty folder that takes the old one's place when it is whole: no page stays that was
+    renamed, and a site that failed is never shown.
+    """
+    fresh = stage.with_name(f".{stage.name}")
+    shutil.rmtree(fresh, ignore_errors=True)
     subprocess.run(
         [
             Path(sys.executable).with_name("jupyter-book"),
@@ -187,26 +194,21 @@ def build(stage: Path) -> Path:
             "--warningiserror",
             "--keep-going",
             "--quiet",
+            "--path-output",
+            str(fresh),
         ],
         cwd=stage,
         check=True,
     )
-    html = stage / "_build" / "html"
+    html = fresh / "_build" / "html"
     shutil.copytree(playground.built(), html / "playground", dirs_exist_ok=True)
     for source in NOTEBOOKS:  # what a page's download button gives is what its badge opens
         shutil.copy2(source, html / "_sources" / "notebooks" / source.name)
-    for page in html.rglob(
-        "*.html"
-    ):  # sphinx-thebe declares its constants twice, which browsers report as an error
-        lines = page.read_text().split("\n")
-        page.write_text(
-            "\n".join(
-                line
-                for i, line in enumerate(lines)
-                if "const THEBE_JS_URL" not in line or line not in lines[:i]
-            )
-        )
-    return html / "index.html"
+    finishing.finish(html)
+    site = stage / "_build"
+    shutil.rmtree(site, ignore_errors=True)
+    (fresh / "_build").replace(site)
+    return site / "html" / "index.html"
 
 
 def stage_book(stage: Path):

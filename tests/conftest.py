@@ -22,12 +22,13 @@ from talo_mini.outcomes.table import BASE, COLUMNS
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items):
     """With several processes (`make test`), a file's tests share one, for its fixtures; every
-    notebook is a job of its own.
+    notebook is a job of its own, and one process builds the book.
     """
     for item in items:
         name = getattr(item, "callspec", None) and item.callspec.params.get("name")
         alone = item.path.stem in ("test_notebooks", "test_foreign")
-        group = f"{item.path.stem} {name}" if alone else item.path.stem
+        built = item.path.stem in ("test_book", "test_reader")
+        group = f"{item.path.stem} {name}" if alone else "book" if built else item.path.stem
         item.add_marker(pytest.mark.xdist_group(group))
 
 

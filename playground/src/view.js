@@ -21,6 +21,7 @@ export function element(tag, attributes = {}, ...children) {
   const found = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) found.addEventListener(name.slice(2), value);
+    else if (name.startsWith("aria-")) found.setAttribute(name, String(value));
     else if (value === true) found.setAttribute(name, "");
     else if (value !== false && value !== undefined) found.setAttribute(name, String(value));
   }

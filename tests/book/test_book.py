@@ -3,9 +3,10 @@ there.
 """
 
 import re
-import shutil
+import subprocess
 from pathlib import Path
 
+import finishing
 import nbformat
 import pytest
 import run
@@ -19,14 +20,6 @@ CHAPTERS = [
     TOC["root"],
     *(chapter["file"] for part in TOC["parts"] for chapter in part["chapters"]),
 ]
-
-
-@pytest.fixture(scope="module")
-def html():
-    stage = ROOT / "_build" / "test_book"
-    shutil.rmtree(stage / run.EXPERIMENTS, ignore_errors=True)  # an earlier run's copies
-    run.stage_book(stage)
-    return run.build(stage).parent
 
 
 def test_every_chapter_is_there(html):
@@ -91,3 +84,39 @@ def test_the_book_shows_what_the_notebook_says_now(notebook):
     assert sources[0] == sources[1], (
         f"execute {notebook.stem} again: python notebooks/run.py published"
     )
+
+
+def test_every_page_introduces_itself(html):
+    site_map = (html / "sitemap.xml").read_text()
+    for chapter in CHAPTERS:
+        page = (html / f"{chapter}.html").read_text()
+        (told,) = re.findall(r'<meta name="description" content="([^"]+)">', page)
+        assert 20 < len(told) <= 400 and "<" not in told
+        (own,) = re.findall(r'<link rel="canonical" href="([^"]+)">', page)
+        assert own == f"https://talo-mini.github.io/talo-mini/{chapter}.html"
+        assert f"<loc>{own}</loc>" in site_map
+    assert (html / finishing.PICTURE).exists()
+    assert "search.html" in (html / "404.html").read_text()
+    answer = (html / "notebooks" / "23_the_head_that_interferes.html").read_text()
+    assert 'name="description" content="Yes: without head 3 of layer 0' in answer
+
+
+def test_no_page_stays_that_is_no_longer_built(html):
+    """The site is built in an empty folder; what a book lists is all there is."""
+    there = {path.relative_to(html).with_suffix("").as_posix() for path in html.rglob("*.html")}
+    own = {name for name in there if name.split("/")[0] in ("book", "notebooks")}
+    assert own == set(CHAPTERS)
+
+
+def test_a_site_that_fails_leaves_the_last_one(tmp_path):
+    """And an error stays one when the command is called again."""
+    stage = tmp_path / "stage"
+    (stage / "_build" / "html").mkdir(parents=True)
+    (stage / "_build" / "html" / "index.html").write_text("the last one")
+    (stage / "_toc.yml").write_text("format: jb-book\nroot: page\n")
+    (stage / "_config.yml").write_text("title: t\n")
+    (stage / "page.md").write_text("# Page\n\n{doc}`nowhere`\n")
+    for _ in range(2):
+        with pytest.raises(subprocess.CalledProcessError):
+            run.build(stage)
+        assert (stage / "_build" / "html" / "index.html").read_text() == "the last one"

@@ -1,0 +1,220 @@
+"""The built book in a real browser, as a reader meets it."""
+
+import http.server
+import json
+import shutil
+import threading
+from functools import partial
+
+import pandas as pd
+import pytest
+import run
+
+import playground
+
+playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium is installed: apt-get install chromium"
+)
+READY = "[data-ready=true][data-answer]"
+FAST = 20_000  # milliseconds: far more than a page takes
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture(scope="module")
+def address(html):
+    handler = partial(Quiet, directory=html)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as driver:
+        found = driver.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def page(browser):
+    context = browser.new_context(viewport=dict(width=1280, height=900))
+    found = context.new_page()
+    found.set_default_timeout(FAST)
+    found.wrong = []
+
+    def told(message):
+        if message.type == "error":
+            found.wrong.append(message.text)
+
+    def lost(request):
+        if request.failure != "net::ERR_ABORTED":  # by going on to the next page
+            found.wrong.append(f"failed: {request.url}")
+
+    found.on("console", told)
+    found.on("pageerror", lambda error: found.wrong.append(str(error)))
+    found.on("requestfailed", lost)
+    found.on("response", lambda answer: answer.status >= 400 and found.wrong.append(answer.url))
+    found.on("request", lambda request: found.asked.append(request.url))
+    found.asked = []
+    yield found
+    context.close()
+
+
+def pages(html):
+    found = sorted(path.relative_to(html) for path in html.rglob("*.html"))
+    own = [path.as_posix() for path in found if not {"playground", "_static"} & {*path.parts}]
+    return [name for name in own if name != "index.html"]  # it leads to the first page
+
+
+def test_a_first_visit(page, address):
+    """Flip the switch, see the answer change; open the playground, run 200; open a chapter, follow
+    the link to Colab to its file.
+    """
+    page.goto(f"{address}/book/index.html")
+    page.wait_for_selector(READY)
+    root = page.locator("#talo-switch")
+    assert root.get_attribute("data-right") == "false"
+    before = root.get_attribute("data-answer")
+    page.click(".pg-toggle")
+    page.wait_for_selector("#talo-switch[data-right=true]")
+    assert root.get_attribute("data-answer") != before
+    assert page.locator(".pg-toggle").get_attribute("aria-pressed") == "false"
+    page.locator(".sd-card").first.click()
+    page.wait_for_selector(f"#talo-playground{READY}")
+    page.click("text=A head in the way")
+    page.wait_for_selector("[data-part='head 3'][data-layer='0'][aria-pressed=false]")
+    page.click("[data-action=run]")
+    page.wait_for_selector("[data-asked='200']", timeout=120_000)
+    counted = page.locator("[data-asked='200']")
+    published = pd.read_parquet(playground.TABLE).query("task == 'map_west' and form == 'direct'")
+    assert int(counted.get_attribute("data-base")) == published.base.sum()
+    assert int(counted.get_attribute("data-now")) == published["head 3, 0"].sum()
+    page.click("nav a[href$='05_talo.html']")
+    page.wait_for_selector("text=In short")
+    link = page.locator("article a[href*='colab.research.google.com']").first.get_attribute("href")
+    assert (run.ROOT / link.split("/blob/main/")[1]).is_file()
+    assert not page.wrong
+
+
+def test_every_page_is_without_errors_and_asks_no_other_host(page, html, address):
+    found = pages(html)
+    assert len(found) > 40
+    for name in found:
+        page.goto(f"{address}/{name}")
+        images = page.evaluate(
+            "[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)"
+        )
+        own = [image for image in images if image.startswith(address)]
+        assert not own, (name, own)
+    strange = {url for url in page.asked if not url.startswith((address, "data:", "blob:"))}
+    assert not strange
+    assert not page.wrong
+
+
+def test_the_switches_of_a_question(page, address):
+    """The address keeps them, the keyboard reaches them, a sweep colours them."""
+    page.goto(f"{address}/book/playground.html#task=map_west&form=direct&n=1")
+    page.wait_for_selector(READY)
+    root = page.locator("#talo-playground")
+    assert "wrong" in page.locator(".pg-verdict").inner_text()
+    switch = page.locator("[data-part='head 3'][data-layer='0']")
+    switch.focus()
+    page.keyboard.press("Space")
+    page.wait_for_selector("[data-part='head 3'][data-layer='0'][aria-pressed=false]")
+    page.wait_for_function("location.hash.includes('off=h0-3')")
+    page.wait_for_function("document.querySelector('.pg-verdict').innerText.includes('right')")
+    focused = page.evaluate("document.activeElement.dataset.part")
+    assert focused == "head 3"  # the board is drawn anew, the focus stays
+    answer, kept = root.get_attribute("data-answer"), page.url
+    page.goto("about:blank")
+    page.goto(kept)
+    page.wait_for_selector(f"#talo-playground[data-answer='{answer}']")
+    page.click("[data-action=sweep]")
+    page.wait_for_selector("[data-part=mlp][data-layer='11'][title*=points]")
+    page.click("text=Draw a new picture")
+    page.wait_for_function("document.querySelector('.pg-question').innerText.includes('colour')")
+    page.click("summary")
+    assert page.locator(".pg-lens tbody tr").count() == 12
+    assert not page.wrong
+
+
+def test_the_browser_answers_as_pytorch_does(page, address):
+    """Of a sample of tasks and both forms, by the recorded outcomes of the published run."""
+    table = pd.read_parquet(playground.TABLE)
+    for task, form in (("object_colour", "direct"), ("map_name", "choice")):
+        own = table[(table.task == task) & (table.form == form)]
+        for number in (0, 7):
+            page.goto("about:blank")
+            page.goto(f"{address}/book/playground.html#task={task}&form={form}&n={number}&off=a0")
+            page.wait_for_selector(READY)
+            right = "right (" in page.locator(".pg-verdict").inner_text()
+            assert right == bool(own["self-attention, 0"].iloc[number])
+
+
+def test_the_game_keeps_a_score(page, address):
+    page.goto(f"{address}/book/playground.html")
+    page.wait_for_selector("#talo-luck[data-round='1']")
+    page.click("#talo-luck >> text=Let TaLo choose")
+    page.wait_for_selector("#talo-luck[data-told='1']")
+    rows = page.locator("#talo-luck tbody tr")
+    assert (
+        rows.nth(0).locator("td").all_inner_texts() == rows.nth(1).locator("td").all_inner_texts()
+    )
+    page.click("#talo-luck >> text=Next round")
+    page.wait_for_selector("#talo-luck[data-round='2']")
+
+
+def test_search_finds_a_term_and_how_to_install(page, address):
+    for word, wanted in (("winner", "Glossary"), ("install", "Use it on your model")):
+        page.goto(f"{address}/search.html?q={word}")
+        page.wait_for_selector("#search-results li a")
+        assert wanted in " ".join(page.locator("#search-results li a").all_inner_texts())
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_pages_fit_phones_and_desktops(browser, address, html, theme, width):
+    """Nothing scrolls sideways; the pictures are kept in _build/looks for somebody to look at."""
+    context = browser.new_context(viewport=dict(width=width, height=900), color_scheme=theme)
+    page = context.new_page()
+    looks = run.ROOT / "_build" / "looks"
+    looks.mkdir(parents=True, exist_ok=True)
+    for name in ("book/index", "book/playground", "notebooks/23_the_head_that_interferes"):
+        page.goto(f"{address}/{name}.html")
+        page.wait_for_timeout(1500)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+        page.screenshot(path=looks / f"{name.split('/')[1]}-{theme}-{width}.png")
+    context.close()
+
+
+def test_without_scripts_answers_are_recorded(browser, address):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{address}/book/index.html")
+    told = page.locator("#talo-switch").inner_text()
+    assert "Recorded answers" in told and "farthest west" in told
+    context.close()
+
+
+def test_page_weights(html):
+    """What a page loads at first, and the model's files, stay small."""
+    for name in pages(html):
+        assert (html / name).stat().st_size < 700_000, name
+    own = html / "playground"
+    loaded = [path for path in own.rglob("*") if path.is_file() and path.suffix != ".pack"]
+    assert sum(path.stat().st_size for path in loaded) < 8_000_000
+    tasks = json.loads((own / "questions" / "tasks.json").read_text())
+    assert len(list((own / "questions").glob("*.pack"))) == len(tasks) == 42
