@@ -139,6 +139,9 @@ def _environment() -> jinja2.Environment:
         estimate=lambda row, unit="points", value="delta": str(Estimate.of(row, unit, value)),
         percent=lambda share: f"{100 * share:.0f}%",
         r=lambda value: f"{value:.2f}",
+        points=lambda share: f"{100 * share:+.1f}",
+        talo=lambda means: [row for row in means if row["method"] == "talo"],
+        model=lambda rows, name, of: _row(rows, model=name, of=of, benchmark="mini-worlds"),
         pair=lambda rows, effect: claims.pair_with(dict(agreement=rows), effect),
         hurt=lambda rows, effect: claims.hurt_by(dict(hurt=rows), effect),
         plant=lambda rows, rule, shots, strength: _row(

@@ -35,7 +35,7 @@ def introduced(page: str, title: str, own: str, start: str) -> str:
     name = re.search(r"<title>(.*?)</title>", page, re.DOTALL)
     known = {
         "description": html.escape(description(page), quote=True),
-        "og:title": name[1].strip() if name else title,
+        "og:title": html.escape(html.unescape(name[1].strip() if name else title), quote=True),
         "og:type": "article",
         "og:site_name": title,
         "og:url": own,

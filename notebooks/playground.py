@@ -11,6 +11,7 @@ import json
 import shutil
 from pathlib import Path
 
+import explorer
 import numpy as np
 import pandas as pd
 import wasmtime
@@ -29,8 +30,18 @@ PER_TASK = 200  # as many as are published
 LANDING = dict(task="map_west", form="direct", part="head 3", layer=0, off="h0-3")
 SWITCH = "Head 3 of layer 0"
 CASES, RECORDED = 8, 3
+SERVED = (
+    "The model itself runs here where scripts run and the page comes from a server: "
+    "<code>python -m http.server</code> in the book's folder."
+)
+# a page that is opened as a file may load no modules
+WHERE = (
+    'if (location.protocol === "file:") document.querySelectorAll(".pg-served")'
+    ".forEach((told) => { told.hidden = false; });"
+)
 LAYERS = 12
-MOST = 0.97  # accuracy of a task in the game: above it no layer can gain anything
+BUILDERS = "playground", "explorer", "outcomes"
+MOST = 0.97  # accuracy of a task in the game: above it there is hardly anything to gain
 
 
 def built() -> Path:
@@ -47,13 +58,14 @@ def built() -> Path:
 
 
 def digest() -> str:
-    """What the files depend on: these sources, the package's, and the weights."""
+    """What the files depend on: the page's sources, their builders, outcomes, package, weights."""
     found = hashlib.blake2b(digest_size=8)
     sources = [path for path in HERE.rglob("*") if "node_modules" not in path.parts]
+    builders = [Path(__file__).with_name(f"{name}.py") for name in BUILDERS]
     package = (HERE.parent / "talo_mini").rglob("*")
-    for path in sorted([*sources, *package]):
+    for path in sorted([*sources, *builders, TABLE, *package]):
         if path.is_file() and path.suffix != ".pyc":
-            found.update(path.read_bytes())
+            found.update(str(path.relative_to(HERE.parent)).encode() + path.read_bytes())
     return found.hexdigest()
 
 
@@ -71,7 +83,9 @@ def write(folder: Path, per_task: int = PER_TASK, tasks=None):
         (folder / "questions" / f"{task.name}.pack").write_bytes(packed(benchmark, task.name))
     told = [dict(name=t.name, ability=t.ability, trained=t.trained) for t in benchmark.tasks]
     (folder / "questions" / "tasks.json").write_text(json.dumps(told))
-    (folder / "questions" / "luck.json").write_text(json.dumps(cells(pd.read_parquet(TABLE))))
+    outcomes = pd.read_parquet(TABLE)
+    (folder / "questions" / "luck.json").write_text(json.dumps(cells(outcomes)))
+    explorer.write(outcomes, folder)
     if any(task.name == LANDING["task"] for task in benchmark.tasks):
         table, asked = swept(benchmark)
         (folder / "questions" / "landing.json").write_text(json.dumps(landing(table, asked)))
@@ -102,7 +116,7 @@ def form(question: Question) -> dict:
 
 
 def cells(outcomes: pd.DataFrame) -> list[dict]:
-    """Of each task and form with something to gain or lose: what is answered right, as bits."""
+    """Of each task and form with something to gain: what is answered right, as bits."""
     found = []
     for (task, form), rows in outcomes.groupby(["task", "form"], sort=False):
         if rows.base.mean() < MOST:
@@ -149,8 +163,8 @@ def recorded(table: pd.DataFrame, asked: Benchmark) -> str:
     heads = ("picture", "question", "with every part on", f"without {SWITCH.lower()}")
     titles = "".join(f'<th scope="col">{title}</th>' for title in heads)
     return (
-        '<p class="pg-note">Recorded answers. The model itself runs here where scripts run and the '
-        "page comes from a server: <code>python -m http.server</code> in the book's folder.</p>\n"
+        f'<p class="pg-note">Recorded answers.<span class="pg-served" hidden> {SERVED}</span></p>\n'
+        f"<noscript>{SERVED}</noscript>\n<script>{WHERE}</script>\n"
         f"<table><thead><tr>{titles}</tr></thead><tbody>{''.join(rows)}</tbody></table>\n"
     )
 

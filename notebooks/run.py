@@ -18,6 +18,7 @@ import finishing
 import nbformat
 import papermill
 import stand_ins
+import status
 import yaml
 
 import playground
@@ -111,7 +112,8 @@ def execute(notebook: Path, scale: str, folder: Path) -> float:
     if not saved.exists():
         found = ", ".join(path.name for path in unfinished.glob("*.json")) or "nothing"
         raise RuntimeError(f"{name} saved {found}, not {saved.name}; its last cell names another")
-    told = {**json.loads(saved.read_text(encoding="utf-8")), "commit": commit()}
+    told = json.loads(saved.read_text(encoding="utf-8"))
+    told |= dict(commit=commit(), seconds=round(time.time() - start))
     saved.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     nbformat.write(
         _published(unfinished / notebook.name, mark, beside, results), saved.parent / notebook.name
@@ -236,6 +238,8 @@ def stage_book(stage: Path):
     for source in NOTEBOOKS:
         shutil.copy2(stage / EXPERIMENTS / source.name, pages)
     chapters.write(pages, ROOT / EXPERIMENTS)
+    shutil.copy2(ROOT / "CHANGELOG.md", stage / "book" / "changelog.md")
+    status.write(stage / EXPERIMENTS, stage / "book" / "status.md")
     architecture.draw(stage / "book" / "architecture.svg")
     tables = stage / "book" / "paper_vs_ours.md", stage / "book" / "claims_table.md"
     claims.write(stage / EXPERIMENTS, *tables)

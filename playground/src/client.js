@@ -12,8 +12,11 @@ export class Client {
       if (error) promise?.reject(new Error(error));
       else promise?.resolve(found);
     };
+    /** @type {Error | null} why the worker cannot answer any more */
+    this.broken = null;
     this.worker.onerror = () => {
-      for (const { reject } of this.waiting.values()) reject(new Error("the model cannot start"));
+      this.broken = new Error("the model cannot start");
+      for (const { reject } of this.waiting.values()) reject(this.broken);
       this.waiting.clear();
     };
   }
@@ -24,6 +27,7 @@ export class Client {
    * @returns {Promise<any>}
    */
   ask(kind, data = {}) {
+    if (this.broken) return Promise.reject(this.broken);
     const id = this.next++;
     return new Promise((resolve, reject) => {
       this.waiting.set(id, { resolve, reject });

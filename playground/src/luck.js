@@ -68,7 +68,9 @@ class Game {
   restart() {
     this.round = 0;
     this.score = { you: 0, talo: 0, luck: 0 };
-    this.order = shuffled(this.cells, Math.random).slice(0, ROUNDS);
+    // a task in one of its forms, no task twice
+    const tasks = new Map(shuffled(this.cells, Math.random).map((cell) => [cell.task, cell]));
+    this.order = [...tasks.values()].slice(0, ROUNDS);
     this.ask();
   }
 
@@ -83,7 +85,7 @@ class Game {
         { "aria-label": `leave layer ${layer} out: ${right(bits, probes)} of ten are right` })));
     const layers = cell.without.map((_, layer) => element("th", { scope: "col" }, String(layer)));
     this.root.replaceChildren(
-      element("p", {}, `Round ${this.round + 1} of ${ROUNDS}. The task is `,
+      element("p", {}, `Round ${this.round + 1} of ${this.order.length}. The task is `,
         element("strong", {}, cell.task.replaceAll("_", " ")),
         `, answered ${cell.form === "direct" ? "in words" : "by a letter"}. With every layer on, ` +
         `${right(cell.base, probes)} of ten probe questions are right. Without the attention of ` +
@@ -108,7 +110,8 @@ class Game {
     const talo = taloChoice(cell, probes);
     const [yours, its, lot] = [of(layer), of(talo), luck(cell, rest)];
     const changes = cell.without.map((_, own) => of(own).delta);
-    const best = changes.indexOf(Math.max(...changes));
+    const most = Math.max(...changes);
+    const best = most > 0 ? changes.indexOf(most) : -1;
     this.score.you += yours.delta;
     this.score.talo += its.delta;
     this.score.luck += lot;
@@ -120,11 +123,12 @@ class Game {
       ["You", name(layer), points(yours.delta) + interval(yours), points(this.score.you)],
       ["TaLo", name(talo), points(its.delta) + interval(its), points(this.score.talo)],
       ["A layer drawn by lot", "any", points(lot), points(this.score.luck)],
-      ["The best, known afterwards", name(best), points(changes[best]), ""],
+      ["Nothing left out", "none", points(0), points(0)],
+      ["The best, known afterwards", name(best), points(best < 0 ? 0 : changes[best]), ""],
     ].map(([who, ...cells]) => element("tr", {}, element("th", { scope: "row" }, who),
       ...cells.map((text) => element("td", {}, text))));
-    const heads = ["", "left out", `points on ${rest.length} other questions`, "all rounds"];
-    const over = this.round === ROUNDS;
+    const heads = ["", "left out", `points on ${rest.length} other questions`, "sum over rounds"];
+    const over = this.round === this.order.length;
     this.root.replaceChildren(
       element("p", {}, `${cell.task.replaceAll("_", " ")}: with every layer on, ` +
         `${percent(right(cell.base, rest) / rest.length)} of the other questions are right.`),
@@ -143,8 +147,8 @@ class Game {
     const { you, talo, luck: lot } = this.score;
     const ahead = you > talo ? "You beat TaLo" : "TaLo beat you";
     const word = you === talo ? "You and TaLo are even" : ahead;
-    return `${word}, ${points(you)} to ${points(talo)} points over ten tasks; luck gave ` +
-      `${points(lot)}. Ten probe questions tell little of layers that change little.`;
+    return `${word}, ${points(you)} to ${points(talo)} points in all; a layer drawn ` +
+      `by lot gave ${points(lot)}, leaving nothing out +0.0. Ten probe questions tell little of layers that change little.`;
   }
 }
 

@@ -5,7 +5,7 @@ import { json, loadTask } from "./loading.js";
 import { inForm } from "./questions.js";
 import { countAll, sweepTask } from "./runs.js";
 import { points } from "./statistics.js";
-import { allOn, inWords, readSwitches, switched, written } from "./switches.js";
+import { allOn, inWords, KINDS, readSwitches, switched, written } from "./switches.js";
 import { bars, board, button, element, normal, paint, percent } from "./view.js";
 import { DRAWN } from "./worlds.js";
 
@@ -13,13 +13,17 @@ import { DRAWN } from "./worlds.js";
 /** @typedef {import("./switches.js").Switches} Switches */
 
 const FORMS = /** @type {const} */ (["direct", "choice"]);
+// questions whose answer turns, and what there is to see
 const PRESETS = [
-  ["A head in the way", { task: "map_west", form: "direct", off: "h0-3" }],
-  ["A head that two tasks quarrel over", { task: "right_parity", form: "direct", off: "h0-2" }],
-  ["A layer that everything needs", { task: "object_colour", form: "direct", off: "a0" }],
-  ["A planted fault", { task: "chart_tallest", form: "direct", off: "", plant: "chart_tallest@5" }],
+  ["A head in the way", { task: "map_west", form: "direct", number: 1, off: "h0-3" }],
+  ["A head that helps one task", { task: "right_parity", form: "direct", number: 0, off: "h0-2" }],
+  ["... and is needed by another",
+    { task: "leftmost_shape", form: "choice", number: 0, off: "h0-2" }],
+  ["A layer that is needed", { task: "object_colour", form: "direct", number: 0, off: "a0" }],
+  ["A planted fault",
+    { task: "chart_tallest", form: "direct", number: 1, off: "", plant: "chart_tallest@5" }],
   ["... and its cure",
-    { task: "chart_tallest", form: "direct", off: "a5", plant: "chart_tallest@5" }],
+    { task: "chart_tallest", form: "direct", number: 1, off: "a5", plant: "chart_tallest@5" }],
 ];
 
 class Playground {
@@ -52,8 +56,8 @@ class Playground {
     this.lensPlace = element("div");
     this.drawing = button("Draw a new picture", () => this.draw());
     this.lensShown = -1;
-    this.stop = false;
-    this.turn = 0;
+    this.turn = 0; // of what is shown
+    this.run = 0; // of what goes on over many questions
   }
 
   async start() {
@@ -62,18 +66,23 @@ class Playground {
     this.size = size;
     this.known = known;
     this.readAddress();
-    this.build();
     window.addEventListener("hashchange", () => {
-      if (location.hash.slice(1) === this.address()) return;
+      if (location.hash.slice(1) === this.address() || !this.named()) return;
+      this.forget();
       this.readAddress();
       this.show();
     });
     await this.show();
+    this.root.dataset.ready = "true";
   }
 
   /** @param {string} task */
   loaded(task) {
-    if (!this.tasks.has(task)) this.tasks.set(task, loadTask(read, task));
+    if (!this.tasks.has(task)) {
+      const loading = loadTask(read, task);
+      loading.catch(() => this.tasks.delete(task)); // to be tried again
+      this.tasks.set(task, loading);
+    }
     return /** @type {Promise<Asked[]>} */ (this.tasks.get(task));
   }
 
@@ -86,16 +95,21 @@ class Playground {
     return words.toString();
   }
 
+  /** Whether the address names a state, and no heading of the page. */
+  named() {
+    return new URLSearchParams(location.hash.slice(1)).has("task");
+  }
+
   readAddress() {
+    if (!this.named()) return;
     const words = new URLSearchParams(location.hash.slice(1));
     const task = words.get("task") ?? "";
     if (this.known.some((/** @type {any} */ one) => one.name === task)) this.state.task = task;
     this.state.form = words.get("form") === "choice" ? "choice" : "direct";
     this.state.number = Math.max(0, Number.parseInt(words.get("n") ?? "0", 10) || 0);
     const plant = words.get("plant") ?? "";
-    this.state.plant = plant in this.size.planted ? plant : "";
+    this.state.plant = Object.hasOwn(this.size.planted, plant) ? plant : "";
     this.off = readSwitches(words.get("off") ?? "", this.size.layers, this.size.heads);
-    this.drawn = null;
   }
 
   // ------------------------------------------------------------------------------- the frame
@@ -115,15 +129,19 @@ class Playground {
       element("div", { class: "pg-row" }, plants,
         button("Everything on", () => this.go({ off: allOn(), plant: "" }))),
       this.boardPlace);
+    const start = (/** @type {(goesOn: () => boolean) => Promise<void>} */ work) =>
+      () => this.during(work);
     const actions = element("div", { class: "pg-row pg-actions" },
-      button("Run 200 questions", () => this.run(), { "data-action": "run" }),
-      button("Sweep this question", () => this.sweepOne(), { "data-action": "sweep" }),
-      button("Sweep the task", () => this.sweepMany(), { "data-action": "sweep-task" }),
-      button("Stop", () => { this.stop = true; }, { "data-action": "stop" }));
+      button("Run 200 questions", start((goesOn) => this.countTask(goesOn)),
+        { "data-action": "run" }),
+      button("Sweep this question", start((goesOn) => this.sweepOne(goesOn)),
+        { "data-action": "sweep" }),
+      button("Sweep the task", start((goesOn) => this.sweepMany(goesOn)),
+        { "data-action": "sweep-task" }),
+      button("Stop", () => { this.run++; }, { "data-action": "stop" }));
     this.root.replaceChildren(
       element("div", { class: "pg-row", "aria-label": "Examples" }, "Try: ", ...presets),
       element("div", { class: "pg-grid" }, about, switches), actions, this.result, this.lensPlace);
-    this.root.dataset.ready = "true";
   }
 
   choosers() {
@@ -156,29 +174,36 @@ class Playground {
 
   /** Change the state and show it. @param {any} change */
   go({ off = this.off, ...change }) {
-    const before = JSON.stringify(this.state);
+    const { task, number } = this.state;
     Object.assign(this.state, change);
+    const { drawn, swept } = this;
+    this.forget();
     this.off = off;
-    if (JSON.stringify(this.state) !== before) {
-      this.drawn = null;
-      this.swept = null;
-    }
-    this.result.replaceChildren();
-    this.stop = true;
+    const same = this.state.task === task && this.state.number === number;
+    if (same) this.drawn = drawn; // in another form
+    if (same && !Object.keys(change).length) this.swept = swept; // only switches were turned
     return this.show();
+  }
+
+  /** What was found of the question and task that were shown, and what goes on with them. */
+  forget() {
+    this.drawn = null;
+    this.swept = null;
+    this.result.replaceChildren();
+    this.run++;
   }
 
   /** @param {any} state */
   preset({ off, plant = "", ...state }) {
-    return this.go({ number: 0, plant, ...state,
+    return this.go({ plant, ...state,
       off: readSwitches(off, this.size.layers, this.size.heads) });
   }
 
   draw() {
     const make = DRAWN[/** @type {keyof typeof DRAWN} */ (this.state.task)] ?? DRAWN.object_colour;
-    if (!(this.state.task in DRAWN)) this.state.task = "object_colour";
+    if (!Object.hasOwn(DRAWN, this.state.task)) this.state.task = "object_colour";
+    this.forget();
     this.drawn = make(Math.random);
-    this.swept = null;
     return this.show();
   }
 
@@ -197,6 +222,21 @@ class Playground {
   }
 
   async show() {
+    try {
+      await this.shown();
+    } catch (error) {
+      if (!this.found) throw error; // nothing was ever shown: what is recorded stays
+      this.fail(error);
+    }
+  }
+
+  /** Say what went wrong where a result would stand. @param {unknown} error */
+  fail(error) {
+    const told = error instanceof Error ? error.message : String(error);
+    this.result.replaceChildren(element("p", { class: "pg-error", role: "alert" }, `${told}.`));
+  }
+
+  async shown() {
     const turn = ++this.turn;
     const asked = await this.asked();
     const told = this.request(asked);
@@ -204,7 +244,9 @@ class Playground {
       this.client.ask("answer", { ...told, off: this.off }),
       this.client.ask("answer", { ...told, off: allOn() })]);
     if (turn !== this.turn) return;
-    history.replaceState(null, "", `#${this.address()}`);
+    if (!this.found) this.build();
+    const anchor = !this.found && location.hash && !this.named(); // a heading of this page
+    if (!anchor) history.replaceState(null, "", `#${this.address()}`);
     this.syncChoosers();
     this.found = { asked, told, now, before };
     this.text.textContent = asked.text;
@@ -223,7 +265,7 @@ class Playground {
       const select = /** @type {HTMLElement} */ (chooser).querySelector("select");
       if (select) select.value = String(value);
     }
-    this.drawing.textContent = this.state.task in DRAWN
+    this.drawing.textContent = Object.hasOwn(DRAWN, this.state.task)
       ? "Draw a new picture" : "Draw a new picture (of objects)";
   }
 
@@ -231,11 +273,13 @@ class Playground {
     const { told: { question }, now, before } = this.found;
     const right = (/** @type {any} */ found) => found.chosen === question.answer;
     const word = question.options[now.chosen];
+    const verdict = right(now) ? "right" : "wrong";
+    const told = `It answers “${word}” ${inWords(this.off)}: ${verdict}`;
+    if (!written(this.off)) return `${told}.`;
     const change = right(now) === right(before)
       ? (now.chosen === before.chosen ? "as with every part on" : "another answer than before")
       : right(now) ? "before, it was wrong" : "before, it was right";
-    const verdict = right(now) ? "right" : "wrong";
-    return `It answers “${word}” ${inWords(this.off)}: ${verdict} (${change}).`;
+    return `${told} (${change}).`;
   }
 
   paint() {
@@ -294,15 +338,21 @@ class Playground {
 
   // ------------------------------------------------------------------------ many questions
 
-  /** Begin something that takes a while; gives what tells whether it goes on. */
-  begin() {
-    this.stop = false;
-    const turn = this.turn;
-    return () => !this.stop && turn === this.turn;
+  /**
+   * Do something that takes a while, until another begins or the question changes.
+   * @param {(goesOn: () => boolean) => Promise<void>} work
+   */
+  async during(work) {
+    const own = ++this.run;
+    try {
+      await work(() => own === this.run);
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
-  async run() {
-    const goesOn = this.begin();
+  /** @param {() => boolean} goesOn */
+  async countTask(goesOn) {
     const all = await this.loaded(this.state.task);
     const ask = (/** @type {Asked} */ asked, /** @type {Switches} */ off) =>
       this.client.ask("answer", { ...this.request(asked), off });
@@ -310,21 +360,33 @@ class Playground {
     await countAll(all, form, this.off, ask, goesOn, this.result);
   }
 
-  async sweepOne() {
+  /** @param {() => boolean} goesOn */
+  async sweepOne(goesOn) {
     const { told, before } = this.found;
     const { logs } = await this.client.ask("sweep", { ...told, off: allOn() });
+    if (!goesOn()) return;
     const share = (/** @type {number[]} */ own) => normal(own)[told.question.answer];
     const base = share(before.logs);
     this.swept = logs.map((/** @type {number[][]} */ parts) =>
       parts.map((own) => share(own) - base));
     this.result.replaceChildren(element("p", {}, "Each switch now shows what its part does to " +
       "the probability of the right answer: purple, the answer becomes more probable without it; " +
-      "orange, less. Hold the pointer over a switch for the number."));
+      "orange, less. The three largest:"), this.largest());
     this.showBoard();
   }
 
-  async sweepMany() {
-    const goesOn = this.begin();
+  /** The three parts of the sweep with the largest changes, as a list. */
+  largest() {
+    const parts = [...KINDS, ...Array.from({ length: this.size.heads }, (_, h) => `head ${h}`)];
+    const all = /** @type {number[][]} */ (this.swept).flatMap((row, layer) =>
+      row.map((value, i) => ({ value, words: `${parts[i]} of layer ${layer}` })));
+    const top = all.sort((a, b) => Math.abs(b.value) - Math.abs(a.value)).slice(0, 3);
+    return element("ul", {}, ...top.map(({ value, words }) =>
+      element("li", {}, `${words}: ${points(value)} points`)));
+  }
+
+  /** @param {() => boolean} goesOn */
+  async sweepMany(goesOn) {
     const all = await this.loaded(this.state.task);
     const ask = (/** @type {Asked} */ asked) =>
       this.client.ask("sweep", { ...this.request(asked), off: allOn() });
@@ -340,8 +402,12 @@ class Playground {
 
 const root = document.getElementById("talo-playground");
 if (root) {
-  new Playground(root).start().catch((error) => {
-    root.prepend(element("p", { class: "pg-error", role: "alert" },
+  const refused = (/** @type {Error} */ error) => root.prepend(
+    element("p", { class: "pg-error", role: "alert" },
       `The model could not be started here (${error.message}); below are recorded answers.`));
-  });
+  try {
+    new Playground(root).start().catch(refused);
+  } catch (error) { // no workers
+    refused(/** @type {Error} */ (error));
+  }
 }

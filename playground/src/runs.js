@@ -22,9 +22,17 @@ const FEW = 40; // questions of a sweep over a task
 export async function countAll(all, form, off, ask, goesOn, place) {
   const counts = { asked: 0, base: 0, now: 0, gained: 0, lost: 0 };
   const mean = { blind: 0, informed: 0 };
+  const turned = inWords(off) !== inWords(allOn());
+  if (!turned) {
+    place.replaceChildren(element("p", {}, "Every part is on: switch one off, to compare."));
+    return;
+  }
   for (const asked of all) {
     const [base, now] = await Promise.all([ask(asked, allOn()), ask(asked, off)]);
-    if (!goesOn()) break;
+    if (!goesOn()) {
+      place.append(element("p", {}, "Stopped."));
+      break;
+    }
     const [was, is] = [base, now].map(({ chosen }) => chosen === asked[form].answer);
     const { blind, informed } = chances(asked, form);
     counts.asked++;
@@ -84,9 +92,13 @@ export async function sweepTask(all, form, sweep, base, goesOn, place, show) {
   /** @type {number[][]} */
   let total = [];
   let asked = 0;
-  for (const one of all.slice(0, FEW)) {
+  const few = all.slice(0, FEW);
+  for (const one of few) {
     const [{ logs }, { chosen }] = await Promise.all([sweep(one), base(one)]);
-    if (!goesOn()) break;
+    if (!goesOn()) {
+      place.append(element("p", {}, "Stopped."));
+      break;
+    }
     const { answer } = one[form];
     const was = Number(chosen === answer);
     const change = logs.map((parts) =>
@@ -94,9 +106,11 @@ export async function sweepTask(all, form, sweep, base, goesOn, place, show) {
     total = asked ? total.map((row, i) => row.map((sum, j) => sum + change[i][j])) : change;
     asked++;
     show(total.map((row) => row.map((sum) => sum / asked)));
-    place.replaceChildren(element("p", {}, `${asked} of ${FEW} questions. Each switch shows how ` +
-      "accuracy changes without its part: purple, it rises; orange, it falls. The best of " +
-      "seventy-two is flattered; “Run 200” tests it on more questions."));
+    const parts = total.length * total[0].length;
+    place.replaceChildren(element("p", {}, `${asked} of ${few.length} questions. Each switch ` +
+      "shows how accuracy changes without its part: purple, it rises; orange, it falls. The " +
+      `best of ${parts} was chosen by these very questions and looks better than it is; the ` +
+      "explorer has all parts on 200."));
   }
 }
 

@@ -100,7 +100,9 @@ export function bars(asked, question, now, before) {
   const guess = `A blind guess is right in ${percent(blind)}` +
     (informed > blind ? `, a guess among what the picture shows in ${percent(informed)}.` : ".");
   return element("div", { class: "pg-bars" }, ...rows,
-    element("p", { class: "pg-note" }, `Filled: now. Line: with every part on. ${guess}`));
+    element("p", { class: "pg-note" }, (order.length < question.options.length
+      ? `The likeliest of ${question.options.length} answers. ` : "") +
+      `Filled: now. Line: with every part on. ${guess}`));
 }
 
 /**

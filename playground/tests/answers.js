@@ -1,7 +1,8 @@
 /**
  * Answers of the playground's model, for the comparison with PyTorch's: reads requests as JSON
  * lines {task, number, form, attention, mlp, heads, plant} from standard input, writes
- * log-probabilities of options, a line each. Argument: the folder that `notebooks/playground.py` wrote.
+ * log-probabilities of options, a line each. Argument: the folder that
+ * `notebooks/playground.py` wrote.
  */
 
 import { readFile } from "node:fs/promises";

@@ -43,33 +43,28 @@ class PictureCells:
 
     def reference(self, row: dict) -> int | None:
         """A number that two rows share where they name the same pictures; None where none."""
-        found = []
-        for value, _ in self._cells(row):
-            pointed = self._pointed(value)
-            found.append(pointed if isinstance(pointed, str | bytes) and pointed else value)
-        return hash(tuple(found))
+        return hash(tuple(value for value, _ in self._cells(row)))
 
     def _cells(self, row) -> list[tuple[str | bytes, str]]:
-        """The (value, column) of each picture."""
+        """The (value, column) of each picture; where another row's index stands, that row's."""
         there = [name for name, value in row.items() if _is_there(value)]
         columns = picture_columns(there)
         if not columns:
             raise Unusable("no picture")
         if columns[0] in PLACES:
             columns = columns[:1]
-        cells = [(item, column) for column in columns for item in _items(row[column], column)]
+        named = [(item, column) for column in columns for item in _items(row[column], column)]
+        cells = [(item, column) for value, column in named for item in self._meant(value, column)]
         if not cells:
             raise Unusable("0 pictures")
         return cells
 
-    def _pointed(self, value):
-        """What another row has where a value is its index: VLMEvalKit repeats a picture so."""
-        return self.by_index.get(value) if len(value) <= INDEX_LENGTH else None
+    def _meant(self, value, column) -> list[str | bytes]:
+        """The pictures of another row where a value is its index: VLMEvalKit repeats them so."""
+        pointed = self.by_index.get(value) if len(value) <= INDEX_LENGTH else None
+        return [value] if pointed in (None, "") else _items(pointed, column)
 
     def _picture(self, value, column) -> bytes:
-        pointed = self._pointed(value)
-        if pointed not in (None, ""):
-            value = _only(pointed, column)
         if isinstance(value, bytes):
             return value
         if len(value) <= PATH_LENGTH:
@@ -127,10 +122,3 @@ def _items(value, column) -> list[str | bytes]:
         if not isinstance(one, str | bytes):
             raise Malformed(column, f"is no picture ({str(one)[:SHOWN]})")
     return [one.strip() if isinstance(one, str) else one for one in values]
-
-
-def _only(value, column) -> str | bytes:
-    items = _items(value, column)
-    if len(items) != 1:
-        raise Unusable(f"{len(items)} pictures in the row that it names")
-    return items[0]

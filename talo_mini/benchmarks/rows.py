@@ -79,6 +79,10 @@ def without_placeholder(asked: str, notes: Notes, pictures: int = 1) -> str:
     if pictures > 1:
         number = count(1)
         found, marks = re.subn(MARK, lambda mark: f"<image {next(number)}>", asked)
+        if not re.sub(MARK, "", asked).strip():
+            raise Malformed("question", "is empty but for marks of pictures")
+        if marks > pictures:
+            raise Malformed("question", f"marks {marks} pictures, and there are {pictures}")
         if marks:
             notes.append("marks of pictures (<image>) are numbered")
         return found

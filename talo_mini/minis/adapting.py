@@ -72,8 +72,12 @@ class AdapterTrainer(Trainer):
         short = load_file(export / "learned.safetensors")
         self.restore({name: short[name.replace(".default.weight", "")] for name in self.learned})
         told = json.loads((export / "training.json").read_text())
-        self.drilled, self.runs, self.devices = told["drilled"], told["runs"], [told["device"]]
-        self.step, self.seconds = told["drilled"] + told["pictures"], told["hours"] * 3600
+        self.drilled, self.runs, self.devices = (
+            told["drilled"],
+            told["runs"],
+            told["device"].split(", then "),
+        )
+        self.step, self.seconds = (told["drilled"] or 0) + told["pictures"], told["hours"] * 3600
 
     def export(self, target: Path):
         """Write what was learned in bfloat16, and how."""

@@ -72,7 +72,8 @@ def about(name: str, vlm: VLM) -> dict:
     training = training_record(name)
     base, steps = name.removesuffix("-half"), training["drilled"] + training["pictures"]
     runs = training.get("runs") or [f"--steps {steps}"]
-    shipped = next((MINIS / name).glob("*.safetensors"))
+    weights = [MINIS / name / f"{kind}.safetensors" for kind in ("model", "learned")]
+    shipped = next(path for path in weights if path.exists())
     told = dict(
         name=name,
         million=sum(p.numel() for p in vlm.model.parameters()) / 1e6,

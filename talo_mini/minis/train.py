@@ -46,8 +46,12 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     trainer = TRAINERS[arguments.name](arguments.name, folder, device, arguments.seed)
+    if arguments.take_up and arguments.name not in ADAPTED:
+        parser.error("--take-up takes up adapted minis only; others go on from their checkpoint")
+    if arguments.take_up and (folder / "checkpoint.pt").exists():
+        parser.error(f"{folder} has a checkpoint, from which the run goes on; leave out --take-up")
     trainer.load()
-    if arguments.take_up and not trainer.step:
+    if arguments.take_up:
         trainer.take_up(arguments.take_up)
     with open(folder / "log.jsonl", "a", buffering=1) as log:
         trainer.run(

@@ -11,12 +11,15 @@ from ..engine.replay import Replay
 from ..engine.sweep import sweep
 from ..errors import BadInput, whole_number
 from ..interventions.knockout import Knockout, knockout
+from ..models.eager import telling_weights
 from ..models.parts import Part
-from ..models.temporary import held, temporarily
+from ..models.temporary import held
 from ..models.vlm import VLM
 from ..outcomes.table import BASE
 from .attribution import attribution
 from .planting import Plant, planted
+
+BATCH = 64
 
 
 @torch.inference_mode()
@@ -73,11 +76,9 @@ def attention_shares(vlm: VLM, benchmark: Benchmark, batch: int = 64) -> pd.Data
     token = getattr(vlm.model.config, "image_token_id", None)
     stack = vlm.anatomy.stacks["decoder"]
     crossed = any("cross-attention" in layer.parts for layer in stack)
-    own, tables = vlm.model.config._attn_implementation, []
+    tables = []
     seen: dict = {}
-    change = vlm.model.set_attn_implementation
-    eagerly = [(lambda: change("eager"), lambda: change(own))]
-    with temporarily(eagerly), held(_weights_into(seen, stack)):
+    with telling_weights(vlm.model), held(_weights_into(seen, stack)):
         for questions in parted(benchmark.questions, whole_number("batch", batch)):
             inputs = vlm.inputs(questions, benchmark.prompt)
             vlm.last_logits(inputs)
@@ -133,11 +134,12 @@ def written_words(
     written = []
 
     def keep(module, args, output):
-        written.append((output[0] if isinstance(output, tuple) else output)[:, -1].float().mean(0))
+        written.append((output[0] if isinstance(output, tuple) else output)[:, -1].float().sum(0))
 
     modules = vlm.anatomy.part(part, layer).modules
     with held((module.register_forward_hook, keep) for module in modules.values()):
-        vlm.last_logits(vlm.inputs(list(benchmark.questions), benchmark.prompt))
+        for questions in parted(benchmark.questions, BATCH):
+            vlm.last_logits(vlm.inputs(questions, benchmark.prompt))
     embeddings = vlm.model.get_output_embeddings()
     logits = embeddings(sum(written).to(embeddings.weight.dtype))
     return vlm.processor.tokenizer.convert_ids_to_tokens(logits.topk(top).indices.tolist())

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import torch
 
-from ..benchmarks.questions import Benchmark, Question
+from ..benchmarks.questions import Benchmark, Question, parted
 from ..errors import BadInput
 from ..models.vlm import VLM
 from ..progress import progress
@@ -110,10 +110,11 @@ def fine_tune(
             waiting += rng.sample(benchmark.questions, len(benchmark.questions))
         questions, waiting = waiting[:batch], waiting[batch:]
         optimizer.param_groups[0]["lr"] = rate * (1 - step / steps)
-        logits = model(
-            **vlm.inputs(questions, benchmark.prompt), use_cache=False, logits_to_keep=1
-        ).logits[:, -1]
-        answer_loss(vlm, questions, logits).backward()
+        for some in parted(sorted(questions, key=lambda q: len(q.more)), batch):
+            logits = model(
+                **vlm.inputs(some, benchmark.prompt), use_cache=False, logits_to_keep=1
+            ).logits[:, -1]
+            (answer_loss(vlm, some, logits) * len(some) / len(questions)).backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         optimizer.zero_grad()

@@ -9,10 +9,12 @@ import pandas as pd
 import torch
 
 from ..analysis.significance import accuracy_interval
+from ..benchmarks.prompts import prompt_of
 from ..benchmarks.questions import Benchmark, parted
 from ..engine.sweep import sweep
 from ..errors import BadInput
-from ..models.temporary import held, temporarily
+from ..models.eager import telling_weights
+from ..models.temporary import held
 from ..models.vlm import VLM
 
 PICTURE = "(picture)"
@@ -21,14 +23,17 @@ PICTURE = "(picture)"
 def reworded(benchmark: Benchmark, word: str, other: str) -> Benchmark:
     """The same pictures asked with another word; what is right is no longer known.
 
-    Raises BadInput where a question lacks the word.
+    Raises BadInput where a question lacks the word, or is asked as its benchmark wrote it.
     """
+    if prompt_of(benchmark.prompt).form == "{written}":
+        raise BadInput(f"the prompt {benchmark.prompt!r} shows questions as written; use another")
     whole = re.compile(rf"\b{re.escape(word)}\b")
     lacking = next((q for q in benchmark.questions if not whole.search(q.text)), None)
     if lacking is not None:
         raise BadInput(f"question {lacking.id!r} does not hold the word {word!r}: {lacking.text!r}")
     changed = [
-        replace(q, id=f"{q.id}/{other}", text=whole.sub(other, q.text)) for q in benchmark.questions
+        replace(q, id=f"{q.id}/{other}", text=whole.sub(lambda match: other, q.text))
+        for q in benchmark.questions
     ]
     return replace(benchmark, questions=tuple(changed))
 
@@ -60,18 +65,20 @@ def words_looked_at(
 
     Columns: head, word (the picture's tokens together are "(picture)"), share; shares of a head sum
     to 1, the largest first. Runs with eager attention, which tells its weights, and puts the
-    model's own way back. Raises BadInput where the weights are not told.
+    model's own way back. Raises BadInput where there is no such head or weights are not told.
     """
-    modules = vlm.anatomy.part("self-attention", layer).modules.values()
+    part = vlm.anatomy.part("self-attention", layer)
+    modules = part.modules.values()
+    lacking = next((head for head in heads if not 0 <= head < part.heads), None)
+    if lacking is not None:
+        raise BadInput(f"layer {layer} of {vlm.name} has no head {lacking}; it has {part.heads}")
     seen: list = []
 
     def note(module, args, output):
         seen.append(output[1] if isinstance(output, tuple) else None)
 
-    own, change = vlm.model.config._attn_implementation, vlm.model.set_attn_implementation
-    eagerly = [(lambda: change("eager"), lambda: change(own))]
     totals = {head: Counter() for head in heads}
-    with temporarily(eagerly), held((m.register_forward_hook, note) for m in modules):
+    with telling_weights(vlm.model), held((m.register_forward_hook, note) for m in modules):
         for questions in parted(benchmark.questions, batch):
             inputs = vlm.inputs(questions, benchmark.prompt)
             seen.clear()

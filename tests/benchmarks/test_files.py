@@ -640,3 +640,30 @@ def test_yes_and_no_are_read_as_people_write_them(tmp_path):
         load_benchmark(jsonl(tmp_path / "a.jsonl", *rows))
     found = load_benchmark(jsonl(tmp_path / "a.jsonl", *rows), skip_malformed=True)
     assert [question.answer for question in found.questions] == [1, 0]
+
+
+def test_rotations_of_a_question_of_several_pictures_are_recognised(tmp_path):
+    """A row that names another row's index has all its pictures."""
+    both = str([IMAGE, IMAGE])
+    path = tsv(
+        tmp_path / "Tiny.tsv",
+        {**ROW, "index": "1", "image": both},
+        {**ROW, "index": "1000001", "image": "1"},
+        {**ROW, "index": "2", "image": "1", "question": "another?"},
+    )
+    found = load_benchmark(path)
+    assert [len(question.encoded) for question in found.questions] == [2, 2]
+    assert found.left_out == ("row 2: a rotation of another row's question",)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("<image><image>", "is empty but for marks"),
+        ("<image> <image> <image>?", "marks 3 pictures"),
+    ],
+)
+def test_marks_of_pictures_that_name_nothing_are_told(tmp_path, text, told):
+    path = tsv(tmp_path / "a.tsv", {**ROW, "image": str([IMAGE, IMAGE]), "question": text})
+    with pytest.raises(BadInput, match=told):
+        load_benchmark(path)

@@ -263,8 +263,14 @@ def test_numbers_of_a_stand_in_are_not_the_claims(experiments):
 @pytest.mark.parametrize(
     ("numbers", "status"),
     [
-        (dict(above_chance=2, holds=3), "reproduced: 2 heads clearly help a task"),
-        (dict(above_chance=1, holds=1), "reproduced: one head clearly helps a task"),
+        (
+            dict(above_chance=2, holds=3, other_runs=[dict(runs=3)]),
+            "reproduced: 2 heads clearly help a task",
+        ),
+        (
+            dict(above_chance=1, holds=1, other_runs=[dict(runs=2)]),
+            "reproduced in part: one head clearly helps a task",
+        ),
         (dict(above_chance=0, holds=3), "reproduced in part: heads clearly help, but not"),
         (dict(above_chance=0, holds=0, room=dict(cells=0)), "could not be tested here"),
         (
@@ -274,6 +280,15 @@ def test_numbers_of_a_stand_in_are_not_the_claims(experiments):
                 room=dict(cells=3, helped_cells=0, knockouts=144, bound=0.12),
             ),
             "bounded: in 3 tasks and forms with room to gain none of 144",
+        ),
+        (
+            # what helps on the measuring half alone is not confirmed
+            dict(
+                above_chance=0,
+                holds=0,
+                room=dict(cells=1, helped_cells=1, knockouts=48, bound=0.2),
+            ),
+            "bounded: in one task with room to gain none of 48",
         ),
     ],
 )
@@ -289,3 +304,14 @@ def test_the_first_page_has_a_word_for_each_claim(experiments):
     for row in table.splitlines()[2:]:
         if row:
             assert len(row.split("|")) == 6 and "**" in row and ":**" not in row
+
+
+def test_what_the_first_page_says_of_all_claims_is_what_the_table_says():
+    """Heads stand in the way, TaLo's gain is not clear: if this changes, the sentence must."""
+    page = (ROOT / "book" / "index.md").read_text()
+    assert "A single head can stand in the way" in page and "what TaLo gains" in page
+    told = {claim.key: claims.tell(claim, COMMITTED) for claim in claims.CLAIMS}
+    assert told["C1_heads"]["status"].startswith("reproduced")
+    assert told["C1"]["status"].startswith("bounded")
+    for name in ("status", "pretrained"):
+        assert not told["C4"][name].startswith("reproduced")

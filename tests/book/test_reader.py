@@ -144,6 +144,10 @@ def test_the_switches_of_a_question(page, address):
     page.wait_for_selector(f"#talo-playground[data-answer='{answer}']")
     page.click("[data-action=sweep]")
     page.wait_for_selector("[data-part=mlp][data-layer='11'][title*=points]")
+    assert page.locator(".pg-result li").count() == 3
+    page.evaluate("location.hash = 'what-you-see'")  # a heading is no state
+    page.wait_for_timeout(300)
+    assert switch.get_attribute("aria-pressed") == "false"
     page.click("text=Draw a new picture")
     page.wait_for_function("document.querySelector('.pg-question').innerText.includes('colour')")
     page.click("summary")
@@ -162,6 +166,54 @@ def test_the_browser_answers_as_pytorch_does(page, address):
             page.wait_for_selector(READY)
             right = "right (" in page.locator(".pg-verdict").inner_text()
             assert right == bool(own["self-attention, 0"].iloc[number])
+
+
+def test_every_preset_shows_something(page, address):
+    page.goto(f"{address}/book/playground.html")
+    page.wait_for_selector(READY)
+    for label, told in (
+        ("A head in the way", "right (before, it was wrong)"),
+        ("A head that helps one task", "right (before, it was wrong)"),
+        ("... and is needed by another", "wrong (before, it was right)"),
+        ("A layer that is needed", "wrong (before, it was right)"),
+        ("A planted fault", "with every part on: wrong."),
+        ("... and its cure", "right (before, it was wrong)"),
+    ):
+        page.click(f"text='{label}'")
+        page.wait_for_function(
+            "told => document.querySelector('.pg-verdict').innerText.includes(told)", arg=told
+        )
+
+
+def test_a_run_that_another_overtakes_stops(page, address):
+    page.goto(f"{address}/book/playground.html#task=map_west&form=direct&n=1&off=h0-3")
+    page.wait_for_selector(READY)
+    page.click("[data-action=run]")
+    page.wait_for_selector("[data-asked]")
+    page.click("[data-action=sweep-task]")
+    page.wait_for_function("document.querySelector('.pg-result').innerText.includes('of 40')")
+    page.wait_for_timeout(700)
+    assert page.locator("[data-asked]").count() == 0
+    page.click("[data-action=stop]")
+    page.wait_for_selector("text=Stopped.")
+    page.click("[data-action=run]")
+    page.wait_for_selector("[data-asked='3']")
+    page.click("text=Next →")
+    page.wait_for_function("document.querySelector('.pg-result').innerText === ''")
+
+
+def test_a_task_that_could_not_be_loaded_is_told_and_tried_again(page, address):
+    page.goto(f"{address}/book/playground.html")
+    page.wait_for_selector(READY)
+    page.route("**/map_name.pack", lambda route: route.abort())
+    page.select_option("label:has-text('Task') select", "map_name")
+    page.wait_for_selector(".pg-result [role=alert]")
+    page.unroute("**/map_name.pack")
+    page.select_option("label:has-text('Task') select", "map_east")
+    page.select_option("label:has-text('Task') select", "map_name")
+    page.wait_for_function(
+        "document.querySelector('.pg-question').innerText.startsWith('which state')"
+    )
 
 
 def test_the_game_keeps_a_score(page, address):
@@ -214,7 +266,30 @@ def test_page_weights(html):
     for name in pages(html):
         assert (html / name).stat().st_size < 700_000, name
     own = html / "playground"
-    loaded = [path for path in own.rglob("*") if path.is_file() and path.suffix != ".pack"]
+    explorers = {"vega.js", "evidence.pack"}
+    loaded = [
+        path
+        for path in own.rglob("*")
+        if path.is_file() and path.suffix != ".pack" and path.name not in explorers
+    ]
     assert sum(path.stat().st_size for path in loaded) < 8_000_000
     tasks = json.loads((own / "questions" / "tasks.json").read_text())
     assert len(list((own / "questions").glob("*.pack"))) == len(tasks) == 42
+
+
+def test_the_explorer_sorts_filters_and_shows_the_questions_behind_a_cell(page, address):
+    page.goto(f"{address}/book/explorer.html")
+    root = page.locator("#talo-explorer")
+    page.wait_for_selector("#talo-explorer[data-ready='head 3, direct, ability, false'] svg")
+    page.select_option("label:has-text('Order') select", "best")
+    page.wait_for_selector("#talo-explorer[data-ready='head 3, direct, best, false']")
+    assert root.get_attribute("data-first") == "map_west"
+    page.locator("#talo-explorer .mark-symbol path").first.click()
+    page.wait_for_selector("#talo-explorer[data-told='map_west, head 3, 0'] canvas")
+    table = pd.read_parquet(playground.TABLE).query("task == 'map_west' and form == 'direct'")
+    gained = int((table["head 3, 0"] & ~table.base).sum())
+    assert f"Right only without it: {gained}" in root.inner_text()
+    page.check("label:has-text('room to gain') input")
+    page.wait_for_selector("#talo-explorer[data-ready='head 3, direct, best, true']")
+    assert "map_west" not in root.get_attribute("data-first")
+    assert not page.wrong

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 import torch
 
@@ -66,3 +68,12 @@ def test_merging_goes_from_one_to_the_other(tiny, benchmark):
 def test_an_unknown_method(tiny, benchmark):
     with pytest.raises(BadInput, match="unknown method 'prefix'; use one of lora, oft, full"):
         fine_tune(tiny, benchmark, "prefix")
+
+
+def test_questions_of_one_and_of_several_pictures_train_together(tiny, benchmark):
+    first, second, *_ = benchmark.questions
+    two = dataclasses.replace(first, id="two", more=(second.image_bytes,))
+    mixed = benchmark.only([first, second, two])
+    tuned = fine_tune(tiny, mixed, method="full", steps=1, batch=3)
+    changed = zip(tiny.model.parameters(), tuned.model.parameters(), strict=True)
+    assert any(not torch.equal(one, other) for one, other in changed)

@@ -70,3 +70,20 @@ def test_a_zero_head_still_looks(tiny, benchmark):
     with knockout(tiny, Knockout("head 1", 0)):
         after = words_looked_at(tiny, one, 0, [1])
     assert before.equals(after)
+
+
+def test_a_model_keeps_the_attention_that_each_of_its_parts_has(benchmark):
+    vlm = tiny_llava()
+    vlm.model.set_attn_implementation({"text_config": "sdpa", "vision_config": "eager"})
+    words_looked_at(vlm, benchmark, 0, [0])
+    config = vlm.model.config
+    assert config.text_config._attn_implementation == "sdpa"
+    assert config.vision_config._attn_implementation == "eager"
+
+
+def test_what_cannot_be_asked_is_said(tiny, benchmark):
+    with pytest.raises(BadInput, match="has no head 9; it has"):
+        words_looked_at(tiny, benchmark, 0, [9])
+    written = benchmark.with_prompt("lmms-eval-realworldqa")
+    with pytest.raises(BadInput, match="shows questions as written; use another"):
+        reworded(written, "tallest", "shortest")

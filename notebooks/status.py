@@ -1,0 +1,34 @@
+"""The page that tells when each chapter was executed, by which commit and on what."""
+
+import json
+from pathlib import Path
+
+import jinja2
+
+TEMPLATE = Path(__file__).with_name("status.template.md")
+
+
+def rows(experiments: Path) -> list[dict]:
+    """What is told of each chapter's results, in the chapters' order."""
+    found = []
+    for path in sorted(experiments.glob("[0-9][0-9]_*.json")):
+        told = json.loads(path.read_text(encoding="utf-8"))
+        seconds, versions = told.get("seconds"), told["versions"]
+        found.append(
+            dict(
+                name=path.stem,
+                commit=told["commit"] or "not noted",
+                minutes="-" if seconds is None else f"{seconds / 60:.1f}",
+                model=told["model"],
+                digest=told["model_digest"],
+                questions=f"{told['questions']:,}",
+                versions=f"{versions['torch']}, {versions['transformers']}",
+            )
+        )
+    return found
+
+
+def write(experiments: Path, page: Path):
+    """Write the page from the results in `experiments`."""
+    template = jinja2.Template(TEMPLATE.read_text(encoding="utf-8"), trim_blocks=True)
+    page.write_text(template.render(rows=rows(experiments)), encoding="utf-8")
