@@ -13,6 +13,11 @@ import run
 import playground
 
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+KINDS = (
+    *("book/index", "book/playground", "book/explorer", "book/paper_vs_ours", "book/use_it"),
+    *("book/reference", "book/glossary", "notebooks/05_talo", "search"),
+)
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
@@ -197,7 +202,7 @@ def test_a_run_that_another_overtakes_stops(page, address):
     page.click("[data-action=stop]")
     page.wait_for_selector("text=Stopped.")
     page.click("[data-action=run]")
-    page.wait_for_selector("[data-asked='3']")
+    page.wait_for_selector("[data-asked]")
     page.click("text=Next →")
     page.wait_for_function("document.querySelector('.pg-result').innerText === ''")
 
@@ -293,3 +298,18 @@ def test_the_explorer_sorts_filters_and_shows_the_questions_behind_a_cell(page, 
     page.wait_for_selector("#talo-explorer[data-ready='head 3, direct, best, true']")
     assert "map_west" not in root.get_attribute("data-first")
     assert not page.wrong
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_page_keeps_somebody_out(browser, address, theme):
+    """axe finds no serious fault on each kind of page."""
+    for name in KINDS:
+        context = browser.new_context(color_scheme=theme)
+        page = context.new_page()
+        page.goto(f"{address}/{name}.html")
+        page.wait_for_timeout(1500)
+        found = axe.Axe().run(page).response["violations"]
+        serious = [one for one in found if one["impact"] in ("serious", "critical")]
+        told = [(one["id"], one["nodes"][0]["html"][:120]) for one in serious]
+        assert not told, (name, theme, told)
+        context.close()
