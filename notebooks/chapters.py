@@ -21,20 +21,22 @@ REPORTS = re.compile(r"\bshow_\w+\(|\bdisplay\(|\bsave_headline\(|\bsavefig\(|\b
 FOLDED = "hide-input", "hide-cell"
 LONG = 12  # lines: a cell that computes so long is folded too
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"  # the book loads its own
-BOX = """```{{admonition}} In short
+BOX = """````{{admonition}} In short
 :class: tip in-short
 **Question.** {question}
 
 **Answer.** {answer}
 
 **What this cannot show.** {limits}
-
+"""
+FIGURE = """
 ```{{image}} {figure}
 :alt: {alt}
 :width: 95%
 :align: center
 ```
-```"""
+"""
+END = "````"
 
 
 def boxes() -> dict[str, dict]:
@@ -62,19 +64,18 @@ def page(executed: nbformat.NotebookNode, name: str, published: dict, folder: Pa
     cells = executed.cells
     title, *rest = cells[0].source.split("\n")
     cells[0].source = "\n".join([f"# {int(name[:2])}. {title.removeprefix('# ')}", *rest])
-    pictures = figures(cells)
-    figure = f"{name}-box.png"
-    (folder / figure).write_bytes(base64.b64decode(pictures[box["figure"] - 1]))
-    text = BOX.format(
-        question=box["question"],
-        answer=answer,
-        limits=box["limits"],
-        figure=figure,
-        alt=plain(answer),
-    )
+    text = BOX.format(question=box["question"], answer=answer, limits=box["limits"])
+    if published.get("stand_in"):  # what a stand-in answered is nobody's finding
+        for cell in cells:
+            if cell.cell_type == "code":
+                cell.outputs = []
+    else:
+        figure = f"{name}-box.png"
+        (folder / figure).write_bytes(base64.b64decode(figures(cells)[box["figure"] - 1]))
+        text += FIGURE.format(figure=figure, alt=plain(answer))
+    text += END
     opening = cells[0].source.split("\n\n", 2)
-    cells[0].source = "\n\n".join([*opening[:2], text.replace("```{admonition", "````{admonition")])
-    cells[0].source = cells[0].source.rstrip("`") + "````"
+    cells[0].source = "\n\n".join([*opening[:2], text])
     cells[0].source = cells[0].source.replace(BADGE, "colab.svg")
     shutil.copy2(BOXES.with_name("colab.svg"), folder)
     for part in opening[2:]:

@@ -2,6 +2,8 @@
 outcomes.
 """
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -118,3 +120,14 @@ def made_up_outcomes(
                     )
                 )
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+@pytest.fixture(scope="session")
+def html():
+    """The book, built once for all tests of a process that look at its pages."""
+    import run  # of notebooks/
+
+    stage = run.ROOT / "_build" / "test_book"
+    shutil.rmtree(stage / run.EXPERIMENTS, ignore_errors=True)  # an earlier run's copies
+    run.stage_book(stage)
+    return run.build(stage).parent

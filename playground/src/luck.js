@@ -98,6 +98,7 @@ class Game {
       element("div", { class: "pg-row" }, button("Leave none out", () => choose(-1)),
         button("Let TaLo choose", () => choose(taloChoice(cell, probes)))));
     this.root.dataset.round = String(this.round + 1);
+    if (this.round) this.focus();
   }
 
   /**
@@ -141,6 +142,14 @@ class Game {
         : button("Next round", () => this.ask())),
       ...(over ? [element("p", {}, this.verdict())] : []));
     this.root.dataset.told = String(this.round);
+    this.focus();
+  }
+
+  /** What is new is where the keyboard goes on, and what is read out. */
+  focus() {
+    const first = /** @type {HTMLElement | null} */ (this.root.querySelector("p"));
+    first?.setAttribute("tabindex", "-1");
+    first?.focus({ preventScroll: true });
   }
 
   verdict() {
@@ -148,7 +157,8 @@ class Game {
     const ahead = you > talo ? "You beat TaLo" : "TaLo beat you";
     const word = you === talo ? "You and TaLo are even" : ahead;
     return `${word}, ${points(you)} to ${points(talo)} points in all; a layer drawn ` +
-      `by lot gave ${points(lot)}, leaving nothing out +0.0. Ten probe questions tell little of layers that change little.`;
+      `by lot gave ${points(lot)}, leaving nothing out +0.0. Ten probe questions tell little of ` +
+      "layers that change little.";
   }
 }
 

@@ -138,7 +138,12 @@ class Playground {
         { "data-action": "sweep" }),
       button("Sweep the task", start((goesOn) => this.sweepMany(goesOn)),
         { "data-action": "sweep-task" }),
-      button("Stop", () => { this.run++; }, { "data-action": "stop" }));
+      button("Stop", () => {
+        if (this.result.getAttribute("aria-busy") !== "true") return;
+        this.run++;
+        this.result.append(element("p", {}, "Stopped."));
+        this.result.setAttribute("aria-busy", "false");
+      }, { "data-action": "stop" }));
     this.root.replaceChildren(
       element("div", { class: "pg-row", "aria-label": "Examples" }, "Try: ", ...presets),
       element("div", { class: "pg-grid" }, about, switches), actions, this.result, this.lensPlace);
@@ -190,6 +195,7 @@ class Playground {
     this.drawn = null;
     this.swept = null;
     this.result.replaceChildren();
+    this.result.setAttribute("aria-busy", "false");
     this.run++;
   }
 
@@ -316,16 +322,19 @@ class Playground {
         this.lensShown = this.lensShown === layer ? -1 : layer;
         this.paint();
         this.showLens();
-      }, { "aria-label": `where it looks in layer ${layer}` });
+        /** @type {HTMLElement | null} */ (
+          this.lensPlace.querySelector(`[data-look="${layer}"]`))?.focus();
+      }, { "aria-label": `where it looks in layer ${layer}`, "data-look": layer });
       const onPicture = now.looks[layer].reduce(
         (/** @type {number} */ a, /** @type {number} */ b) => a + b, 0);
       return element("tr", {}, element("th", { scope: "row" }, String(layer)),
-        element("td", {}, question.options[top]), element("td", {}, percent(own[top])),
+        element("td", {}, look), element("td", {}, question.options[top]),
+        element("td", {}, percent(own[top])),
         element("td", {}, percent(right)),
-        element("td", {}, percent(onPicture)), element("td", {}, look));
+        element("td", {}, percent(onPicture)));
     });
-    const heads = ["layer", "would answer", "sure by", "right answer gets", "attention on picture",
-      "where it looks"].map((title) => element("th", { scope: "col" }, title));
+    const heads = ["layer", "where it looks", "would answer", "sure by", "right answer gets",
+      "attention on picture"].map((title) => element("th", { scope: "col" }, title));
     const table = element("table", { class: "pg-lens" },
       element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...rows));
     const open = this.lensPlace.querySelector("details")?.open ?? false;
@@ -344,11 +353,13 @@ class Playground {
    */
   async during(work) {
     const own = ++this.run;
+    this.result.setAttribute("aria-busy", "true"); // what grows is read out once, at its end
     try {
       await work(() => own === this.run);
     } catch (error) {
       this.fail(error);
     }
+    if (own === this.run) this.result.setAttribute("aria-busy", "false");
   }
 
   /** @param {() => boolean} goesOn */

@@ -29,10 +29,7 @@ export async function countAll(all, form, off, ask, goesOn, place) {
   }
   for (const asked of all) {
     const [base, now] = await Promise.all([ask(asked, allOn()), ask(asked, off)]);
-    if (!goesOn()) {
-      place.append(element("p", {}, "Stopped."));
-      break;
-    }
+    if (!goesOn()) break;
     const [was, is] = [base, now].map(({ chosen }) => chosen === asked[form].answer);
     const { blind, informed } = chances(asked, form);
     counts.asked++;
@@ -95,10 +92,7 @@ export async function sweepTask(all, form, sweep, base, goesOn, place, show) {
   const few = all.slice(0, FEW);
   for (const one of few) {
     const [{ logs }, { chosen }] = await Promise.all([sweep(one), base(one)]);
-    if (!goesOn()) {
-      place.append(element("p", {}, "Stopped."));
-      break;
-    }
+    if (!goesOn()) break;
     const { answer } = one[form];
     const was = Number(chosen === answer);
     const change = logs.map((parts) =>

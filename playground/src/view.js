@@ -131,13 +131,37 @@ export function board(size, off, turn, found) {
         style: swept ? `--found: ${colour(swept.value)}` : undefined,
         "data-part": part,
         "data-layer": layer,
+        tabindex: part === KINDS[0] && layer === 0 ? 0 : -1,
+        onfocus: only,
         onclick: () => turn(part, layer),
       }));
     })));
-  return element("table", { class: "pg-board" },
+  return element("table", { class: "pg-board", onkeydown: arrows },
     element("caption", {}, "Switches: a row for each layer, first to last"),
     element("thead", {}, element("tr", {}, element("td", {}), ...titles)),
     element("tbody", {}, ...rows));
+}
+
+/** The switch that has the focus is the one that Tab leads to. @param {FocusEvent} event */
+function only({ target }) {
+  const found = /** @type {HTMLElement} */ (target);
+  for (const other of found.closest("table")?.querySelectorAll("button") ?? []) other.tabIndex = -1;
+  found.tabIndex = 0;
+}
+
+/** The arrow keys go from switch to switch. @param {KeyboardEvent} event */
+function arrows(event) {
+  const steps = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+  const step = steps[/** @type {keyof typeof steps} */ (event.key)];
+  const cell = /** @type {HTMLElement} */ (event.target).closest("td");
+  const row = cell?.parentElement;
+  if (!step || !cell || !row) return;
+  const body = /** @type {HTMLElement} */ (row.parentElement);
+  const place = [...body.children].indexOf(row) + step[0];
+  const column = [...row.children].indexOf(cell) + step[1];
+  /** @type {HTMLElement | null | undefined} */ (
+    body.children[place]?.children[column]?.querySelector("button"))?.focus();
+  event.preventDefault();
 }
 
 /** Probabilities that sum to one over the options. @param {number[]} logs */

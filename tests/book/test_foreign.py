@@ -8,7 +8,10 @@ import pytest
 import run
 
 # which need faults that are planted in llava-mini, or its tables of other seeds
-OF_LLAVA_MINI = ("09_planted_interference", "13_fine_tuned_models", "22_seeds_and_training")
+OF_LLAVA_MINI = (
+    *("09_planted_interference", "13_fine_tuned_models"),
+    *("22_seeds_and_training", "23_the_head_that_interferes"),
+)
 
 
 @pytest.fixture(scope="module")

@@ -143,6 +143,10 @@ def test_the_switches_of_a_question(page, address):
     page.wait_for_function("document.querySelector('.pg-verdict').innerText.includes('right')")
     focused = page.evaluate("document.activeElement.dataset.part")
     assert focused == "head 3"  # the board is drawn anew, the focus stays
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowLeft")
+    where = page.evaluate("({ ...document.activeElement.dataset })")
+    assert where == {"part": "head 2", "layer": "1"}
     answer, kept = root.get_attribute("data-answer"), page.url
     page.goto("about:blank")
     page.goto(kept)
