@@ -38,11 +38,11 @@ def cases(quick: bool) -> list[Case]:
     worlds = load_benchmark("mini-worlds", per_task=few)
     easy = load_benchmark("easy-vqa", per_task=4 if quick else 60)
     words = ["object_colour", "count_all", "chart_tallest", "digit_left"]
-    pretrained = load_benchmark("mini-worlds", words, per_task=1 if quick else 3)
+    pretrained = load_benchmark("mini-worlds", words, per_task=1 if quick else 2)
     return [
         Case("llava-mini, mini worlds, both forms", "llava-mini", worlds),
         Case("llava-mini, easy-VQA", "llava-mini", easy),
-        Case("smollm-mini-half, four tasks, both forms", "smollm-mini-half", pretrained, (8, 16)),
+        Case("smollm-mini-half, four tasks, both forms", "smollm-mini-half", pretrained, (8,)),
     ]
 
 
