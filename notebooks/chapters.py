@@ -69,9 +69,10 @@ def page(executed: nbformat.NotebookNode, name: str, published: dict, folder: Pa
         for cell in cells:
             if cell.cell_type == "code":
                 cell.outputs = []
-    else:
+    # a small run may find nothing to draw
+    for picture in figures(cells)[box["figure"] - 1 :][:1]:
         figure = f"{name}-box.png"
-        (folder / figure).write_bytes(base64.b64decode(figures(cells)[box["figure"] - 1]))
+        (folder / figure).write_bytes(base64.b64decode(picture))
         text += FIGURE.format(figure=figure, alt=plain(answer))
     text += END
     opening = cells[0].source.split("\n\n", 2)
