@@ -14,8 +14,6 @@ import jinja2
 import nbformat
 import yaml
 
-from talo_mini.estimates import Estimate
-
 BOXES = Path(__file__).with_name("boxes.yml")
 REPORTS = re.compile(r"\bshow_\w+\(|\bdisplay\(|\bsave_headline\(|\bsavefig\(|\baxis\.")
 FOLDED = "hide-input", "hide-cell"
@@ -136,23 +134,18 @@ def write(experiments: Path, published: Path):
 
 
 def _environment() -> jinja2.Environment:
-    found = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
-    found.filters.update(
-        estimate=lambda row, unit="points", value="delta": str(Estimate.of(row, unit, value)),
+    return claims.templates(
         percent=lambda share: f"{100 * share:.0f}%",
         r=lambda value: f"{value:.2f}",
         points=lambda share: f"{100 * share:+.1f}",
         talo=lambda means: [row for row in means if row["method"] == "talo"],
         model=lambda rows, name, of: _row(rows, model=name, of=of, benchmark="mini-worlds"),
-        pair=lambda rows, effect: claims.pair_with(dict(agreement=rows), effect),
-        hurt=lambda rows, effect: claims.hurt_by(dict(hurt=rows), effect),
         plant=lambda rows, rule, shots, strength: _row(
             rows, rule=rule, shots=shots, strength=strength
         ),
         versus=lambda rows, method, shots: _row(rows, method=method, shots=shots),
         way=lambda rows, form, method: _row(rows, form=form, method=method, tasks="all"),
     )
-    return found
 
 
 def _row(rows, **wanted):

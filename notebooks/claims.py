@@ -343,7 +343,8 @@ def beside(row: dict, other: dict) -> Estimate:
     return Estimate(row["delta"] - other["delta"], row["beside_low"], row["beside_high"])
 
 
-def _templates() -> jinja2.Environment:
+def templates(**more: Callable) -> jinja2.Environment:
+    """Templates over the numbers of results files, with these filters and more."""
     found = jinja2.Environment(
         loader=jinja2.FileSystemLoader(PROSE), undefined=jinja2.StrictUndefined, autoescape=False
     )
@@ -356,6 +357,7 @@ def _templates() -> jinja2.Environment:
         hurt=hurt_by,
         beside=beside,
         largest_gain=largest_gain,
+        **more,
     )
     return found
 
@@ -375,9 +377,9 @@ def tell(claim: Claim, experiments: Path) -> dict:
     path = experiments / f"{claim.notebook}.json"
     if not path.exists():
         return told | dict(ours="-", status="not run", made="no notebook yet")
-    found, templates = json.loads(path.read_text(encoding="utf-8")), _templates()
+    found, environment = json.loads(path.read_text(encoding="utf-8")), templates()
     prose = {
-        name: _one_line(templates.get_template(file).render(found=found, notebook=claim.notebook))
+        name: _one_line(environment.get_template(file).render(found=found, notebook=claim.notebook))
         for name, file in (("ours", f"{claim.key}.md"), ("made", "made.md"))
     }
     return told | prose | dict(status=claim.verdict(found))
@@ -393,5 +395,5 @@ def write(experiments: Path, page: Path, summary: Path):
     claims = [tell(claim, experiments) for claim in CLAIMS]
     for target in (page, summary):
         name = "page.md" if target == page else "summary.md"
-        text = _templates().get_template(name).render(claims=claims, questions=QUESTIONS)
+        text = templates().get_template(name).render(claims=claims, questions=QUESTIONS)
         target.write_text(text, encoding="utf-8")

@@ -4,10 +4,9 @@ import gzip
 import json
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import vl_convert
-from outcomes import PARTS
+from outcomes import PARTS, bits
 
 from talo_mini.analysis.significance import (
     accuracy_interval,
@@ -58,7 +57,7 @@ def evidence(outcomes: pd.DataFrame) -> pd.DataFrame:
         rows.append(table)
     found = pd.concat(rows, ignore_index=True)
     told = found.assign(q=false_discovery(found.p))
-    return told.assign(room=has_room(told.assign(chance=told.blind), "base", "base_low"))
+    return told.assign(room=has_room(told, "base", "base_low"))
 
 
 def right_bits(outcomes: pd.DataFrame) -> dict[str, dict[str, str]]:
@@ -66,8 +65,7 @@ def right_bits(outcomes: pd.DataFrame) -> dict[str, dict[str, str]]:
     columns = ["base", *(name for name in outcomes if name.partition(",")[0] in PARTS)]
     found = {}
     for (task, form), own in outcomes.groupby(["task", "form"], sort=False):
-        bits = {name: "".join(np.where(own[name], "1", "0")) for name in columns}
-        found[f"{task}, {form}"] = bits
+        found[f"{task}, {form}"] = {name: bits(own[name]) for name in columns}
     return found
 
 

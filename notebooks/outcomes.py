@@ -50,6 +50,11 @@ def wide(vlm: VLM, benchmark: Benchmark, cache=None) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
+def bits(right: pd.Series) -> str:
+    """A 1 for each right answer, a 0 for each wrong one: how the book's pages hold them."""
+    return "".join("01"[one] for one in right)
+
+
 def main():
     """Run the command."""
     benchmark = load_benchmark("mini-worlds", per_task=PER_TASK)

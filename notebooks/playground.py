@@ -15,7 +15,7 @@ import explorer
 import numpy as np
 import pandas as pd
 import wasmtime
-from outcomes import TABLE
+from outcomes import TABLE, bits
 
 from talo_mini import load_benchmark, load_vlm, sweep
 from talo_mini.benchmarks.questions import Benchmark, Question
@@ -123,11 +123,6 @@ def cells(outcomes: pd.DataFrame) -> list[dict]:
             without = [bits(rows[f"self-attention, {layer}"]) for layer in range(LAYERS)]
             found.append(dict(task=task, form=form, base=bits(rows.base), without=without))
     return found
-
-
-def bits(right: pd.Series) -> str:
-    """A 1 for each right answer, a 0 for each wrong one."""
-    return "".join("01"[one] for one in right)
 
 
 def swept(benchmark: Benchmark) -> tuple[pd.DataFrame, Benchmark]:

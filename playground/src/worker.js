@@ -3,16 +3,10 @@
  * answered by {id, ...}, in their order.
  */
 
+import { read } from "./client.js";
 import { loadModel } from "./loading.js";
 
 /** @typedef {import("./llava.js").Llava} Llava */
-
-/** @param {string} name */
-async function read(name) {
-  const response = await fetch(new URL(name, import.meta.url));
-  if (!response.ok) throw new Error(`${name} could not be loaded (${response.status})`);
-  return response.arrayBuffer();
-}
 
 const loading = loadModel(read);
 /** @type {Map<string, Llava>} */
