@@ -12,6 +12,7 @@ from pathlib import Path
 import claims
 import jinja2
 import nbformat
+import terms
 import yaml
 
 BOXES = Path(__file__).with_name("boxes.yml")
@@ -79,11 +80,14 @@ def page(executed: nbformat.NotebookNode, name: str, published: dict, folder: Pa
     shutil.copy2(BOXES.with_name("colab.svg"), folder)
     for part in opening[2:]:
         cells.insert(1, nbformat.v4.new_markdown_cell(part))
+    prose = [cell for cell in cells if cell.cell_type == "markdown"][1:]  # the box stays as it is
+    for cell, source in zip(prose, terms.linked([cell.source for cell in prose]), strict=True):
+        cell.source = source
     for cell, heading in zip(cells, headings(cells), strict=True):
         if cell.cell_type == "code":
             cell.metadata.tags = shown(cell)
-            if any("image/png" in output.get("data", {}) for output in cell.outputs):
-                told = f"Figure: {plain(heading)}. {plain(answer)}"
+            if titles := titles_of(cell):
+                told = f"Figure: {plain(heading)}. {'; '.join(titles)}"
                 cell.metadata["mystnb"] = {"image": {"alt": told}}
 
 
@@ -91,6 +95,13 @@ def figures(cells) -> list[str]:
     """The pictures that a notebook's cells made, in base64, in their order."""
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
     return [o["data"]["image/png"] for o in outputs if "image/png" in o.get("data", {})]
+
+
+def titles_of(cell) -> list[str]:
+    """What stands for each figure of a cell where it cannot be seen: its title."""
+    shown = [output.data for output in cell.outputs if "image/png" in output.get("data", {})]
+    told = [plain(data.get("text/plain", "a figure")) for data in shown]
+    return [text.removeprefix("<").removesuffix(">") for text in told]
 
 
 def headings(cells) -> list[str]:

@@ -55,7 +55,8 @@ class Claim:
     verdict: Callable[[dict], str]
     paper: str
     differs: str
-    pretrained: Callable[[dict], str] | None = None  # a verdict from the numbers of `PRETRAINED`
+    pretrained: Callable[[dict], str] | None = None  # a verdict from the numbers of another
+    pretrained_notebook: str = PRETRAINED
 
 
 def clear_signs(rows) -> list[int]:
@@ -71,7 +72,9 @@ def judged(rows: list[Estimate]) -> str:
     if signs.count(1) == len(signs):
         return "reproduced"
     if 1 in signs:
-        return f"reproduced in part: {signs.count(1)} of {len(signs)} means clearly above zero"
+        below = f", {signs.count(-1)} clearly below" if -1 in signs else ""
+        clear = f"{signs.count(1)} of {len(signs)} means clearly above zero"
+        return f"reproduced in part: {clear}{below}"
     if -1 in signs:
         return f"contradicted: {signs.count(-1)} of {len(signs)} means clearly below zero"
     most = max(rows, key=lambda row: row.high)
@@ -156,9 +159,48 @@ def vectors_of_a_pretrained_model(found: dict) -> str:
 
 
 def gains_of_a_pretrained_model(found: dict) -> str:
-    """C4 on the models with a pretrained language model."""
-    rows = [row for row in found["means"] if row["method"] == "talo" and row["tasks"]]
-    return judged([Estimate.of(row) for row in rows])
+    """C4 on the models with a pretrained language model: these tasks, and tasks like these."""
+    these = [Estimate.of(row) for row in found["these"] if row["tasks"] >= FEWEST]
+    means = [row for row in found["means"] if row["method"] == "talo" and row["tasks"] >= FEWEST]
+    if not these:
+        return judged([])
+    others = judged([Estimate.of(row) for row in means])
+    told = ", ".join(map(str, these))
+    return f"{judged(these)} ({told}), on these tasks; of tasks like these, {others}"
+
+
+def heads_of_a_pretrained_model(found: dict) -> str:
+    """C1 for single heads on the model with a pretrained language model."""
+    told = found["pretrained"]
+    if not told["above_chance"]:
+        return "bounded: no head or attention clearly helps on fresh questions to above chance"
+    heads, several = found["pretrained_heads"], told["above_chance"]
+    tasks = len({(row["task"], row["form"]) for row in found["pretrained_best"]})
+    return (
+        f"reproduced in part: {heads} heads and {several - heads} attentions clearly help on "
+        f"questions that did not find them, in {tasks} tasks and forms"
+    )
+
+
+def kinds_on_a_pretrained_model(found: dict) -> str:
+    """C3 on the half-trained model: zeroing beside uniform attention; noise was not tried."""
+    whole, deep = (Estimate.of(row, "r") for row in found["agreement"])
+    told = f"zeroing and uniform attention agree with r = {whole}; above layer 1 {deep}"
+    known = whole.low is not None
+    if known and whole.low > 0.95:
+        return f"reproduced in part: {told}"
+    if known and whole.high < 0.95:
+        return f"contradicted: {told}"
+    return f"could not be tested here: too few tasks; {told}"
+
+
+def shots_of_a_pretrained_model(found: dict) -> str:
+    """C7 on the half-trained model: what 10 shots gain where there is room, and what more do."""
+    rows = {row["shots"]: row for row in found["shots_and_rules"] if row["rule"] == "best"}
+    if 10 not in rows:
+        return "not run"
+    few, most = (Estimate.of(rows[shots]) for shots in (10, max(rows)))
+    return f"{judged([few])}, at 10 shots ({few}); {max(rows)} shots give {most}"
 
 
 def pair_with(found: dict, effect: str) -> dict:
@@ -253,6 +295,8 @@ CLAIMS = (
         heads_interfere,
         "knocks out whole attentions; single heads are our question",
         f"{MINI}; found on one half of the questions, measured on the other",
+        heads_of_a_pretrained_model,
+        "23_the_head_that_interferes",
     ),
     Claim(
         "C2",
@@ -271,6 +315,7 @@ CLAIMS = (
         kind_hardly_matters,
         "r > 0.95 between zeroing and uniform attention; noise collapses the model",
         f"{MINI}; correlation a task, with an interval over tasks",
+        kinds_on_a_pretrained_model,
     ),
     Claim(
         "C4",
@@ -316,6 +361,7 @@ CLAIMS = (
         few_shots_suffice,
         "10 to 20 shots suffice, more can be worse",
         MINI,
+        shots_of_a_pretrained_model,
     ),
 )
 
@@ -371,7 +417,7 @@ def tell(claim: Claim, experiments: Path) -> dict:
         differs=claim.differs,
         pretrained="not run",
     )
-    other = experiments / f"{PRETRAINED}.json"
+    other = experiments / f"{claim.pretrained_notebook}.json"
     if claim.pretrained and other.exists():
         told["pretrained"] = claim.pretrained(json.loads(other.read_text(encoding="utf-8")))
     path = experiments / f"{claim.notebook}.json"

@@ -1,9 +1,11 @@
-"""Write what llava-mini answers under every knockout as one table: `python notebooks/outcomes.py`.
+"""Write what a mini answers under every knockout as one table: `python notebooks/outcomes.py`.
 
 A row a question, a column a knockout. Answers are taken from the cache of sweeps where they lie
-there; without it the command takes an hour on one core.
+there; without it llava-mini takes an hour on one core. smollm-mini-half, of which every head of 14
+tasks is swept, is work for a GPU: `python notebooks/outcomes.py smollm-mini-half`.
 """
 
+import argparse
 from pathlib import Path
 
 import pandas as pd
@@ -13,12 +15,21 @@ from talo_mini.benchmarks.questions import Benchmark
 from talo_mini.models.vlm import VLM
 
 ROOT = Path(__file__).resolve().parent.parent
-TABLE = ROOT / "book" / "data" / "outcomes" / "llava-mini.parquet"
-MINI, PER_TASK = "llava-mini", 200
+FOLDER = ROOT / "book" / "data" / "outcomes"
+PER_TASK = 200
 PARTS = ("self-attention", "mlp", "head 0", "head 1", "head 2", "head 3")
+MINI = "llava-mini"
+TABLE = FOLDER / f"{MINI}.parquet"
+PRETRAINED = ("smollm-mini-half", "smollm-mini")
+HEADS = ("self-attention", *(f"head {head}" for head in range(9)))
+TASKS = [  # those of chapter 19
+    *("object_colour", "object_shape", "object_size", "count_all", "count_colour"),
+    *("leftmost_shape", "above_or_below", "more", "chart_value", "chart_tallest"),
+    *("chart_is_tallest", "chart_compare", "digit_right", "left_parity"),
+]
 
 
-def wide(vlm: VLM, benchmark: Benchmark, cache=None) -> pd.DataFrame:
+def wide(vlm: VLM, benchmark: Benchmark, cache=None, parts=PARTS) -> pd.DataFrame:
     """Whether each question is answered right: by the base model, and without each part.
 
     Columns: question, task, ability, trained, form, blind, informed, base, then a column for each
@@ -39,12 +50,11 @@ def wide(vlm: VLM, benchmark: Benchmark, cache=None) -> pd.DataFrame:
                 informed=[question.informed for question in own.questions],
             )
         )
+        table = sweep(vlm, own, parts, cache=cache)
         columns = {}
-        for part in PARTS:
-            table = sweep(vlm, own, [part], cache=cache)
-            for (name, layer), rows in table.groupby(["part", "layer"], sort=False):
-                known = "base" if name == "base" else f"{name}, {layer}"
-                columns[known] = rows.set_index("question").correct
+        for (name, layer), rows in table.groupby(["part", "layer"], sort=False):
+            known = "base" if name == "base" else f"{name}, {layer}"
+            columns[known] = rows.set_index("question").correct
         right = pd.DataFrame(columns).loc[about.question].reset_index(drop=True)
         tables.append(pd.concat([about, right.astype(bool)], axis=1))
     return pd.concat(tables, ignore_index=True)
@@ -57,11 +67,16 @@ def bits(right: pd.Series) -> str:
 
 def main():
     """Run the command."""
-    benchmark = load_benchmark("mini-worlds", per_task=PER_TASK)
-    table = wide(load_vlm(MINI), benchmark, ROOT / "runs" / "sweeps")
-    TABLE.parent.mkdir(parents=True, exist_ok=True)
-    table.to_parquet(TABLE, compression="zstd", index=False)
-    print(f"{len(table)} questions and {table.shape[1]} columns in {TABLE.relative_to(ROOT)}")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("mini", nargs="?", default=MINI, choices=(MINI, *PRETRAINED))
+    name = parser.parse_args().mini
+    tasks, parts = (None, PARTS) if name == MINI else (TASKS, HEADS)
+    benchmark = load_benchmark("mini-worlds", tasks, per_task=PER_TASK)
+    table = wide(load_vlm(name), benchmark, ROOT / "runs" / "sweeps", parts)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    path = FOLDER / f"{name}.parquet"
+    table.to_parquet(path, compression="zstd", index=False)
+    print(f"{len(table)} questions and {table.shape[1]} columns in {path.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

@@ -4,11 +4,17 @@ VLMs, with their inputs.
 Each gives the model and the function from a number of questions to its inputs.
 """
 
+import io
+import random
+
 import torch
+from PIL import Image
 from transformers import (
     CLIPVisionConfig,
     Idefics3Config,
     Idefics3ForConditionalGeneration,
+    Idefics3ImageProcessorPil,
+    Idefics3Processor,
     LlamaConfig,
     LlavaConfig,
     LlavaForConditionalGeneration,
@@ -16,9 +22,13 @@ from transformers import (
     LlavaNextForConditionalGeneration,
     Qwen2VLConfig,
     Qwen2VLForConditionalGeneration,
+    Qwen2VLImageProcessorPil,
+    Qwen2VLProcessor,
 )
 
-from talo_mini import load_benchmark, load_vlm
+from talo_mini import VLM, Benchmark, Question, Task, load_benchmark, load_vlm
+from talo_mini.minis.architectures import chat_template, tokenizer, vocabulary
+from talo_mini.models.processors import NoVideo, for_pictures
 
 
 def mini(name):
@@ -71,12 +81,10 @@ def llava_30():
     return model.eval(), inputs
 
 
-def smolvlm():
-    """The true shape of SmolVLM-256M: vision encoder of 12 layers, 768 wide, 512 x 512 pixels, 64
-    picture tokens; random weights.
-    """
-    config = Idefics3Config(
-        image_token_id=49190,
+def _smolvlm(image_token):
+    """The configuration of SmolVLM-256M, with the picture's token at another place."""
+    return Idefics3Config(
+        image_token_id=image_token,
         scale_factor=4,
         pad_token_id=2,
         vision_config=dict(
@@ -97,7 +105,51 @@ def smolvlm():
             pad_token_id=2,
         ).to_dict(),
     )
-    model = Idefics3ForConditionalGeneration(config)
+
+
+def asked_smolvlm() -> VLM:
+    """The same with a processor whose words are those of the mini worlds: one tile a picture."""
+    marks = dict(
+        fake="<fake_token_around_image>",
+        image_token="<image>",
+        end="<end_of_utterance>",
+        whole="<global-img>",
+    )
+    words = tokenizer(**marks)
+    pictures = Idefics3ImageProcessorPil(
+        size={"longest_edge": 512},
+        max_image_size={"longest_edge": 512},
+        do_image_splitting=False,
+    )
+    processor = Idefics3Processor(
+        pictures, words, image_seq_len=64, chat_template=chat_template("<image>")
+    )
+    model = Idefics3ForConditionalGeneration(_smolvlm(words.image_token_id))
+    return VLM("SmolVLM-256M's shape", model.eval(), processor)
+
+
+def questions_a_picture(asked: int, pictures: int) -> Benchmark:
+    """Random questions of 40 words, answer marks and options included; `asked` about a picture."""
+    rng, task = random.Random(0), Task("shape", "speed")
+    words = [word for word in vocabulary() if " " not in word and word.isalpha()]
+    questions = []
+    for number in range(pictures):
+        file = io.BytesIO()
+        colour = tuple(rng.randrange(256) for _ in range(3))
+        Image.new("RGB", (512, 512), colour).save(file, "png")
+        for turn in range(asked):
+            text = " ".join(rng.choices(words, k=30))
+            options = tuple(rng.sample(words, 4))
+            name = f"{number}-{turn}"
+            questions.append(Question(name, "shape", file.getvalue(), text, options, 0))
+    return Benchmark("a shape", (task,), tuple(questions))
+
+
+def smolvlm():
+    """The true shape of SmolVLM-256M: vision encoder of 12 layers, 768 wide, 512 x 512 pixels, 64
+    picture tokens; random weights.
+    """
+    model = Idefics3ForConditionalGeneration(_smolvlm(49190))
 
     def inputs(size):
         ids = _ids(size, 64, 49190, words=40)
@@ -110,9 +162,9 @@ def smolvlm():
     return model.eval(), inputs
 
 
-def qwen2vl_2b(text_layers=28, vision_layers=32, width=1536, inner=8960, heads=12):
-    """The true shape of Qwen2-VL-2B: 448 x 448 pixels, 256 picture tokens; random weights."""
-    config = Qwen2VLConfig(
+def _qwen2vl(image, start, text_layers, vision_layers, width, inner, heads):
+    """The configuration of Qwen2-VL, with these tokens for a picture and its start."""
+    return Qwen2VLConfig(
         text_config=dict(
             vocab_size=151936,
             hidden_size=width,
@@ -140,9 +192,14 @@ def qwen2vl_2b(text_layers=28, vision_layers=32, width=1536, inner=8960, heads=1
             patch_size=14,
         ),
         tie_word_embeddings=True,
-        image_token_id=151655,
-        vision_start_token_id=151652,
+        image_token_id=image,
+        vision_start_token_id=start,
     )
+
+
+def qwen2vl_2b(text_layers=28, vision_layers=32, width=1536, inner=8960, heads=12):
+    """The true shape of Qwen2-VL-2B: 448 x 448 pixels, 256 picture tokens; random weights."""
+    config = _qwen2vl(151655, 151652, text_layers, vision_layers, width, inner, heads)
 
     def inputs(size):
         ids = _ids(size, 256, 151655)
@@ -155,6 +212,23 @@ def qwen2vl_2b(text_layers=28, vision_layers=32, width=1536, inner=8960, heads=1
         )
 
     return Qwen2VLForConditionalGeneration(config).eval(), inputs
+
+
+def asked_qwen2vl(text_layers=28, vision_layers=32, width=1536, inner=8960, heads=12) -> VLM:
+    """The same with a processor whose words are those of the mini worlds."""
+    marks = ("vision_start", "image_pad", "vision_end", "video_pad")
+    names = ("vision_start_token", "image_token", "vision_end_token", "video_token")
+    words = tokenizer(**{name: f"<|{mark}|>" for name, mark in zip(names, marks, strict=True)})
+    pixels = 448 * 448
+    pictures = Qwen2VLImageProcessorPil(size={"shortest_edge": pixels, "longest_edge": pixels})
+    template = chat_template("<|vision_start|><|image_pad|><|vision_end|>")
+    processor = for_pictures(Qwen2VLProcessor)(
+        pictures, words, NoVideo("Qwen2VLVideoProcessor"), chat_template=template
+    )
+    ids = words.image_token_id, words.vision_start_token_id
+    config = _qwen2vl(*ids, text_layers, vision_layers, width, inner, heads)
+    model = Qwen2VLForConditionalGeneration(config)
+    return VLM("Qwen2-VL-2B's shape", model.eval(), processor)
 
 
 def llava_next_8b(text_layers=32, vision_layers=24, width=4096, inner=14336):

@@ -399,6 +399,7 @@ def main():
         help="fewer repeats and questions: under 2 minutes on two cores",
     )
     parser.add_argument("--page", help="write the book's page here")
+    parser.add_argument("--only", default="", help="cases whose name has these words")
     chosen = parser.parse_args()
     torch.manual_seed(0)
     turns = 1 if chosen.quick else 3  # on a CPU fewer where one takes minutes
@@ -415,6 +416,7 @@ def main():
     if GPU:
         cases["Qwen2-VL-2B's shape"] = (partial(made_there, qwen2vl_2b), (1, 4, 16), turns)
         cases["LLaVA-NeXT-8B's shape"] = (partial(made_there, llava_next_8b), (1, 2), turns)
+    cases = {name: case for name, case in cases.items() if chosen.only in name}
     tables = []
     for name, (make, batches, repeats) in cases.items():  # one model at a time is held
         try:

@@ -49,7 +49,7 @@ class Estimate:
     def written(self, digits: int | None = None, word: bool = True) -> str:
         """The number and its interval: "+5.2 points [+1.1, +9.0]"."""
         told = self.number(self.value, digits) + UNITS[self.unit][2] * word
-        if math.isnan(self.low):
+        if self.low is None or math.isnan(self.low):
             return told
         return f"{told} [{self.number(self.low, digits)}, {self.number(self.high, digits)}]"
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, special
 
-from ..benchmarks.questions import Benchmark
+from ..benchmarks.questions import LETTERS, Benchmark
 from ..outcomes.table import BASE, correctness
 from .rules import Probing
 from .significance import mean_interval, mean_p
@@ -38,9 +38,10 @@ def shift_gains(
 ) -> pd.DataFrame:
     """TaLo beside a shift of each answer's score, learned on the same probe questions.
 
-    The shift is a number of nats for each answer's words, added to the base model's scores: those
-    under which the probe questions' right answers are most probable, held small by a ridge. No
-    layer is touched. One row a task, means over the draws, measured on the other questions.
+    The shift is a number of nats for each answer's words (in the choice form for each letter),
+    added to the base model's scores: those under which the probe questions' right answers are most
+    probable, held small by a ridge. No layer is touched. One row a task, means over the draws,
+    measured on the other questions.
     Columns: task, questions, base, talo, shift (their gains), ahead (talo - shift), in fractions.
     """
     probing = Probing(shots, draws, seed)
@@ -75,15 +76,22 @@ def mean_shift_gains(gains: pd.DataFrame, tasks, seed: int = 0) -> pd.DataFrame:
 
 def _scores(outcomes, benchmark, task, order):
     """Base scores [questions, words], -inf where not offered, and the right word [questions]."""
-    asked = {q.id: q for q in benchmark.questions if q.task == task}
-    words = sorted({option for q in asked.values() for option in q.options})
+    asked = {q.id: _answers(q) for q in benchmark.questions if q.task == task}
+    right = {q.id: q.answer for q in benchmark.questions if q.task == task}
+    words = sorted({word for answers in asked.values() for word in answers})
     number = {word: i for i, word in enumerate(words)}
     own = outcomes[(outcomes.layer == BASE) & (outcomes.task == task)].set_index("question").scores
     table = np.full((len(order), len(words)), -np.inf)
     for row, name in enumerate(order):
-        table[row, [number[option] for option in asked[name].options]] = own[name]
-    wanted = [number[asked[name].options[asked[name].answer]] for name in order]
+        table[row, [number[word] for word in asked[name]]] = own[name]
+    wanted = [number[asked[name][right[name]]] for name in order]
     return table, np.array(wanted)
+
+
+def _answers(question):
+    """What a model answers with: the letters where options are shown, else their words."""
+    shown = question.form == "choice"
+    return LETTERS[: len(question.options)] if shown else question.options
 
 
 def fitted(scores: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -4,7 +4,10 @@ import pandas as pd
 
 from .room import room_to_gain
 from .significance import accuracy_interval, false_discovery
-from .vectors import gain_kind, interaction_vectors, task_accuracy
+from .talo import mean_gain, talo_gains
+from .vectors import gain_kind, has_room, interaction_vectors, task_accuracy
+
+MEAN = ("delta", "low", "high", "p")
 
 
 def all_vectors(outcomes: pd.DataFrame) -> pd.DataFrame:
@@ -71,6 +74,33 @@ def along_training(tables: dict, vectors: dict) -> pd.DataFrame:
         rows.append(dict(run=run, step=step) | dose(outcomes, vectors[run, step]))
     counts = dict(cells=int, helped_cells=int)
     return pd.DataFrame(rows).astype(counts).sort_values(["run", "step"], ignore_index=True)
+
+
+def talo_along(
+    tables: dict, part: str, shots: int = 10, draws: int = 50, seed: int = 0
+) -> pd.DataFrame:
+    """What TaLo gains at each checkpoint on the tasks and forms with room to gain there.
+
+    `tables` by (run, step). Pooled over cells, so that few questions of each suffice. Columns: run,
+    step, accuracy (mean of all cells), cells (with room), delta, low, high, p (`mean_gain`: these
+    very cells, new questions; nan without cells), q (over the rows), by run and step.
+    """
+    rows = []
+    for (run, step), outcomes in tables.items():
+        own = outcomes[outcomes.part.isin(["base", part])]
+        accuracy = task_accuracy(own)
+        roomy = accuracy[has_room(accuracy)]
+        able = pd.MultiIndex.from_frame(own[["task", "form"]]).isin(
+            pd.MultiIndex.from_frame(roomy[["task", "form"]])
+        )
+        forms = [form for _, form in own[able].groupby("form")]
+        found = [talo_gains(form, part, shots, draws, seed) for form in forms]
+        row = dict(run=run, step=step, accuracy=accuracy.accuracy.mean(), cells=len(roomy))
+        mean = mean_gain(pd.concat(found)) if found else {}
+        rows.append(row | mean)
+    table = pd.DataFrame(rows, columns=["run", "step", "accuracy", "cells", *MEAN])
+    ordered = table.sort_values(["run", "step"], ignore_index=True)
+    return ordered.assign(q=false_discovery(ordered.p))
 
 
 def agreement(vectors: dict[str, pd.DataFrame], part: str, first: int = 0) -> pd.DataFrame:

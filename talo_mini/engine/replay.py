@@ -67,14 +67,11 @@ class Replay:
         path = self.anatomy.stacks["decoder"][0].path.rsplit(".", 2)[0]
         children = self.model.get_submodule(path).children()
         norms = [child for child in children if "Norm" in type(child).__name__]
-        base, relative = self.base.float(), max(1e-4, rounding(self.base.dtype))
         cap = getattr(self.model.config.get_text_config(), "final_logit_softcapping", None)
         # older versions of the library do not cap every family's logits as its settings say
         for norm, self.cap in product((*norms, torch.nn.Identity()), dict.fromkeys((cap, None))):
             self.norm = norm
-            if torch.allclose(
-                self.head(self.wanted.read(last)), base, atol=1e-4, rtol=relative, equal_nan=True
-            ):
+            if same_logits(self.head(self.wanted.read(last)), self.base):
                 return norm
         raise CannotReplay(
             "the final norm and the output embeddings do not give the model's logits"
@@ -226,6 +223,18 @@ def _between(recording):
         gap = None if args[0] is output else args[0] - output
         found.append(gap if gap is not None and gap.any() else None)
     return [*found, None]
+
+
+def same_logits(found: torch.Tensor, base: torch.Tensor) -> bool:
+    """Whether logits are those of the model to the rounding of its numbers.
+
+    A product of another shape rounds otherwise, by a share of the largest logit.
+    """
+    wanted, relative = base.float(), rounding(base.dtype)
+    finite = wanted[wanted.isfinite()]
+    largest = finite.abs().max().item() if len(finite) else 0.0
+    near = dict(rtol=max(1e-4, relative), atol=max(1e-4, relative * largest))
+    return torch.allclose(found.float(), wanted, equal_nan=True, **near)
 
 
 @torch.inference_mode()

@@ -1,10 +1,11 @@
 """What all figures share: one style, and colours that colour-blind readers can tell apart."""
 
 from itertools import cycle
+from textwrap import fill
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 ABILITY_COLOURS = (
     "#0072B2",
@@ -20,16 +21,36 @@ POINTS = 100  # points in a fraction
 DOT = dict(ms=2.5, mfc="white", mec="black", mew=0.6)  # seen on light and on dark
 
 
+LETTERS_AN_INCH = 12  # of a title
+MOST_TICKS = 16  # layers that an axis can name side by side
+
+
+class TitledFigure(Figure):
+    """A figure whose text, where a picture cannot be seen, is its title."""
+
+    def __repr__(self):
+        return " ".join((self.get_suptitle() or super().__repr__()).split())
+
+
 def axes_of(width, height, title=None, **options):
-    """A figure of that size in inches and its axes; the title stands over the last of them."""
+    """A figure of that size in inches and its axes; the title stands over all of them."""
     # made outside the context, which would also undo what a notebook's backend sets at the first
     # figure
-    figure = plt.figure(figsize=(width, height), dpi=110, layout="constrained")
+    figure = plt.figure(
+        figsize=(width, height), dpi=200, layout="constrained", FigureClass=TitledFigure
+    )
     with plt.rc_context(STYLE):
         axes = figure.subplots(**options)
         if title:
-            np.atleast_1d(axes).flat[-1].set_title(title, loc="left", fontsize=11)
+            lines = fill(title, int(LETTERS_AN_INCH * width))
+            figure.suptitle(lines, x=0.01, ha="left", fontsize=11)
     return figure, axes
+
+
+def layer_ticks(layers) -> dict:
+    """Ticks for places along an axis that stand for these layers: of many only some."""
+    step = -(-len(layers) // MOST_TICKS)
+    return dict(xticks=range(0, len(layers), step), xticklabels=list(layers)[::step])
 
 
 def ability_colour(abilities) -> dict:

@@ -4,7 +4,7 @@ from itertools import cycle
 
 import numpy as np
 
-from .base import ABILITY_COLOURS, POINTS, axes_of
+from .base import ABILITY_COLOURS, POINTS, axes_of, layer_ticks
 
 
 def _curves(axis, curves, scale=1, log=False):
@@ -58,9 +58,8 @@ def show_depth(curves: dict, title: str, xlabel: str, ylabel: str):
     """
     figure, axis = axes_of(6.5, 3.6, title)
     _curves(axis, curves)
-    axis.set(
-        xlabel=xlabel, ylabel=ylabel, xticks=range(max(len(values) for values in curves.values()))
-    )
+    layers = range(max(len(values) for values in curves.values()))
+    axis.set(xlabel=xlabel, ylabel=ylabel, **layer_ticks(layers))
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
     return figure
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.cluster import hierarchy
 
-from .base import DOT, POINTS, ability_colour, axes_of, task_labels
+from .base import DOT, POINTS, ability_colour, axes_of, layer_ticks, task_labels
 
 FEW = 12  # rows, beside which a bar of colours has room for its label only in full height
 
@@ -29,8 +29,7 @@ def show_heat_map(vectors: pd.DataFrame, title: str, level: float = 0.05):
     y, x = np.nonzero(marked.to_numpy())
     axis.plot(x, y, "o", **DOT)
     axis.set(
-        xticks=range(deltas.shape[1]),
-        xticklabels=deltas.columns,
+        **layer_ticks(deltas.columns),
         yticks=range(len(deltas)),
         yticklabels=task_labels(vectors.drop_duplicates("task")),
         xlabel="layer knocked out",

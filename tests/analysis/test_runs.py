@@ -5,7 +5,14 @@ import pandas as pd
 import pytest
 from conftest import made_up_outcomes
 
-from talo_mini.analysis.runs import agreement, all_vectors, along_training, dose, returning
+from talo_mini.analysis.runs import (
+    agreement,
+    all_vectors,
+    along_training,
+    dose,
+    returning,
+    talo_along,
+)
 
 
 def run_with(guilty: int | None, seed: int, base=0.5, questions=200):
@@ -63,3 +70,21 @@ def test_doses_stand_by_run_and_step(runs):
     table = along_training(tables, {key: all_vectors(own) for key, own in tables.items()})
     assert list(zip(table.run, table.step, strict=True)) == [("a", 300), ("b", 30), ("b", 900)]
     assert list(table.helped_cells) == [1, 0, 1] and table.cells.dtype == int
+
+
+def test_along_training_talo_gains_where_a_layer_stands_in_the_way_and_there_is_room():
+    rng, questions = np.random.default_rng(0), 60
+    tables = {}
+    for step, base in ((100, 0.6), (200, 0.99)):
+        right = {"see a": rng.random(questions) < base, "see b": rng.random(questions) < base}
+        knocked = {}
+        for task, own in right.items():
+            knocked[task] = np.repeat(own[:, None], 3, 1)
+            knocked[task][:, 1] |= rng.random(questions) < 0.8
+            knocked[task][:, 0] &= rng.random(questions) < 0.3
+        tables["one", step] = made_up_outcomes(right, knocked)
+    found = talo_along(tables, "self-attention", shots=15, draws=10)
+    early, late = found.itertuples()
+    assert (early.step, early.cells, late.cells) == (100, 2, 0)
+    assert early.low < 0.32 < early.high and early.low > 0 and early.q < 0.05
+    assert np.isnan(late.delta) and late.accuracy > 0.9

@@ -6,6 +6,7 @@ import chapters
 import nbformat
 import pytest
 import run
+import terms
 
 PUBLISHED = run.ROOT / run.EXPERIMENTS
 NAMES = [path.stem for path in run.NOTEBOOKS]
@@ -39,7 +40,8 @@ def made(source, tags=(), picture=False):
     cell = nbformat.v4.new_code_cell(source)
     cell.metadata.tags = list(tags)
     if picture:
-        cell.outputs = [nbformat.v4.new_output("display_data", {"image/png": "aGVsbG8="})]
+        data = {"image/png": "aGVsbG8=", "text/plain": "Nothing gains"}
+        cell.outputs = [nbformat.v4.new_output("display_data", data)]
     return cell
 
 
@@ -60,7 +62,7 @@ def test_a_page_shows_the_answer_first_and_folds_what_draws(tmp_path):
     assert install.metadata.tags == ["hide-cell"] and drawing.metadata.tags == ["hide-input"]
     assert short.metadata.tags == []
     alt = drawing.metadata.mystnb["image"]["alt"]
-    assert alt.startswith("Figure: A part of it. No: two layers")
+    assert alt == "Figure: A part of it. Nothing gains"
 
 
 def test_pages_are_made_of_every_executed_notebook(tmp_path):
@@ -79,3 +81,16 @@ def test_pages_are_made_of_every_executed_notebook(tmp_path):
         for cell in cells:
             if any("image/png" in o.get("data", {}) for o in cell.get("outputs", [])):
                 assert len(cell.metadata.mystnb["image"]["alt"]) > 40
+
+
+def test_a_term_is_linked_where_it_is_first_used():
+    texts = ["# Knockout\n\n`knockout` and a knockout, then a Knockout", "knockout; base model"]
+    first, second = terms.linked(texts)
+    assert first == ("# Knockout\n\n`knockout` and a {term}`knockout <knockout>`, then a Knockout")
+    assert second == "knockout; {term}`base model <base model>`"
+
+
+def test_links_and_code_stay_as_they_are():
+    text = "[the base model](x), `base model`, ```\nbase model\n``` <b title='knockout'>"
+    assert terms.linked([text]) == [text]
+    assert "layer" not in terms.terms() and "probe set" in terms.terms()

@@ -209,7 +209,14 @@ def pretrained(cells, helped, delta, q, p=0.5):
     mean = dict(method="talo", tasks=cells, delta=delta, low=delta - 0.02, high=delta + 0.02, q=q)
     return dict(
         room=dict(half=room | dict(bound=0.2)),
-        means=[dict(mean, model="half"), dict(mean, model="half", method="shift")],
+        means=[dict(mean, case="half"), dict(mean, case="half", method="shift")],
+        these=[dict(mean, case="half")],
+        shots_and_rules=[
+            dict(mean, rule=rule, shots=shots)
+            for rule in ("best", "cautious")
+            for shots in (10, 40)
+        ],
+        agreement=[dict(delta=0.97, low=low, high=0.99) for low in (0.96, 0.9)],
         alike=dict(half=dict(difference=0.1, low=-0.1, high=0.3, p=p)),
     )
 
@@ -217,17 +224,52 @@ def pretrained(cells, helped, delta, q, p=0.5):
 @pytest.mark.parametrize(
     ("numbers", "told"),
     [
-        (pretrained(6, 2, 0.05, 0.01), ("reproduced in part: a knockout", "bounded", "reproduced")),
-        (pretrained(6, 0, 0.01, 0.5, 0.01), ("bounded: in 6 tasks", "reproduced", "bounded: the")),
-        (pretrained(0, 0, 0.0, 0.5), ("could not be", "bounded: vectors", "could not be tested")),
+        (
+            pretrained(6, 2, 0.05, 0.01),
+            (
+                "reproduced in part: a knockout",
+                "bounded",
+                "reproduced in part: zeroing",
+                "reproduced (+5.0 points [+3.0, +7.0]), on these tasks; of tasks like these, repro",
+                "reproduced, at 10 shots (+5.0 points [+3.0, +7.0]); 40 shots give +5.0",
+            ),
+        ),
+        (
+            pretrained(6, 0, 0.01, 0.5, 0.01),
+            ("bounded: in 6 tasks", "reproduced", "reproduced in", "bounded: the", "bounded: the"),
+        ),
+        (
+            pretrained(0, 0, 0.0, 0.5),
+            ("could not", "bounded: vectors", "reproduced in", "could not be tested", "bounded"),
+        ),
     ],
 )
 def test_a_pretrained_language_model_has_a_column_of_its_own(experiments, numbers, told):
     (experiments / f"{claims.PRETRAINED}.json").write_text(json.dumps(numbers))
-    for title, status in zip(("C1", "C2", "C4. "), told, strict=True):
+    for title, status in zip(("C1", "C2", "C3", "C4. ", "C7"), told, strict=True):
         assert f"pretrained language model:** {status}" in section(experiments, title)
     (experiments / f"{claims.PRETRAINED}.json").unlink()
     assert "pretrained language model:** not run" in section(experiments, "C1")
+
+
+def test_kinds_agree_less_or_too_few_tasks_tell():
+    def told(low, high):
+        rows = [dict(delta=0.6, low=low, high=high)] * 2
+        return claims.kinds_on_a_pretrained_model(dict(agreement=rows))
+
+    assert told(0.5, 0.7).startswith("contradicted")
+    assert told(-0.1, 1.2).startswith("could not be tested here: too few tasks")
+    assert told(None, None).startswith("could not be tested here")
+
+
+def test_heads_of_a_pretrained_model_are_counted_where_they_hold():
+    rows = [dict(task="a", form="direct"), dict(task="a", form="direct")]
+    counts = dict(found=5, holds=4, above_chance=3)
+    found = dict(pretrained=counts, pretrained_heads=2, pretrained_best=rows)
+    told = claims.heads_of_a_pretrained_model(found)
+    assert told.startswith("reproduced in part: 2 heads and 1 attentions") and "in 1 tasks" in told
+    found["pretrained"] = counts | dict(above_chance=0)
+    assert claims.heads_of_a_pretrained_model(found).startswith("bounded")
 
 
 def test_likeness_without_an_interval_could_not_be_tested(experiments):

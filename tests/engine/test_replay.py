@@ -7,7 +7,7 @@ import torch
 from families import FAMILIES, built, family
 
 from talo_mini import Knockout, knockout, load_benchmark
-from talo_mini.engine.replay import CannotReplay, Replay, _checked, one_pass
+from talo_mini.engine.replay import CannotReplay, Replay, _checked, one_pass, same_logits
 from talo_mini.interventions.effects import EFFECTS
 from talo_mini.interventions.knockout import mean_outputs
 from talo_mini.interventions.names import as_knockouts
@@ -170,3 +170,10 @@ def test_kinds_are_checked_at_their_lowest_middle_and_highest_layer():
     groups = [(Knockout("mlp", i),) for i in (4, 0, 3, 1, 2)]
     groups += [(Knockout("self-attention", 0, head=1),)]
     assert [groups[i][0].layer for i in _checked(groups)] == [4, 0, 2, 0]
+
+
+def test_logits_of_few_digits_may_round_by_a_share_of_the_largest():
+    base = torch.tensor([[20.0, 0.001]])
+    off = base + torch.tensor([[0.0, 0.05]])
+    assert same_logits(off, base.to(torch.bfloat16)) and not same_logits(off, base)
+    assert not same_logits(base + 3, base.to(torch.bfloat16))

@@ -157,6 +157,14 @@ def test_training_goes_on_from_its_checkpoint(name, tmp_path, monkeypatch):
         assert torch.equal(a, b)
 
 
+def test_a_batch_of_another_size_is_noted_with_the_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self: None)
+    one = trainer.Trainer("llava-mini", tmp_path, "cpu")
+    one.pictures = 3
+    one.run(1, log=lambda **row: None)
+    assert one.runs == ["--steps 1 --batch 3"] and one.record()["batch"] == 3
+
+
 def test_training_of_an_adapter_goes_on_from_an_export(tmp_path, monkeypatch):
     """From its weights and its record, where the checkpoint is gone."""
     monkeypatch.setattr(adapting, "ADAPTED", {"tiny": ARCHITECTURES["llava-mini"]})

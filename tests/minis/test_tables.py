@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from talo_mini import BadInput, interaction_vectors, load_benchmark, sweep
+from talo_mini.minis import tables
 from talo_mini.minis.tables import CHECKPOINTS, compact, load_tables, write
 from talo_mini.minis.trainer import STEPS
 from talo_mini.outcomes import check_outcomes
@@ -27,9 +28,34 @@ def test_a_checkpoint_that_was_not_trained_is_told(tmp_path):
         write(tmp_path / "llava-mini-seed-7" / "trained", tmp_path, 4, str(tmp_path))
 
 
-def test_two_seeds_are_followed_through_their_training():
-    assert len(CHECKPOINTS) == 4
-    assert sorted(map(len, CHECKPOINTS.values())) == [1, 1, 4, 4]
+def test_two_seeds_are_followed_through_their_training_and_three_of_the_pretrained():
+    own = [steps for run, steps in CHECKPOINTS.items() if run.startswith("llava")]
+    pretrained = [steps for run, steps in CHECKPOINTS.items() if run.startswith("smollm")]
+    assert sorted(map(len, own)) == [1, 1, 4, 4] and list(map(len, pretrained)) == [3, 3, 3]
+
+
+def test_tables_of_one_mini_are_told_apart():
+    folder = Path(__file__).resolve().parents[2] / "book" / "data" / "seeds"
+    runs = {run for run, _ in load_tables(folder, "smollm-mini")}
+    assert runs == {run for run in CHECKPOINTS if run.startswith("smollm")}
+    with pytest.raises(BadInput, match="no table of another run of qwen2vl-mini"):
+        load_tables(folder, "qwen2vl-mini")
+
+
+def test_an_adapted_checkpoint_is_put_together_first(tmp_path, monkeypatch):
+    folder = tmp_path / "smollm-mini" / "step-750"
+    folder.mkdir(parents=True)
+    (folder / "learned.safetensors").touch()
+    asked = []
+
+    def put_together(learned, name):
+        asked.append((learned, name))
+        return tmp_path / "nowhere"
+
+    monkeypatch.setattr(tables, "put_together", put_together)
+    with pytest.raises(BadInput, match="holds no checkpoint"):
+        write(folder, tmp_path, 4, str(tmp_path))
+    assert asked == [(folder, "smollm-mini-step-750")]
 
 
 def test_a_folder_without_tables_is_told(tmp_path):

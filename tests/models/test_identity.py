@@ -1,5 +1,7 @@
 """Models and processors are told apart by their own files, alike under every library's version."""
 
+import json
+import shutil
 from importlib.util import find_spec
 
 import pytest
@@ -8,6 +10,7 @@ from torch import nn
 from torch.ao.quantization import quantize_dynamic
 
 from talo_mini import load_vlm
+from talo_mini.models.loading import MINIS
 from talo_mini.studies.planting import load_plants, planted
 
 # the same on the lowest versions that are declared (`make test-lowest`) and on the newest; with
@@ -80,3 +83,16 @@ def test_packed_weights_have_a_digest_that_follows_them():
     other.model.get_decoder().layers[1] = quantize_dynamic(layer, {nn.Linear})
     assert other.digest != before
     assert set(vlm.anatomy.stacks["decoder"][1].parts) == {"self-attention", "mlp"}
+
+
+def test_how_a_tokenizer_had_been_loaded_is_no_other_reading(tmp_path):
+    """Its file tells it: the same checkpoint put together on and off the network."""
+    vlm = load_vlm("llava-mini")
+    found = set()
+    for told in ({}, dict(local_files_only=True), dict(local_files_only=False, is_local=True)):
+        folder = tmp_path / str(len(told))
+        shutil.copytree(MINIS / "llava-mini", folder)
+        path = folder / "tokenizer_config.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | told))
+        found.add(load_vlm(folder).reading)
+    assert found == {vlm.reading}

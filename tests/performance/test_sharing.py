@@ -1,15 +1,18 @@
 """The comparison of a sweep with plain hooks measures the same answers."""
 
+from dataclasses import replace
+from functools import partial
+
 import pytest
 import sharing
 
-from talo_mini import load_benchmark
+from talo_mini import load_benchmark, load_vlm
 
 
 @pytest.fixture
 def case():
     benchmark = load_benchmark("mini-worlds", ["object_colour", "more"], per_task=2)
-    return sharing.Case("tiny", "llava-mini", benchmark, (4, 8))
+    return sharing.Case("tiny", partial(load_vlm, "llava-mini"), benchmark, (4, 8))
 
 
 def test_both_ways_give_every_answer(tiny, case):
@@ -18,16 +21,25 @@ def test_both_ways_give_every_answer(tiny, case):
 
 
 def test_a_row_has_both_rates_and_their_ratio(case):
-    row = sharing.measured(case, 1)
+    row = sharing.row_of(case, 1)
     assert row["ratio"] == row["engine"] / row["hooks"] > 0
     assert row["questions"] == 8 and row["a_picture"] == 2
     assert row["hooks_batch"] in case.batches and row["engine_batch"] in case.batches
 
 
-def test_answers_that_differ_stop_it(case, monkeypatch):
+def test_answers_that_differ_stop_it(case):
     def wrong(vlm, benchmark, batch):
         return dict.fromkeys(sharing.by_hooks(vlm, benchmark, batch), 9)
 
-    monkeypatch.setattr(sharing, "by_sweep", wrong)
     with pytest.raises(ValueError, match="tiny: 104 of 104 answers differ"):
-        sharing.measured(case, 1)
+        sharing.row_of(replace(case, way=wrong), 1)
+
+
+def test_the_engine_alone_answers_like_the_sweep(tiny, case):
+    assert sharing.by_engine(tiny, case.benchmark, 8) == sharing.by_hooks(tiny, case.benchmark, 8)
+
+
+def test_the_bound_with_the_beginning_once_is_the_higher_one(case):
+    row = sharing.row_of(case, 1)
+    assert row["bound_shared"] > row["bound_alone"] > 0
+    assert row["share"] * row["bound_shared"] == pytest.approx(row["ratio"])

@@ -1,0 +1,46 @@
+"""Terms of the glossary are linked where a chapter first uses them."""
+
+import re
+from pathlib import Path
+
+GLOSSARY = Path(__file__).resolve().parent.parent / "book" / "glossary.md"
+COMMON = {"layer", "ability", "head", "delta", "interval", "chance", "task", "part"}  # every page's
+# what stays as it is: code, links, roles, headings, HTML
+KEPT = re.compile(
+    r"```.*?```|`[^`]*`|\{\w+\}`[^`]*`|\[[^\]]*\]\([^)]*\)|^#.*$|<[^>]+>", re.S | re.M
+)
+
+
+def terms() -> list[str]:
+    """The entries of the glossary, the longest first, so that a part of one is not linked."""
+    text = GLOSSARY.read_text(encoding="utf-8")
+    entries = text[text.index(":::{glossary}") :].split("\n\n")
+    found = [line for entry in entries for line in entry.splitlines() if line[:1].isalpha()]
+    return sorted(set(found) - COMMON, key=len, reverse=True)
+
+
+def linked(texts: list[str]) -> list[str]:
+    """The same Markdown texts, in each of which a term is linked where it first occurs in them."""
+    waiting, done = terms(), []
+    for text in texts:
+        for term in list(waiting):
+            changed = _with_link(text, term)
+            if changed != text:
+                waiting.remove(term)
+                text = changed
+        done.append(text)
+    return done
+
+
+def _with_link(text, term):
+    """The text with a link at the first use of a term outside of what is kept as it is."""
+    word = re.compile(rf"(?<![\w{{`-]){re.escape(term)}(?![\w`-])", re.IGNORECASE)
+    end = 0
+    for kept in [*KEPT.finditer(text), None]:
+        begin = kept.start() if kept else len(text)
+        found = word.search(text, end, begin)
+        if found:
+            link = f"{{term}}`{found[0]} <{term}>`"
+            return text[: found.start()] + link + text[found.end() :]
+        end = kept.end() if kept else begin
+    return text
