@@ -7,7 +7,7 @@ GLOSSARY = Path(__file__).resolve().parent.parent / "book" / "glossary.md"
 COMMON = {"layer", "ability", "head", "delta", "interval", "chance", "task", "part"}  # every page's
 # what stays as it is: code, links, roles, headings, HTML
 KEPT = re.compile(
-    r"```.*?```|`[^`]*`|\{\w+\}`[^`]*`|\[[^\]]*\]\([^)]*\)|^#.*$|<[^>]+>", re.S | re.M
+    r"```.*?```|`[^`]*`|\{\w+\}`[^`]*`|\[[^\]]*\]\([^)]*\)|^#[^\n]*|<[^>]+>", re.S | re.M
 )
 
 
