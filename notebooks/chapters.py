@@ -149,6 +149,7 @@ def _environment() -> jinja2.Environment:
         percent=lambda share: f"{100 * share:.0f}%",
         r=lambda value: f"{value:.2f}",
         points=lambda share: f"{100 * share:+.1f}",
+        gaining=lambda rows: claims.clear_signs(rows).count(1),
         talo=lambda means: [row for row in means if row["method"] == "talo"],
         model=lambda rows, name, of: _row(rows, model=name, of=of, benchmark="mini-worlds"),
         plant=lambda rows, rule, shots, strength: _row(

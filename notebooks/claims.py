@@ -81,9 +81,18 @@ def judged(rows: list[Estimate]) -> str:
     return f"bounded: the mean gain is at most {most.number(most.high)} points (95%)"
 
 
+def together(rooms) -> dict:
+    """The room of several models or benchmarks, as if they were one."""
+    own = [room for room in rooms if room["cells"]]
+    counts = {
+        name: sum(room[name] for room in own) for name in ("cells", "knockouts", "helped_cells")
+    }
+    return counts | dict(bound=max((room["bound"] for room in own), default=None))
+
+
 def some_layers_interfere(found: dict) -> str:
     """C1: some knockouts help."""
-    room = found["room"]
+    room = together([found["room"], *found.get("harder", {}).values()])
     if not room["cells"]:
         return "could not be tested here: no task has room to gain"
     several = f"{room['cells']} tasks and forms"
@@ -136,13 +145,7 @@ def more_alike_at_most(r: float) -> str:
 
 def layers_of_a_pretrained_model(found: dict) -> str:
     """C1 on the models with a pretrained language model, together."""
-    rooms = [room for room in found["room"].values() if room["cells"]]
-    if not rooms:
-        return some_layers_interfere(dict(room=dict(cells=0)))
-    counts = ("cells", "knockouts", "helped_cells")
-    together = {name: sum(room[name] for room in rooms) for name in counts}
-    bound = max(room["bound"] for room in rooms)
-    return some_layers_interfere(dict(room=together | dict(bound=bound)))
+    return some_layers_interfere(dict(room=together(found["room"].values())))
 
 
 def vectors_of_a_pretrained_model(found: dict) -> str:

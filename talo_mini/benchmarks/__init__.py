@@ -1,10 +1,12 @@
 """Where questions come from: one file a source, each giving a `Benchmark`."""
 
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
 from ..errors import BadInput, whole_number
 from . import data, easy_vqa, files, mini_worlds
+from .mini_worlds.difficulty import DIFFICULTIES
 from .prompts import find_prompt
 from .questions import FORMS, Benchmark
 
@@ -12,6 +14,7 @@ SHIPPED = {
     "mini-worlds": mini_worlds.benchmark,
     "mini-worlds-train": mini_worlds.train_benchmark,
     "easy-vqa": easy_vqa.benchmark,
+    **{f"mini-worlds-{name}": partial(mini_worlds.harder_benchmark, name) for name in DIFFICULTIES},
 }
 ON_THE_HUB = {
     name: import_module(f".{name}", __name__).BENCHMARK

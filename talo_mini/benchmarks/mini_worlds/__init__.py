@@ -12,6 +12,7 @@ from ...progress import progress
 from ..pictures import encoded_png
 from ..questions import LETTERS, Benchmark, Question, Task, find_task
 from . import charts, digits, maps, objects
+from .difficulty import harder
 from .world import Asked, World, is_test_picture
 
 NAME = "mini-worlds"
@@ -151,6 +152,11 @@ def train_benchmark(tasks=None, per_task: int | None = None) -> Benchmark:
     sets and fine-tuning.
     """
     return _drawn(f"{NAME}-train", tasks, TEST_QUESTIONS if per_task is None else per_task, "train")
+
+
+def harder_benchmark(name: str, tasks=None, per_task: int | None = None) -> Benchmark:
+    """The test benchmark with pictures that are harder to see; `name` is one of `DIFFICULTIES`."""
+    return harder(benchmark(tasks, per_task), name)
 
 
 def _drawn(name, tasks, count, split):

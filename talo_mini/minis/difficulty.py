@@ -1,0 +1,48 @@
+"""How hard the harder mini worlds are: `python -m talo_mini.minis.difficulty`.
+
+For each difficulty, level and mini it counts the tasks and forms with room to gain, on pictures of
+the training half, so that the test questions are not used to choose.
+"""
+
+import argparse
+
+import pandas as pd
+
+from ..analysis.vectors import has_room, task_accuracy
+from ..benchmarks.mini_worlds import train_benchmark
+from ..benchmarks.mini_worlds.difficulty import DIFFICULTIES, harder
+from ..benchmarks.questions import Benchmark
+from ..engine.sweep import sweep
+from ..models.loading import load_vlm
+from ..models.vlm import VLM
+
+MINIS = ("llava-mini", "qwen2vl-mini", "internvl-mini", "mllama-mini")
+
+
+def with_room(vlm: VLM, benchmark: Benchmark) -> dict:
+    """cells: tasks and forms that the model answers above a guess that has looked and below 90%;
+    accuracy: its mean over all.
+    """
+    accuracy = task_accuracy(sweep(vlm, benchmark, parts=()))
+    return dict(cells=int(has_room(accuracy).sum()), accuracy=accuracy.accuracy.mean())
+
+
+def main():
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--per-task", type=int, default=60, help="questions a task and form")
+    arguments = parser.parse_args()
+    plain = train_benchmark(per_task=arguments.per_task)
+    vlms = {name: load_vlm(name) for name in MINIS}
+    for name, difficulty in DIFFICULTIES.items():
+        for level in difficulty.levels:
+            benchmark = harder(plain, name, level)
+            rows = [
+                dict(difficulty=name, level=level, mini=mini) | with_room(vlm, benchmark)
+                for mini, vlm in vlms.items()
+            ]
+            print(pd.DataFrame(rows).round(2).to_string(index=False), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""The command that sets how hard the harder worlds are."""
+
+import pandas as pd
+
+from talo_mini import load_benchmark
+from talo_mini.benchmarks.mini_worlds.difficulty import DIFFICULTIES
+from talo_mini.minis import difficulty
+
+
+def test_cells_with_room_are_those_above_a_guess_that_looks_and_below_90(tiny, monkeypatch):
+    benchmark = load_benchmark("mini-worlds", ["object_colour", "more"], per_task=4)
+    rows = pd.DataFrame(
+        dict(accuracy=[0.6, 0.95, 0.5], low=[0.55, 0.9, 0.2], chance=0.25, informed=0.5)
+    )
+    monkeypatch.setattr(difficulty, "task_accuracy", lambda table: rows)
+    found = difficulty.with_room(tiny, benchmark)
+    assert found == dict(cells=1, accuracy=rows.accuracy.mean())
+
+
+def test_each_level_that_ships_lies_among_those_that_are_tried():
+    for found in DIFFICULTIES.values():
+        assert min(found.levels) <= found.level <= max(found.levels)
