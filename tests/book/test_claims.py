@@ -349,7 +349,7 @@ def test_the_first_page_has_a_word_for_each_claim(experiments):
 
 
 def test_what_the_first_page_says_of_all_claims_is_what_the_table_says():
-    """Heads stand in the way, TaLo gains where tasks are half known: if not, the sentence must go."""
+    """TaLo gains where tasks are half known: if that changes, the sentence must."""
     page = (ROOT / "book" / "index.md").read_text()
     assert "A single head can stand in the way" in page and "what TaLo gains" in page
     told = {claim.key: claims.tell(claim, COMMITTED) for claim in claims.CLAIMS}
