@@ -16,7 +16,9 @@ import terms
 import yaml
 
 BOXES = Path(__file__).with_name("boxes.yml")
-REPORTS = re.compile(r"\bshow_\w+\(|\bdisplay\(|\bsave_headline\(|\bsavefig\(|\baxis\.")
+REPORTS = re.compile(
+    r"\bshow_\w+\(|\breadable\(|\bdisplay\(|\bsave_headline\(|\bsavefig\(|\baxis\."
+)
 FOLDED = "hide-input", "hide-cell"
 LONG = 12  # lines: a cell that computes so long is folded too
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"  # the book loads its own

@@ -8,10 +8,10 @@ import pandas as pd
 from ..estimates import Estimate
 
 SHORT = 12  # rows that are shown at once; more are folded
-POINTS = {"delta", "talo", "shift", "ahead", "random", "hindsight", "probe_delta", "moved"}
+POINTS = {"delta", "talo", "shift", "ahead", "random", "hindsight", "probe_delta", "moved", "bound"}
 PERCENT = {
     *("accuracy", "base", "chance", "informed", "before", "after", "acted", "harmed", "alike"),
-    *("agreement", "confidence", "error", "share"),
+    *("agreement", "confidence", "error", "share", "power"),
 }
 WORDS = {
     "delta": "change (points)",
@@ -32,6 +32,8 @@ WORDS = {
     "alike": "alike (%)",
     "agreement": "agreement (%)",
     "r": "correlation",
+    "power": "power (%)",
+    "bound": "bound (points)",
 }
 INTERVALS = ("low", "high")
 MAIN = ("delta", "accuracy")  # whose interval is in low and high
