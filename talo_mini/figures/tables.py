@@ -49,7 +49,8 @@ class Readable(pd.DataFrame):
 
     def _repr_html_(self):
         named = any(name is not None for name in self.index.names)
-        table = self.to_html(border=0, index=named)
+        shown = pd.DataFrame(self.reset_index() if named else self)
+        table = shown.to_html(border=0, index=False)
         if len(self) <= SHORT:
             return table
         return f"<details><summary>All {len(self)} rows</summary>\n{table}\n</details>"
