@@ -43,7 +43,7 @@ def shifted(picture: Image.Image, level: float, rng: random.Random) -> Image.Ima
 
 DIFFICULTIES = {
     "noisy": Difficulty(noisy, 110, (60, 80, 110, 140)),
-    "shifted": Difficulty(shifted, 0.25, (0.1, 0.2, 0.3, 0.4), frozenset({"nearest_corner"})),
+    "shifted": Difficulty(shifted, 0.05, (0.03, 0.05, 0.1, 0.2), frozenset({"nearest_corner"})),
 }
 
 
