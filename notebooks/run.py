@@ -17,6 +17,7 @@ import claims
 import finishing
 import nbformat
 import papermill
+import sent_runs
 import stand_ins
 import status
 import yaml
@@ -242,6 +243,7 @@ def stage_book(stage: Path):
     shutil.copy2(ROOT / "book" / "book.css", stage / "_static")
     shutil.copy2(ROOT / "CHANGELOG.md", stage / "book" / "changelog.md")
     status.write(stage / EXPERIMENTS, stage / "book" / "status.md")
+    sent_runs.write(sent_runs.RUNS, stage / "book" / "runs.md")
     architecture.draw(stage / "book" / "architecture.svg")
     tables = stage / "book" / "paper_vs_ours.md", stage / "book" / "claims_table.md"
     claims.write(stage / EXPERIMENTS, *tables)
