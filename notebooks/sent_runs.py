@@ -35,7 +35,7 @@ def row(path: Path) -> dict:
         shots=choice.shots,
         tasks=len(table),
         left_out=len(left_out),
-        clear=len(clear),
+        gaining=len(clear),
         gain=Estimate.of(mean_value(table.gain.astype(float))),
         versions=f"{choice.versions['torch']}, {choice.versions['transformers']}",
     )
