@@ -101,6 +101,8 @@ def _told(name, value, unit):
     """One value in words."""
     if isinstance(value, str):
         return value
+    if isinstance(value, list | tuple | np.ndarray):
+        return ", ".join(str(one) for one in value) or NONE
     if value is None or pd.isna(value) or (name == "layer" and value == -1):
         return NONE
     if isinstance(value, bool | np.bool_):

@@ -46,6 +46,8 @@ def test_a_correlation_keeps_its_unit():
         ("seconds", 1.234, "1.23"),
         ("bias", -0.5, "−0.50"),
         ("note", "a-b", "a-b"),
+        ("layers", (3, 5), "3, 5"),
+        ("layers", [], "–"),
     ],
 )
 def test_values_are_written_as_a_reader_expects(name, value, told):
