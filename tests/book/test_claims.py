@@ -51,9 +51,12 @@ def test_every_notebook_that_a_claim_names_exists_or_is_said_to_be_missing(exper
 
 def test_the_status_follows_the_numbers(experiments):
     def room(cells, helped):
-        return lambda found: found["room"].update(
-            cells=cells, helped_cells=helped, knockouts=12 * cells, bound=0.12
-        )
+        def edit(found):
+            own = dict(cells=cells, helped_cells=helped, knockouts=12 * cells, bound=0.12)
+            found["room"].update(own)
+            found["harder"] = dict(noisy=dict(own, cells=0, of_cells=84, helped=0))
+
+        return edit
 
     def talo(*signs, tasks=9):
         """Means over tasks with room: clearly above (1) or below (-1) zero, or neither."""

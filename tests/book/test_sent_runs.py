@@ -29,7 +29,7 @@ def test_a_run_has_a_line_and_a_file_that_is_none_is_told(tmp_path):
     assert f"{100 * mean:+.1f} points [" in line and choice.digest in line and "ours" not in line
     assert "Nobody has sent" not in page and "built-in" not in page
     (tmp_path / "broken.json").write_text("{}")
-    with pytest.raises(BadInput, match="broken.json"):
+    with pytest.raises(BadInput, match=r"broken\.json"):
         sent_runs.rows(tmp_path)
 
 
