@@ -36,7 +36,8 @@ class Estimate:
         Of another column than delta, "deep", the interval is in deep_low and deep_high if there.
         """
         prefix = f"{value}_" if f"{value}_low" in row else ""
-        low, high = row[f"{prefix}low"], row[f"{prefix}high"]
+        ends = (row[f"{prefix}{end}"] for end in ("low", "high"))
+        low, high = (math.nan if end is None else end for end in ends)
         return cls(row[value], low, high, row.get("q"), row.get("n"), unit)
 
     def number(self, value: float, digits: int | None = None) -> str:
@@ -49,7 +50,7 @@ class Estimate:
     def written(self, digits: int | None = None, word: bool = True) -> str:
         """The number and its interval: "+5.2 points [+1.1, +9.0]"."""
         told = self.number(self.value, digits) + UNITS[self.unit][2] * word
-        if self.low is None or math.isnan(self.low):
+        if math.isnan(self.low):
             return told
         return f"{told} [{self.number(self.low, digits)}, {self.number(self.high, digits)}]"
 

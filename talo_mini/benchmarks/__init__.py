@@ -1,5 +1,6 @@
 """Where questions come from: one file a source, each giving a `Benchmark`."""
 
+from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -10,7 +11,7 @@ from .mini_worlds.difficulty import DIFFICULTIES
 from .prompts import find_prompt
 from .questions import FORMS, Benchmark
 
-SHIPPED = {
+SHIPPED: dict[str, Callable[..., Benchmark]] = {
     "mini-worlds": mini_worlds.benchmark,
     "mini-worlds-train": mini_worlds.train_benchmark,
     "easy-vqa": easy_vqa.benchmark,
