@@ -14,8 +14,8 @@ from .questions import FORMS, Benchmark
 SHIPPED: dict[str, Callable[..., Benchmark]] = {
     "mini-worlds": mini_worlds.benchmark,
     "mini-worlds-train": mini_worlds.train_benchmark,
-    "easy-vqa": easy_vqa.benchmark,
     **{f"mini-worlds-{name}": partial(mini_worlds.harder_benchmark, name) for name in DIFFICULTIES},
+    "easy-vqa": easy_vqa.benchmark,
 }
 ON_THE_HUB = {
     name: import_module(f".{name}", __name__).BENCHMARK
