@@ -12,6 +12,10 @@ from drawings import png
 SMALL = dict(
     QUESTIONS=6,
     SHOTS=3,
+    OTHER_SHOTS=[2],
+    EFFECT_TASKS=None,
+    EFFECT_QUESTIONS=3,
+    HARDER=[],
     DRAWS=3,
     PERMUTATIONS=20,
     CASES=1,
