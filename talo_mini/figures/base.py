@@ -19,8 +19,6 @@ ABILITY_COLOURS = (
 STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
 POINTS = 100  # points in a fraction
 DOT = dict(ms=2.5, mfc="white", mec="black", mew=0.6)  # seen on light and on dark
-
-
 LETTERS_AN_INCH = 12  # of a title
 MOST_TICKS = 16  # layers that an axis can name side by side
 
