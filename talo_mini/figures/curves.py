@@ -1,10 +1,13 @@
 """Something along something else: shots, layers, seconds, one measure against another."""
 
 from itertools import cycle
+from textwrap import fill
 
 import numpy as np
 
 from .base import ABILITY_COLOURS, POINTS, axes_of, layer_ticks
+
+LETTERS_BESIDE = 32  # of a label along the height of a figure
 
 
 def _curves(axis, curves, scale=1, log=False):
@@ -47,7 +50,7 @@ def show_curves(
         marks = sorted({value for table in curves.values() for value in table[x]})
         axis.set_xticks(marks, [f"{value:g}" for value in marks], minor=False)
         axis.minorticks_off()
-    axis.set(xlabel=xlabel, ylabel=ylabel)
+    axis.set(xlabel=xlabel, ylabel=fill(ylabel, LETTERS_BESIDE))
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
     return figure
 
@@ -59,7 +62,7 @@ def show_depth(curves: dict, title: str, xlabel: str, ylabel: str):
     figure, axis = axes_of(6.5, 3.6, title)
     _curves(axis, curves)
     layers = range(max(len(values) for values in curves.values()))
-    axis.set(xlabel=xlabel, ylabel=ylabel, **layer_ticks(layers))
+    axis.set(xlabel=xlabel, ylabel=fill(ylabel, LETTERS_BESIDE), **layer_ticks(layers))
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
     return figure
 
