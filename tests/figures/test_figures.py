@@ -164,6 +164,6 @@ def test_no_ability_or_curve_is_lost_however_many_there_are():
 def test_a_long_label_stands_in_lines_beside_its_curves():
     table = pd.DataFrame(dict(x=[1, 2], delta=[0.1, 0.2], low=[0.0, 0.1], high=[0.2, 0.3]))
     label = "cells with room in which something helps (%)"
-    figure = show_curves({"a": table}, "x", "title", "x", label)
+    figure = figures.show_curves({"a": table}, "x", "title", "x", label)
     lines = figure.axes[0].get_ylabel().split("\n")
     assert " ".join(lines) == label and max(map(len, lines)) <= 32
