@@ -46,7 +46,7 @@ def main():
         if shown.returncode:
             print(f"{path.name}: new")
             continue
-        changed = differing(json.loads(shown.stdout), json.loads(path.read_text()))
+        changed = differing(json.loads(shown.stdout), json.loads(path.read_text(encoding="utf-8")))
         print(f"{path.name}: {len(changed)} differ")
         for where, before, after in changed[:12]:
             print(f"  {where}: {before} -> {after}")

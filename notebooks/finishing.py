@@ -85,5 +85,5 @@ def finish(site: Path):
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{urls}\n</urlset>\n'
     )
-    (site / "404.html").write_text(LOST.format(title=title, address=start))
+    (site / "404.html").write_text(LOST.format(title=title, address=start), encoding="utf-8")
     (site / ".nojekyll").touch()  # folders that begin with an underscore are pages too

@@ -14,6 +14,7 @@ from pathlib import Path
 import explorer
 import numpy as np
 import pandas as pd
+import sliders
 import wasmtime
 from outcomes import TABLE, bits
 
@@ -40,18 +41,18 @@ WHERE = (
     ".forEach((told) => { told.hidden = false; });"
 )
 LAYERS = 12
-BUILDERS = "playground", "explorer", "outcomes"
+BUILDERS = "playground", "explorer", "outcomes", "sliders"
 MOST = 0.97  # accuracy of a task in the game: above it there is hardly anything to gain
 
 
 def built() -> Path:
     """The folder with everything, made anew where something that it depends on has changed."""
     mark = BUILT / "mark"
-    if not mark.exists() or mark.read_text() != digest():
+    if not mark.exists() or mark.read_text(encoding="utf-8") != digest():
         unfinished = BUILT.with_name(".playground")
         shutil.rmtree(unfinished, ignore_errors=True)
         write(unfinished)
-        (unfinished / mark.name).write_text(digest())
+        (unfinished / mark.name).write_text(digest(), encoding="utf-8")
         shutil.rmtree(BUILT, ignore_errors=True)
         unfinished.rename(BUILT)
     return BUILT
@@ -63,7 +64,7 @@ def digest() -> str:
     sources = [path for path in HERE.rglob("*") if "node_modules" not in path.parts]
     builders = [Path(__file__).with_name(f"{name}.py") for name in BUILDERS]
     package = (HERE.parent / "talo_mini").rglob("*")
-    for path in sorted([*sources, *builders, TABLE, *package]):
+    for path in sorted([*sources, *builders, TABLE, sliders.RESULTS, *package]):
         if path.is_file() and path.suffix != ".pyc":
             found.update(str(path.relative_to(HERE.parent)).encode() + path.read_bytes())
     return found.hexdigest()
@@ -75,21 +76,26 @@ def write(folder: Path, per_task: int = PER_TASK, tasks=None):
         (folder / name).mkdir(parents=True)
     for source in sorted((HERE / "src").iterdir()):
         shutil.copy2(source, folder / source.name)
-    (folder / "kernel.wasm").write_bytes(wasmtime.wat2wasm((HERE / "kernel.wat").read_text()))
+    (folder / "kernel.wasm").write_bytes(
+        wasmtime.wat2wasm((HERE / "kernel.wat").read_text(encoding="utf-8"))
+    )
     for name in MODEL:
         shutil.copy2(MINIS / MINI / name, folder / "model" / name)
     benchmark = load_benchmark("mini-worlds", tasks, per_task)
     for task in benchmark.tasks:
         (folder / "questions" / f"{task.name}.pack").write_bytes(packed(benchmark, task.name))
     told = [dict(name=t.name, ability=t.ability, trained=t.trained) for t in benchmark.tasks]
-    (folder / "questions" / "tasks.json").write_text(json.dumps(told))
+    (folder / "questions" / "tasks.json").write_text(json.dumps(told), encoding="utf-8")
     outcomes = pd.read_parquet(TABLE)
-    (folder / "questions" / "luck.json").write_text(json.dumps(cells(outcomes)))
+    (folder / "questions" / "luck.json").write_text(json.dumps(cells(outcomes)), encoding="utf-8")
     explorer.write(outcomes, folder)
+    sliders.write(folder)
     if any(task.name == LANDING["task"] for task in benchmark.tasks):
         table, asked = swept(benchmark)
-        (folder / "questions" / "landing.json").write_text(json.dumps(landing(table, asked)))
-        (folder / "recorded.html").write_text(recorded(table, asked))
+        (folder / "questions" / "landing.json").write_text(
+            json.dumps(landing(table, asked)), encoding="utf-8"
+        )
+        (folder / "recorded.html").write_text(recorded(table, asked), encoding="utf-8")
 
 
 def packed(benchmark: Benchmark, task: str) -> bytes:

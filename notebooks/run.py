@@ -3,17 +3,20 @@
 import argparse
 import hashlib
 import json
+import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
 
 import architecture
 import chapters
 import claims
+import exercises
 import finishing
 import nbformat
 import papermill
@@ -21,6 +24,8 @@ import sent_runs
 import stand_ins
 import status
 import yaml
+from filelock import FileLock, Timeout
+from papermill.exceptions import PapermillExecutionError
 
 import playground
 from talo_mini.report import SESSION
@@ -40,13 +45,15 @@ READS_CACHE = (
     "18_why_does_it_help",
 )
 STAND_INS = ROOT / "_build" / "stand_ins"  # read by notebooks whose own benchmark lies on the Hub
+READ = ROOT / "book" / "data", ROOT / "notebooks" / "stand_ins.py"  # or made of it
+INLINE = "module://matplotlib_inline.backend_inline"  # another would show no figure
 
 
 def parameters(name: str, scale: str, folder: str) -> dict:
     """The values of a notebook's parameters at a scale. Raises KeyError for a name its parameters
     cell lacks.
     """
-    scales = yaml.safe_load((ROOT / "notebooks" / "scales.yml").read_text())
+    scales = yaml.safe_load((ROOT / "notebooks" / "scales.yml").read_text(encoding="utf-8"))
     known = papermill.inspect_notebook(str(ROOT / "notebooks" / f"{name}.ipynb"))
     own = scales[scale].get(name, {})
     unknown = set(own) - set(known)
@@ -60,17 +67,21 @@ def parameters(name: str, scale: str, folder: str) -> dict:
 
 
 def digest(notebook: Path, values: dict) -> str:
-    """What an executed notebook depends on: its source, its parameters, the package and the
-    weights.
+    """What an executed notebook depends on: its source, its parameters, the package, the weights,
+    and the tables it reads.
     """
     found = hashlib.blake2b(
         notebook.read_bytes() + json.dumps(values, sort_keys=True).encode(), digest_size=8
     )
-    for path in sorted(
-        path for path in (ROOT / "talo_mini").rglob("*") if path.is_file() and path.suffix != ".pyc"
-    ):
-        found.update(path.read_bytes())
+    folders = ROOT / "talo_mini", *READ
+    for path in sorted(path for folder in folders for path in (folder, *folder.rglob("*"))):
+        if path.is_file() and path.suffix != ".pyc":
+            found.update(path.read_bytes())
     return found.hexdigest()
+
+
+class ChapterFailed(RuntimeError):
+    """Which cell of which chapter failed, and how."""
 
 
 def is_done(target: Path, mark: str) -> bool:
@@ -100,25 +111,35 @@ def execute(notebook: Path, scale: str, folder: Path) -> float:
     unfinished.mkdir(parents=True)
     stand_ins.write(STAND_INS)
     beside = unfinished.relative_to(ROOT).as_posix()
-    os.environ[SESSION] = notebook.name  # as Jupyter tells it to a kernel
-    papermill.execute_notebook(
-        str(notebook),
-        str(unfinished / notebook.name),
-        {**values, "RESULTS": beside},
-        cwd=str(ROOT),
-        progress_bar=False,
-        kernel_name="python3",
-    )
+    os.environ |= {SESSION: notebook.name, "MPLBACKEND": INLINE}  # as Jupyter tells a kernel
+    solved = unfinished / f"solved_{notebook.name}"
+    nbformat.write(exercises.appended(nbformat.read(notebook, 4)), solved)
+    try:
+        papermill.execute_notebook(
+            str(solved),
+            str(unfinished / notebook.name),
+            {**values, "RESULTS": beside},
+            cwd=str(ROOT),
+            progress_bar=False,
+            kernel_name="python3",
+        )
+    except PapermillExecutionError as error:
+        place = unfinished.relative_to(ROOT) / notebook.name
+        raise ChapterFailed(
+            f"{name} stopped at its code cell {error.exec_count}: {error.ename}: {error.evalue}\n"
+            f"Its outputs up to there are in {place}."
+        ) from None
     saved = unfinished / f"{name}.json"
     if not saved.exists():
         found = ", ".join(path.name for path in unfinished.glob("*.json")) or "nothing"
         raise RuntimeError(f"{name} saved {found}, not {saved.name}; its last cell names another")
+    solved.unlink()
+    executed = nbformat.read(unfinished / notebook.name, 4)
     told = json.loads(saved.read_text(encoding="utf-8"))
+    told |= dict(solutions=exercises.taken(executed))
     told |= dict(commit=commit(), seconds=round(time.time() - start))
     saved.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-    nbformat.write(
-        _published(unfinished / notebook.name, mark, beside, results), saved.parent / notebook.name
-    )
+    nbformat.write(_published(executed, mark, beside, results), unfinished / notebook.name)
     order = sorted(unfinished.iterdir(), key=lambda path: path.suffix == ".ipynb")  # the mark last
     for path in order:
         path.replace(folder / path.name)
@@ -126,9 +147,8 @@ def execute(notebook: Path, scale: str, folder: Path) -> float:
     return time.time() - start
 
 
-def _published(path, mark, beside, results):
+def _published(executed, mark, beside, results):
     """An executed notebook as it is kept: with its mark, without what names this machine."""
-    executed = nbformat.read(path, 4)
     kept = {key: executed.metadata[key] for key in ("kernelspec", "language_info")}
     executed.metadata = kept | {"talo_mini": mark}
     for cell in executed.cells:
@@ -147,7 +167,7 @@ def execute_all(scale: str, folder: Path):
     os.environ["OMP_NUM_THREADS"] = "1"
     stand_ins.write(STAND_INS)
     waiting, readers = {}, [path for path in NOTEBOOKS if path.stem in READS_CACHE]
-    with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ProcessPoolExecutor(cores()) as pool:
         try:
             for path in sorted(
                 (path for path in NOTEBOOKS if path not in readers),
@@ -163,14 +183,25 @@ def execute_all(scale: str, folder: Path):
                         {pool.submit(execute, path, scale, folder): path.stem for path in readers}
                     )
         except BaseException:
-            pool.shutdown(cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
+            for child in multiprocessing.active_children():
+                child.terminate()
             raise
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def commit() -> str:
     """The commit that is checked out, with a + where files differ from it; empty outside a git
-    clone.
+    clone, or without git.
     """
+    if shutil.which("git") is None:
+        return ""
 
     def told(*words):
         return subprocess.run(
@@ -249,6 +280,21 @@ def stage_book(stage: Path):
     claims.write(stage / EXPERIMENTS, *tables)
 
 
+@contextmanager
+def alone():
+    """Work in this checkout by itself. Ends the program where another run does."""
+    (ROOT / "_build").mkdir(exist_ok=True)
+    lock = FileLock(ROOT / "_build" / ".lock")
+    try:
+        with lock.acquire(timeout=0):
+            yield
+    except Timeout:
+        sys.exit(
+            "Another run is making the book in this checkout, and two would mix their pages. "
+            "Wait until it ends, or use another clone."
+        )
+
+
 def main():
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -265,11 +311,21 @@ def main():
             f"there is no notebook {min(unknown)!r}; there are: "
             f"{', '.join(path.stem for path in NOTEBOOKS)}"
         )
-    scale, start = chosen.scale, time.time()
-    stage = ROOT / "_build" / scale
+    with alone():
+        try:
+            make(chosen.scale, chosen.notebooks)
+        except ChapterFailed as error:
+            sys.exit(f"{error}\nWhat was done is kept; the same command goes on from there.")
+        except KeyboardInterrupt:
+            sys.exit("\nStopped. What was done is kept; the same command goes on from there.")
+
+
+def make(scale: str, notebooks: list[str]):
+    """Execute the notebooks at a scale and build the book, or execute only those named."""
+    start, stage = time.time(), ROOT / "_build" / scale
     folder = stage / EXPERIMENTS if scale == "laptop" else ROOT / EXPERIMENTS
-    if chosen.notebooks:
-        for name in chosen.notebooks:
+    if notebooks:
+        for name in notebooks:
             print(f"{name}: {execute(ROOT / 'notebooks' / f'{name}.ipynb', scale, folder):.0f} s")
         return
     if scale != "committed":

@@ -66,7 +66,7 @@ def walked(folder: Path) -> dict:
     with contextlib.chdir(folder):
         printed = [(words, _printed(lambda words=words: _run(words))) for words in COMMANDS]
         python = _printed(lambda: exec(PYTHON, {}))
-        table = Path("questions.csv").read_text().splitlines()[:4]
+        table = Path("questions.csv").read_text(encoding="utf-8").splitlines()[:4]
     return dict(commands=printed, python=PYTHON, python_printed=python, table="\n".join(table))
 
 
@@ -85,7 +85,7 @@ def _printed(run) -> str:
 def page(found: dict) -> str:
     """The page: prose of the template around what was printed."""
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
-    return environment.from_string(TEMPLATE.read_text()).render(**found)
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(**found)
 
 
 def main():
@@ -93,7 +93,7 @@ def main():
     os.environ["CI"] = "true"  # no progress bars
     with tempfile.TemporaryDirectory() as folder:
         prepare(Path(folder))
-        PAGE.write_text(page(walked(Path(folder))).rstrip() + "\n")
+        PAGE.write_text(page(walked(Path(folder))).rstrip() + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ def imported(module: str) -> set[str]:
         found.add(name)
         path = source_of(name)
         room = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.level:
                 above = room[: len(room) - node.level + 1]
                 waiting.add(".".join([*above, *filter(None, [node.module])]))
@@ -83,7 +83,9 @@ def imported(module: str) -> set[str]:
 
 def engine() -> str:
     """8 hex digits that change with what decides a comparison: a sweep's modules, the libraries."""
-    words = [source_of(name).read_text() for name in sorted(imported("engine.sweep"))]
+    words = [
+        source_of(name).read_text(encoding="utf-8") for name in sorted(imported("engine.sweep"))
+    ]
     words += [inspect.getsource(compare), str(BATCH), torch.__version__, transformers.__version__]
     return hashlib.blake2b("".join(words).encode(), digest_size=4).hexdigest()
 
@@ -91,7 +93,7 @@ def engine() -> str:
 def kept(path: Path) -> dict[int, dict]:
     """What a file holds, by batch; a last line that was cut off is compared again."""
     found = {}
-    for line in path.read_text().splitlines() if path.exists() else ():
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
         try:
             row = json.loads(line)
         except json.JSONDecodeError:
@@ -181,7 +183,8 @@ def main():
                 tasks=len(benchmark.tasks),
                 parts_given=given,
                 machine=machine(),
-            )
+            ),
+            encoding="utf-8",
         )
 
 

@@ -1,10 +1,13 @@
 """What questions share is computed once: a sweep beside plain hooks, as a user would run both.
 
 `python performance/sharing.py --page book/sharing.md`. Each way at its own best batch, the best of
-some turns; answers of both are compared.
+some turns; answers of both are compared. What was measured is kept in runs/sharing, one file a
+case, so that the cases can be measured in several runs.
 """
 
 import argparse
+import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,6 +16,7 @@ from pathlib import Path
 
 import jinja2
 import torch
+from chart import save_chart
 from shapes import asked_qwen2vl, asked_smolvlm, questions_a_picture
 from sweep import GPU, last, machine, made_there, measured, operations
 
@@ -25,14 +29,20 @@ from talo_mini.models.scoring import scores
 from talo_mini.models.vlm import VLM
 
 TEMPLATE = Path(__file__).with_name("sharing.template.md")
+KEPT = Path("runs/sharing")
 PART = "self-attention"
 BATCHES = (16, 32, 64, 128)
 SHAPE = "SmolVLM-256M's shape"
 
 
-def by_hooks(vlm: VLM, benchmark: Benchmark, batch: int) -> dict[tuple[str, int], int]:
-    """What is answered to each question under each knockout, one after the other."""
-    layers = range(len(vlm.anatomy.stacks["decoder"]))
+def by_hooks(
+    vlm: VLM, benchmark: Benchmark, batch: int, every: int = 1
+) -> dict[tuple[str, int], int]:
+    """What is answered to each question under each knockout, one after the other.
+
+    Or under those of one layer in `every`.
+    """
+    layers = range(0, len(vlm.anatomy.stacks["decoder"]), every)
     found = {}
     for questions in parted(benchmark.questions, batch):
         inputs = vlm.inputs(questions, benchmark.prompt)
@@ -67,13 +77,17 @@ def by_engine(vlm: VLM, benchmark: Benchmark, batch: int) -> dict[tuple[str, int
 
 @dataclass(frozen=True)
 class Case:
-    """A model and questions about pictures, `title` as the page names them."""
+    """A model and questions about pictures, `title` as the page names them.
+
+    Plain hooks are timed on one layer in `every`, where all of them would take an hour.
+    """
 
     title: str
     make: Callable[[], VLM]
     benchmark: Benchmark
     batches: tuple[int, ...] = BATCHES
     way: Callable = by_sweep
+    every: int = 1
 
 
 def cases(quick: bool) -> list[Case]:
@@ -91,7 +105,7 @@ def cases(quick: bool) -> list[Case]:
             llava,
             load_benchmark("mini-worlds", per_task=few),
         ),
-        Case("llava-mini, easy-VQA", llava, load_benchmark("easy-vqa", per_task=6 * few)),
+        Case("llava-mini, easy-VQA", llava, whole_pictures(load_benchmark("easy-vqa"), 10 * few)),
         Case("smollm-mini-half, four tasks, both forms", half, pretrained, (8,)),
     ]
     if not quick:
@@ -101,23 +115,33 @@ def cases(quick: bool) -> list[Case]:
     return found
 
 
+def whole_pictures(benchmark: Benchmark, number: int) -> Benchmark:
+    """All questions about the first pictures: a benchmark asks about each as often as whole."""
+    rows = by_pictures(benchmark.questions)[:number]
+    return benchmark.only([benchmark.questions[place] for row in rows for place in row])
+
+
 def _shape(title, make, asked):
     """On a CPU one picture, on a GPU as many as make about 70 questions."""
     pictures = 72 // asked if GPU else max(1, 4 // asked)
     batches = (18, 36, 72) if GPU else (pictures * asked,)
     told = f"{title}, {asked} question{'s' if asked > 1 else ''} a picture"
     make = partial(made_there, make) if GPU else make
-    return Case(told, make, questions_a_picture(asked, pictures), batches, by_engine)
+    every = 1 if GPU else 6
+    return Case(told, make, questions_a_picture(asked, pictures), batches, by_engine, every)
 
 
 def best(run, vlm: VLM, case: Case, turns: int) -> tuple[float, int, dict]:
-    """Questions a second of the best of `turns` at the best batch, that batch, and the answers."""
-    told = (0.0, 0, {})
+    """Questions a second of the best of `turns` at the best batch, that batch, and the answers.
+
+    A question counts with as many passes as layers were knocked out, and one for the base model.
+    """
+    told, whole = (0.0, 0, {}), len(vlm.anatomy.stacks["decoder"]) + 1
     for batch in case.batches:
         for _ in range(turns):
             start = time.perf_counter()
             answers = run(vlm, case.benchmark, batch)
-            rate = len(case.benchmark.questions) / (time.perf_counter() - start)
+            rate = len(answers) / whole / (time.perf_counter() - start)
             told = max(told, (rate, batch, answers), key=lambda one: one[0])
     return told
 
@@ -141,7 +165,7 @@ def row_of(case: Case, turns: int) -> dict:
     vlm = case.make()
     scored = [q for q in case.benchmark.questions if vlm.scoring(q) != "whole text"]
     case = replace(case, benchmark=case.benchmark.only(scored))
-    hooks, hooks_batch, wanted = best(by_hooks, vlm, case, turns)
+    hooks, hooks_batch, wanted = best(partial(by_hooks, every=case.every), vlm, case, turns)
     engine, engine_batch, found = best(case.way, vlm, case, turns)
     differing = sum(found[key] != answer for key, answer in wanted.items())
     allowed = 0 if vlm.model.dtype == torch.float32 else 0.02 * len(wanted)
@@ -165,6 +189,30 @@ def row_of(case: Case, turns: int) -> dict:
     )
 
 
+def kept_row(case: Case, turns: int) -> dict:
+    """The row of a case, measured now or, by this machine and with as many turns, before."""
+    name = re.sub(r"[^a-z0-9]+", "-", case.title.lower())
+    path = KEPT / f"{name}-{turns}.json"
+    if path.exists():
+        row = json.loads(path.read_text(encoding="utf-8"))
+        if row["machine"].rpartition(", commit")[0] == machine().rpartition(", commit")[0]:
+            return row
+    row = row_of(case, turns) | dict(machine=machine())
+    print(row, flush=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(row), encoding="utf-8")
+    return row
+
+
+def page(rows: list[dict], turns: int, quick: bool) -> str:
+    """The book's page of these rows."""
+    template = jinja2.Template(
+        TEMPLATE.read_text(encoding="utf-8"), trim_blocks=True, keep_trailing_newline=True
+    )
+    machines = list(dict.fromkeys(row["machine"] for row in rows))
+    return template.render(rows=rows, machine="; ".join(machines), turns=turns, quick=quick)
+
+
 def main():
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -174,15 +222,17 @@ def main():
     arguments = parser.parse_args()
     turns = 1 if arguments.quick else 2
     chosen = [case for case in cases(arguments.quick) if arguments.only in case.title]
-    rows = []
-    for case in chosen:
-        rows.append(row_of(case, turns))
-        print(rows[-1], flush=True)
-    template = jinja2.Template(TEMPLATE.read_text(encoding="utf-8"), trim_blocks=True)
-    text = template.render(rows=rows, machine=machine(), turns=turns, quick=arguments.quick)
+    rows = [kept_row(case, turns) for case in chosen]
+    text = page(rows, turns, arguments.quick)
     print(text)
     if arguments.page:
         arguments.page.write_text(text, encoding="utf-8")
+        bars = [
+            dict(label=row["title"], times=row["ratio"], bound=row["bound_shared"], ours=True)
+            for row in rows
+        ]
+        title = "A sweep with the questions' common beginning once, beside plain hooks"
+        save_chart(bars, title, arguments.page.with_suffix(".png"))
 
 
 if __name__ == "__main__":

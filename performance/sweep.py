@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 import torch
+from chart import save_chart
 from libraries import LIBRARIES
 from shapes import llava_30, llava_next_8b, mini, on, qwen2vl_2b, smolvlm
 from torch.utils.flop_counter import FlopCounterMode
@@ -133,7 +134,7 @@ def measured(run, given, trim=False):
         torch.cuda.reset_peak_memory_stats()
     elif trim and watermark.exists():
         getattr(ctypes.CDLL(None), "malloc_trim", bool)(0)
-        watermark.write_text("5")
+        watermark.write_text("5", encoding="utf-8")
     before = torch.cuda.memory_allocated() / 2**30 if GPU else resident("VmRSS")
     start = time.perf_counter()
     found = run(given)
@@ -150,7 +151,7 @@ def measured(run, given, trim=False):
 def resident(name):
     """Memory of this process as Linux calls it, in GiB; nan elsewhere."""
     told = Path("/proc/self/status")
-    lines = told.read_text().splitlines() if told.exists() else []
+    lines = told.read_text(encoding="utf-8").splitlines() if told.exists() else []
     return next(
         (int(line.split()[1]) / 2**20 for line in lines if line.startswith(name)), float("nan")
     )
@@ -313,7 +314,7 @@ def machine():
     info = Path("/proc/cpuinfo")
     names = [
         line.split(":")[1].strip()
-        for line in (info.read_text().splitlines() if info.exists() else ())
+        for line in (info.read_text(encoding="utf-8").splitlines() if info.exists() else ())
         if line.startswith("model name")
     ]
     commit = subprocess.run(
@@ -356,6 +357,22 @@ def line(row):
     return (
         f"| {row.contender} | {' | '.join(map(str, cells if row.batch else [''] * len(cells)))} |"
     )
+
+
+def bars_of(table):
+    """The chart's bars of a model: this engine, the next best idea, and other libraries."""
+    told = table.set_index("contender").times_plain_hooks.dropna()
+    shown = ["this engine", "hooks, pictures encoded once", *(set(LIBRARIES) & set(told.index))]
+    bound = told["floating-point bound"]
+    return [
+        dict(
+            label=f"{table.model[0]}: {name}",
+            times=told[name],
+            bound=bound if name == shown[0] else None,
+            ours=name == shown[0],
+        )
+        for name in shown
+    ]
 
 
 def page(tables, saved, quick):
@@ -409,6 +426,11 @@ def main():
             (8, 32) if chosen.quick else (1, 8, 16, 32, 64),
             turns,
         ),
+        "smollm-mini": (
+            partial(mini, "smollm-mini"),
+            (2,) if chosen.quick else (2, 4, 8),
+            1 if chosen.quick else 2,
+        ),
         "LLaVA, 30 layers, 576 wide": (llava_30, (2,) if chosen.quick else (2, 4), turns),
     }
     if not chosen.quick:
@@ -428,7 +450,10 @@ def main():
             continue
         print(tables[-1].round(2).to_string(index=False), flush=True)
     if chosen.page:
-        Path(chosen.page).write_text(page(tables, selection("llava-mini", 20), chosen.quick))
+        path = Path(chosen.page)
+        path.write_text(page(tables, selection("llava-mini", 20), chosen.quick), encoding="utf-8")
+        bars = [bar for table in tables for bar in bars_of(table)]
+        save_chart(bars, "A sweep of every layer, beside plain hooks", path.with_suffix(".png"))
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def save_headline(
     )
     told = _strict(json.loads(json.dumps({**about, **numbers}, default=float)))
     check_results(told, path.name)
-    path.write_text(json.dumps(told, indent=1, allow_nan=False) + "\n")
+    path.write_text(json.dumps(told, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     return path
 
 

@@ -1,5 +1,6 @@
 /** The explorer: every knockout of llava-mini as a map, and the questions behind each cell. */
 
+import { chooser, draw, onTheme } from "./charts.js";
 import { read } from "./client.js";
 import { loadTask } from "./loading.js";
 import { points } from "./statistics.js";
@@ -40,20 +41,13 @@ export const inWords = (cell) =>
   `${points(cell.delta)} points [${points(cell.low)}, ${points(cell.high)}], ` +
   `${percent(cell.base)} → ${percent(cell.accuracy)} of ${cell.questions}`;
 
-/** What Vega-Lite draws. @param {any[]} values @param {string} ink the colour of words */
-function specification(values, ink) {
+/** What Vega-Lite draws. @param {any[]} values */
+function specification(values) {
   const tasks = [...new Set(values.map(({ name }) => name))];
   return {
-    $schema: "https://vega.github.io/schema/vega-lite/v6.json",
     data: { values },
     width: { step: 34 },
     height: { step: 16 },
-    background: "transparent",
-    config: {
-      axis: { labelColor: ink, titleColor: ink, labelFontSize: 12, titleFontSize: 13 },
-      legend: { labelColor: ink, titleColor: ink },
-      view: { stroke: null },
-    },
     encoding: {
       x: { field: "layer", type: "ordinal", title: "layer knocked out", axis: { labelAngle: 0 } },
       y: { field: "name", type: "nominal", sort: tasks, title: null },
@@ -91,24 +85,21 @@ class Explorer {
     this.map = element("div", { class: "pg-wide" });
     this.flipped = element("div", { "aria-live": "polite" });
     this.count = element("p", { class: "pg-note" });
-    const chooser = (/** @type {string} */ name, /** @type {any} */ options,
-      /** @type {"part" | "form" | "sort"} */ key) => {
-      const select = element("select", { onchange: (/** @type {any} */ event) => {
-        this.state[key] = event.target.value;
+    const of = (/** @type {string} */ name, /** @type {any} */ options,
+      /** @type {"part" | "form" | "sort"} */ key) =>
+      chooser(name, options, this.state[key], (value) => {
+        this.state[key] = value;
         this.show();
-      } }, ...Object.entries(options).map(([label, value]) =>
-        element("option", { value, selected: value === this.state[key] }, label)));
-      return element("label", { class: "pg-chooser" }, `${name} `, select);
-    };
+      });
     const named = (/** @type {string[]} */ list) => Object.fromEntries(list.map((x) => [x, x]));
     const room = element("input", { type: "checkbox", onchange: (/** @type {any} */ event) => {
       this.state.roomOnly = event.target.checked;
       this.show();
     } });
     root.replaceChildren(
-      element("div", { class: "pg-row" }, chooser("Part", named(PARTS), "part"),
-        chooser("Form", { "in its own words": "direct", "by a letter": "choice" }, "form"),
-        chooser("Order", SORTS, "sort"),
+      element("div", { class: "pg-row" }, of("Part", named(PARTS), "part"),
+        of("Form", { "in its own words": "direct", "by a letter": "choice" }, "form"),
+        of("Order", SORTS, "sort"),
         element("label", { class: "pg-chooser" }, room, " only tasks with room to gain")),
       this.count, this.map, this.flipped);
   }
@@ -127,9 +118,7 @@ class Explorer {
     this.count.textContent = `${many} knockouts: ${helping.length} clearly help, ` +
       `${clear.length - helping.length} clearly hurt (dots; of all dots of all parts and forms ` +
       "5% may be luck). Purple: better without. Click a cell for the questions behind it.";
-    const ink = getComputedStyle(this.root).color;
-    const { view } = await /** @type {any} */ (globalThis).vegaEmbed(
-      this.map, specification(values, ink), { actions: false, renderer: "svg" });
+    const view = await draw(this.map, specification(values));
     view.addEventListener("click", (/** @type {any} */ _, /** @type {any} */ item) => {
       if (item?.datum?.task) this.tell(item.datum);
     });
@@ -178,8 +167,7 @@ async function start(/** @type {HTMLElement} */ root) {
   const told = await new Response(stream).json();
   const explorer = new Explorer(root, told);
   await explorer.show();
-  new MutationObserver(() => explorer.show()).observe(
-    document.documentElement, { attributeFilter: ["data-theme"] });
+  onTheme(() => explorer.show());
 }
 
 const root = globalThis.document?.getElementById("talo-explorer");

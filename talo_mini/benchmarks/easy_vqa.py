@@ -39,7 +39,10 @@ def folder(split: str) -> Path:
 
 def rows(split: str) -> list[tuple[str, str, int]]:
     """The (question, answer, picture number) triples of a split."""
-    return [tuple(row) for row in json.loads((folder(split) / "questions.json").read_text())]
+    return [
+        tuple(row)
+        for row in json.loads((folder(split) / "questions.json").read_text(encoding="utf-8"))
+    ]
 
 
 def benchmark(tasks=None, per_task: int | None = None, split: str = "test") -> Benchmark:

@@ -1,5 +1,6 @@
 """The base run of a model, recorded: what each decoder layer is given and hands on."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from functools import partial
 
 import torch
 
+from ..interventions.hooks import first_of
 from ..models.anatomy import Anatomy
 from ..models.asked import wanted_logits
 from ..models.temporary import held
@@ -54,16 +56,15 @@ def record(model, anatomy: Anatomy, inputs, pictures: Pictures | None) -> Record
     _check_followable(len(layers), calls, outputs)
     taken = torch.cuda.max_memory_allocated(device) - before if on_gpu else 0
     in_order = range(len(layers))
-    return Recording(
-        [calls[i] for i in in_order], [outputs[i] for i in in_order], logits, zeros, taken
-    )
+    hidden = [first_of(outputs[i]) for i in in_order]
+    return Recording([calls[i] for i in in_order], hidden, logits, zeros, taken)
 
 
 def _hooks(anatomy, layers, calls, outputs, zeros):
     """Pairs of (method that registers, hook): the layers' calls and outputs, the parts' zeros."""
 
     def call(i):
-        return lambda module, args, kwargs: calls.update({i: (args, kwargs)})
+        return lambda module, args, kwargs: calls.update({i: _by_place(module, args, kwargs)})
 
     def output(i):
         return lambda module, args, given: outputs.update({i: given})
@@ -80,6 +81,14 @@ def _hooks(anatomy, layers, calls, outputs, zeros):
         yield partial(module.register_forward_hook, prepend=True), output(i)
 
 
+def _by_place(module, args, kwargs):
+    """A layer's call with its hidden states in the first place, also where they have a name."""
+    name = next(iter(inspect.signature(module.forward).parameters))
+    if args or name not in kwargs:
+        return args, kwargs
+    return (kwargs[name],), {key: value for key, value in kwargs.items() if key != name}
+
+
 def _note_zero(zeros, path, output):
     """Remember how a part's output looks when it is zero: a tensor alone, or beside Nones."""
     alone = not isinstance(output, tuple)
@@ -93,11 +102,10 @@ def _note_zero(zeros, path, output):
 
 def _check_followable(layers, calls, outputs):
     """Raise CannotReplay where a decoder layer gives or takes more than hidden states."""
-    plain = all(torch.is_tensor(output) for output in outputs.values())
-    if len(calls) < layers or not plain:
-        raise CannotReplay(
-            "some decoder layers did not run, or hand on more than their hidden states"
-        )
+    if len(calls) < layers or not all(map(torch.is_tensor, map(first_of, outputs.values()))):
+        raise CannotReplay("some decoder layers did not run, or hand on no hidden states")
+    if _handed_on(calls, outputs):
+        raise CannotReplay("decoder layers hand on more than their hidden states to later ones")
     for args, kwargs in calls.values():
         if not args or not torch.is_tensor(args[0]) or args[0].ndim != 3:
             raise CannotReplay(
@@ -107,6 +115,24 @@ def _check_followable(layers, calls, outputs):
             raise CannotReplay(  # Gemma 4's keys and values
                 "decoder layers hand something to later ones beside their hidden states"
             )
+
+
+def _handed_on(calls, outputs):
+    """Whether a layer is given what another hands on beside its hidden states."""
+    beside = [output[1:] for output in outputs.values() if isinstance(output, tuple)]
+    known = {id(tensor) for tensor in _tensors(beside)}
+    return any(id(tensor) in known for tensor in _tensors(list(calls.values())))
+
+
+def _tensors(values):
+    """The tensors in nested tuples, lists and dicts."""
+    if torch.is_tensor(values):
+        yield values
+    elif isinstance(values, Mapping):
+        yield from _tensors(list(values.values()))
+    elif isinstance(values, tuple | list):
+        for value in values:
+            yield from _tensors(value)
 
 
 def check_room(layers: int, variant: int, device: torch.device):

@@ -195,13 +195,13 @@ class Replay:
         """Layer i on the hidden states of `times` as many questions as the base run had."""
         args, kwargs = self.calls[i]
         if times == 1:
-            return self.layers[i](hidden, *args[1:], **kwargs)
+            return first_of(self.layers[i](hidden, *args[1:], **kwargs))
         rest = [self._repeat(value, times) for value in args[1:]]
         more = {key: self._repeat(value, times) for key, value in kwargs.items()}
         states = kwargs.get("cross_attention_states")
         if torch.is_tensor(states):  # Mllama: [questions * tiles, ...]
             more["cross_attention_states"] = states.repeat(times, *[1] * (states.ndim - 1))
-        return self.layers[i](hidden, *rest, **more)
+        return first_of(self.layers[i](hidden, *rest, **more))
 
     def _repeat(self, value, times):
         """A layer's argument for `times` as many questions; what has no axis of questions stays."""

@@ -55,7 +55,7 @@ def export(vlm: VLM, folder: str | Path, *knockouts: Knockout) -> Path:
             vlm.model.save_pretrained(unfinished)
         vlm.processor.save_pretrained(unfinished)
         told = dict(model=vlm.name, digest=vlm.digest, folded=[repr(k) for k in knockouts])
-        (unfinished / NOTE).write_text(json.dumps(told, indent=1) + "\n")
+        (unfinished / NOTE).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
         _check_alike(vlm, unfinished, knockouts)
         unfinished.chmod(0o755)  # a temporary folder is its owner's alone
         if folder.exists():

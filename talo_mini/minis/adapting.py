@@ -71,7 +71,7 @@ class AdapterTrainer(Trainer):
         """Go on from an export, whose optimiser is gone: from its weights, with its record."""
         short = load_file(export / "learned.safetensors")
         self.restore({name: short[name.replace(".default.weight", "")] for name in self.learned})
-        told = json.loads((export / "training.json").read_text())
+        told = json.loads((export / "training.json").read_text(encoding="utf-8"))
         self.drilled, self.runs, self.devices = (
             told["drilled"],
             told["runs"],
@@ -88,4 +88,4 @@ class AdapterTrainer(Trainer):
         }
         save_file(short, target / "learned.safetensors", metadata={"rank": str(RANK)})
         told = self.record() | dict(weights=weights_digest(target / "learned.safetensors"))
-        (target / "training.json").write_text(json.dumps(told, indent=1) + "\n")
+        (target / "training.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")

@@ -28,7 +28,7 @@ def template(name: str) -> str:
 
 def training_record(name: str) -> dict:
     """What the trainer noted of its run."""
-    return json.loads((MINIS / name / "training.json").read_text())
+    return json.loads((MINIS / name / "training.json").read_text(encoding="utf-8"))
 
 
 def askable(vlm: VLM, benchmark: Benchmark) -> Benchmark:
@@ -131,7 +131,7 @@ def main():
     )
     arguments = parser.parse_args()
     path = MINIS / arguments.name / "README.md"
-    path.write_text(card(arguments.name, arguments.per_task, arguments.cache))
+    path.write_text(card(arguments.name, arguments.per_task, arguments.cache), encoding="utf-8")
     print(f"wrote {Path(path).name} of {arguments.name}")
 
 

@@ -5,11 +5,12 @@ the training half, so that the test questions are not used to choose.
 """
 
 import argparse
+from collections.abc import Iterator
 
 import pandas as pd
 
 from ..analysis.vectors import has_room, task_accuracy
-from ..benchmarks.mini_worlds import train_benchmark
+from ..benchmarks.mini_worlds import composed, composed_benchmark, train_benchmark
 from ..benchmarks.mini_worlds.difficulty import DIFFICULTIES, harder
 from ..benchmarks.questions import Benchmark
 from ..engine.sweep import sweep
@@ -27,21 +28,31 @@ def with_room(vlm: VLM, benchmark: Benchmark) -> dict:
     return dict(cells=int(has_room(accuracy).sum()), accuracy=accuracy.accuracy.mean())
 
 
+def tried(per_task: int) -> Iterator[tuple[str, float, Benchmark]]:
+    """Each difficulty with each level that is tried, and its questions of the training half."""
+    plain = train_benchmark(per_task=per_task)
+    for name, difficulty in DIFFICULTIES.items():
+        for level in difficulty.levels:
+            yield name, level, harder(plain, name, level)
+    for most in composed.TRIED:
+        yield "composed", most, composed_benchmark(None, per_task, "train", most)
+
+
 def main():
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--per-task", type=int, default=60, help="questions a task and form")
+    parser.add_argument("--only", choices=[*DIFFICULTIES, "composed"], help="one difficulty")
     arguments = parser.parse_args()
-    plain = train_benchmark(per_task=arguments.per_task)
     vlms = {name: load_vlm(name) for name in MINIS}
-    for name, difficulty in DIFFICULTIES.items():
-        for level in difficulty.levels:
-            benchmark = harder(plain, name, level)
-            rows = [
-                dict(difficulty=name, level=level, mini=mini) | with_room(vlm, benchmark)
-                for mini, vlm in vlms.items()
-            ]
-            print(pd.DataFrame(rows).round(2).to_string(index=False), flush=True)
+    for name, level, benchmark in tried(arguments.per_task):
+        if arguments.only not in (None, name):
+            continue
+        rows = [
+            dict(difficulty=name, level=level, mini=mini) | with_room(vlm, benchmark)
+            for mini, vlm in vlms.items()
+        ]
+        print(pd.DataFrame(rows).round(2).to_string(index=False), flush=True)
 
 
 if __name__ == "__main__":

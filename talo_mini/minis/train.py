@@ -57,7 +57,7 @@ def main():
     trainer.load()
     if arguments.take_up:
         trainer.take_up(arguments.take_up)
-    with open(folder / "log.jsonl", "a", buffering=1) as log:
+    with open(folder / "log.jsonl", "a", encoding="utf-8", buffering=1) as log:
         trainer.run(
             arguments.steps, lambda **row: log.write(json.dumps(row) + "\n"), tuple(arguments.mend)
         )

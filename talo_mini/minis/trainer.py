@@ -192,7 +192,9 @@ class Trainer:
         model = copy.deepcopy(self.model).to(torch.bfloat16)
         model.save_pretrained(target)
         self.processor.save_pretrained(target)
-        (target / "training.json").write_text(json.dumps(self.record(), indent=1) + "\n")
+        (target / "training.json").write_text(
+            json.dumps(self.record(), indent=1) + "\n", encoding="utf-8"
+        )
 
     def record(self) -> dict:
         """How the model was made, for its card."""

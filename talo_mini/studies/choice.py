@@ -189,7 +189,9 @@ class Choice:
         """Write the choice as JSON. Raises BadInput where the file cannot be written."""
         told = {"schema": SCHEMA, **asdict(self)}
         try:
-            Path(path).write_text(json.dumps(told, indent=1, allow_nan=False) + "\n")
+            Path(path).write_text(
+                json.dumps(told, indent=1, allow_nan=False) + "\n", encoding="utf-8"
+            )
         except OSError as error:
             raise BadInput(f"{path} cannot be written ({error.strerror})") from error
         return Path(path)
@@ -198,7 +200,7 @@ class Choice:
     def load(cls, path: str | Path) -> "Choice":
         """Read a choice. Raises BadInput where the file is none, or of another version."""
         try:
-            told = json.loads(Path(path).read_text())
+            told = json.loads(Path(path).read_text(encoding="utf-8"))
         except OSError as error:
             raise BadInput(f"{path} cannot be read ({error.strerror})") from error
         except ValueError as error:

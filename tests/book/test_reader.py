@@ -9,6 +9,7 @@ from functools import partial
 import pandas as pd
 import pytest
 import run
+import sliders
 
 import playground
 
@@ -301,6 +302,25 @@ def test_the_explorer_sorts_filters_and_shows_the_questions_behind_a_cell(page, 
     page.check("label:has-text('room to gain') input")
     page.wait_for_selector("#talo-explorer[data-ready='head 3, direct, best, true']")
     assert "map_west" not in root.get_attribute("data-first")
+    assert not page.wrong
+
+
+def test_a_slider_moves_what_planted_interference_and_power_show(page, address):
+    page.goto(f"{address}/book/explorer.html")
+    planted, power = page.locator("#talo-planted"), page.locator("#talo-power")
+    page.wait_for_selector("#talo-power[data-ready] svg")
+    before = planted.get_attribute("data-ready")
+    planted.locator("label:has-text('Shots') input").press("End")
+    page.wait_for_selector(f"#talo-planted:not([data-ready='{before}'])")
+    marks = [row for row in sliders.planted() if row["rule"] == "best"]
+    last = max(marks, key=lambda row: (row["strength"], row["shots"]))
+    told = planted.get_attribute("data-ready")
+    assert f"With {last['shots']} shots" in told and f"{100 * last['found']:.0f}% [" in told
+    planted.locator("select").select_option("cautious")
+    page.wait_for_selector("#talo-planted[data-ready*='the cautious rule']")
+    assert "200 questions find a true gain of 10 points in 88%" in power.inner_text()
+    power.locator("label:has-text('True gain') input").press("Home")
+    page.wait_for_selector("#talo-power[data-ready*='a true gain of 1 points']")
     assert not page.wrong
 
 

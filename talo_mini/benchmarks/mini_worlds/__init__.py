@@ -11,7 +11,7 @@ from PIL import Image
 from ...progress import progress
 from ..pictures import encoded_png
 from ..questions import LETTERS, Benchmark, Question, Task, find_task
-from . import charts, digits, maps, objects
+from . import charts, composed, digits, maps, objects
 from .difficulty import harder
 from .world import Asked, World, is_test_picture
 
@@ -51,18 +51,32 @@ STAGES = {
 # possible answer as often as any other, and how often such a task is asked for each time another
 # is.
 MENDED, MENDING = 0.5, 24
-ASKERS = {
-    asker.__name__: (world, asker)
-    for world in WORLDS
-    for askers in world.abilities.values()
-    for asker in askers
-}
-TASKS = tuple(
-    Task(asker.__name__, ability, asker not in world.held_out)
-    for world in WORLDS
-    for ability, askers in world.abilities.items()
-    for asker in askers
-)
+
+
+def _askers(worlds):
+    """By the name of its task, each asker with its world."""
+    return {
+        asker.__name__: (world, asker)
+        for world in worlds
+        for askers in world.abilities.values()
+        for asker in askers
+    }
+
+
+ASKERS = _askers(WORLDS)
+
+
+def _tasks(worlds, taught=True):
+    """The tasks of some worlds, in order; those held out, or all if none is taught, are marked."""
+    return tuple(
+        Task(asker.__name__, ability, taught and asker not in world.held_out)
+        for world in worlds
+        for ability, askers in world.abilities.items()
+        for asker in askers
+    )
+
+
+TASKS = _tasks(WORLDS)
 
 
 def picture(world: World, rng: random.Random, split: str) -> tuple[object, Image.Image]:
@@ -94,8 +108,11 @@ def drawn_questions(task: str, count: int = TEST_QUESTIONS, split: str = "test")
     Answers are balanced by asking for each possible answer in turn, answer positions by cycling
     through the letters.
     """
-    world, asker = ASKERS[task]
-    questions = []
+    return _drawn_questions(*ASKERS[task], count, split)
+
+
+def _drawn_questions(world, asker, count, split):
+    task, questions = asker.__name__, []
     for i in range(count):
         rng = random.Random(f"{split}/{task}/{i}")
         scene, asked = _wanted(world, asker, rng, i, split)
@@ -142,16 +159,31 @@ def benchmark(tasks=None, per_task: int | None = None) -> Benchmark:
 
     Raises BadInput for an unknown task.
     """
-    return _drawn(
-        NAME, tasks, TEST_QUESTIONS if per_task is None else min(per_task, TEST_QUESTIONS), "test"
-    )
+    return _drawn(NAME, WORLDS, TASKS, tasks, _of_test(per_task), "test")
 
 
 def train_benchmark(tasks=None, per_task: int | None = None) -> Benchmark:
     """The same tasks about pictures of the training half, as many questions as wanted: for probe
     sets and fine-tuning.
     """
-    return _drawn(f"{NAME}-train", tasks, TEST_QUESTIONS if per_task is None else per_task, "train")
+    count = TEST_QUESTIONS if per_task is None else per_task
+    return _drawn(f"{NAME}-train", WORLDS, TASKS, tasks, count, "train")
+
+
+def composed_benchmark(
+    tasks=None, per_task: int | None = None, split: str = "test", most: int = composed.MOST
+) -> Benchmark:
+    """Questions of two steps, and of one step about more objects than were taught; see `composed`.
+
+    `most`: objects a picture.
+    """
+    worlds = composed.worlds(most)
+    count = _of_test(per_task) if split == "test" else per_task
+    return _drawn(f"{NAME}-composed", worlds, _tasks(worlds, False), tasks, count, split)
+
+
+def _of_test(per_task):
+    return TEST_QUESTIONS if per_task is None else min(per_task, TEST_QUESTIONS)
 
 
 def harder_benchmark(name: str, tasks=None, per_task: int | None = None) -> Benchmark:
@@ -159,14 +191,14 @@ def harder_benchmark(name: str, tasks=None, per_task: int | None = None) -> Benc
     return harder(benchmark(tasks, per_task), name)
 
 
-def _drawn(name, tasks, count, split):
-    chosen = TASKS if tasks is None else tuple(find_task(TASKS, task, NAME) for task in tasks)
-    drawn = progress(chosen, desc=f"drawing {name}", unit="task")
-    return Benchmark(
-        name,
-        chosen,
-        tuple(question for task in drawn for question in drawn_questions(task.name, count, split)),
-    )
+def _drawn(name, worlds, known, tasks, count, split):
+    """A benchmark of the known tasks of some worlds, or those of them that are named."""
+    chosen = known if tasks is None else tuple(find_task(known, task, name) for task in tasks)
+    askers = _askers(worlds)
+    questions = []
+    for task in progress(chosen, desc=f"drawing {name}", unit="task"):
+        questions += _drawn_questions(*askers[task.name], count, split)
+    return Benchmark(name, chosen, tuple(questions))
 
 
 def lessons(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from PIL import Image, ImageEnhance
+from PIL import Image, ImageEnhance, ImageFilter
 
 from ..pictures import decoded, encoded_png
 from ..questions import Benchmark
@@ -31,6 +31,11 @@ def noisy(picture: Image.Image, level: float, rng: random.Random) -> Image.Image
     return Image.fromarray((values + noise).clip(0, 255).astype(np.uint8))
 
 
+def blurred(picture: Image.Image, level: float, rng: random.Random) -> Image.Image:
+    """Seen through a Gaussian lens of the radius `level`, in pixels."""
+    return picture.filter(ImageFilter.GaussianBlur(level))
+
+
 def shifted(picture: Image.Image, level: float, rng: random.Random) -> Image.Image:
     """Drawn smaller by the share `level`, somewhere on the background, and paler."""
     width, height = picture.size
@@ -43,6 +48,7 @@ def shifted(picture: Image.Image, level: float, rng: random.Random) -> Image.Ima
 
 DIFFICULTIES = {
     "noisy": Difficulty(noisy, 110, (60, 80, 110, 140)),
+    "blurred": Difficulty(blurred, 1.5, (1, 1.5, 2, 3)),
     "shifted": Difficulty(shifted, 0.05, (0.03, 0.05, 0.1, 0.2), frozenset({"nearest_corner"})),
 }
 

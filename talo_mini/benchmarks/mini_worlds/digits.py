@@ -74,19 +74,19 @@ def describe_pair(scene):
     return " ".join(str(digit.value) for digit in scene[1])
 
 
-def _shown(scene):
+def shown(scene):
     """The digits of a picture: a guess among these has seen it."""
     return tuple(sorted({str(digit.value) for digit in scene[1]}))
 
 
 def digit_left(scene, rng):
     left, _ = scene[1]
-    return Asked("what is the left digit?", str(left.value), DIGITS, seen=_shown(scene))
+    return Asked("what is the left digit?", str(left.value), DIGITS, seen=shown(scene))
 
 
 def digit_right(scene, rng):
     _, right = scene[1]
-    return Asked("what is the right digit?", str(right.value), DIGITS, seen=_shown(scene))
+    return Asked("what is the right digit?", str(right.value), DIGITS, seen=shown(scene))
 
 
 def digit_sum(scene, rng):
@@ -95,12 +95,12 @@ def digit_sum(scene, rng):
 
 def digit_largest(scene, rng):
     found = max(d.value for d in scene[1])
-    return Asked("what is the largest digit?", str(found), DIGITS, seen=_shown(scene))
+    return Asked("what is the largest digit?", str(found), DIGITS, seen=shown(scene))
 
 
 def digit_smallest(scene, rng):
     found = min(d.value for d in scene[1])
-    return Asked("what is the smallest digit?", str(found), DIGITS, seen=_shown(scene))
+    return Asked("what is the smallest digit?", str(found), DIGITS, seen=shown(scene))
 
 
 def _parity(digit, side):
@@ -171,7 +171,7 @@ def describe_table(scene):
 def table_read(scene, rng):
     digit = rng.choice(scene[1])
     return Asked(
-        f"what number is in the {digit.colour} row?", str(digit.value), DIGITS, seen=_shown(scene)
+        f"what number is in the {digit.colour} row?", str(digit.value), DIGITS, seen=shown(scene)
     )
 
 

@@ -70,7 +70,7 @@ def states() -> dict[str, State]:
     """The contiguous states by name, from `states-10m.json` (TopoJSON of us-atlas 3.0.1, US Census
     Bureau 2017).
     """
-    topology = json.loads((Path(__file__).parent / "states-10m.json").read_text())
+    topology = json.loads((Path(__file__).parent / "states-10m.json").read_text(encoding="utf-8"))
     (sx, sy), (tx, ty) = topology["transform"]["scale"], topology["transform"]["translate"]
     arcs = []
     for arc in topology["arcs"]:
@@ -185,15 +185,20 @@ def map_name(scene, rng):
     return Asked(f"which state is {colour}?", name, names(), seen=highlighted)
 
 
-def _farthest(scene, word, axis, side):
+def farthest(scene, axis, side):
+    """The highlighted state that lies farthest along an axis, or None where two are as far."""
     ranked = sorted(
         (name for _, name in scene[2]), key=lambda name: -side * getattr(states()[name], axis)
     )
-    if abs(getattr(states()[ranked[0]], axis) - getattr(states()[ranked[1]], axis)) < MARGIN:
-        return None
-    return Asked(
+    gap = abs(getattr(states()[ranked[0]], axis) - getattr(states()[ranked[1]], axis))
+    return ranked[0] if gap >= MARGIN else None
+
+
+def _farthest(scene, word, axis, side):
+    found = farthest(scene, axis, side)
+    return found and Asked(
         f"which of these states is farthest {word}?",
-        ranked[0],
+        found,
         names(),
         tuple(name for _, name in scene[2]),
     )

@@ -32,11 +32,11 @@ class Thing:
     nudge: tuple[int, int]
 
 
-def sample(rng, split):
+def sample(rng, split, fewest=2, most=6):
     """A background and 2 to 6 things in different cells, from few or many colours and shapes."""
     colours = rng.sample(list(COLOURS), rng.randint(2, 6))
     shapes = rng.sample(SHAPES, rng.randint(2, 5))
-    cells = rng.sample(range(16), rng.randint(2, 6))
+    cells = rng.sample(range(16), rng.randint(fewest, most))
     things = [
         Thing(
             rng.choice(shapes),
@@ -81,12 +81,13 @@ def describe(scene):
     return " ".join(f"{thing.size} {thing.colour} {thing.shape}" for thing in things)
 
 
-def _shown(scene, field):
+def shown(scene, field):
     """What the things of a scene are, each once: a guess among these has seen the picture."""
     return tuple(sorted({getattr(thing, field) for thing in scene[1]}))
 
 
-def _corner(thing):
+def corner(thing):
+    """The corner of the picture in whose quarter a thing lies."""
     return CORNERS[2 * (thing.row > 1) + (thing.column > 1)]
 
 
@@ -96,7 +97,7 @@ def object_colour(scene, rng):
         f"what colour is the {thing.shape}?",
         thing.colour,
         tuple(COLOURS),
-        seen=_shown(scene, "colour"),
+        seen=shown(scene, "colour"),
     )
 
 
@@ -106,7 +107,7 @@ def object_shape(scene, rng):
         f"what shape is the {thing.colour} object?",
         thing.shape,
         SHAPES,
-        seen=_shown(scene, "shape"),
+        seen=shown(scene, "shape"),
     )
 
 
@@ -116,7 +117,7 @@ def object_size(scene, rng):
         f"is the {thing.colour} object small or large?",
         thing.size,
         ("small", "large"),
-        seen=_shown(scene, "size"),
+        seen=shown(scene, "size"),
     )
 
 
@@ -187,49 +188,49 @@ def nearest_corner(scene, rng):
     thing = unique(scene[1], "shape", rng)
     return thing and Asked(
         f"which corner is nearest to the {thing.shape}?",
-        _corner(thing),
+        corner(thing),
         CORNERS,
-        seen=tuple(sorted({_corner(other) for other in scene[1]})),
+        seen=tuple(sorted({corner(other) for other in scene[1]})),
     )
 
 
-def _extreme(scene, side):
+def extreme(scene, side):
     """The one thing whose column is smallest (side 1) or largest (side -1)."""
     things = sorted(scene[1], key=lambda thing: side * thing.column)
     return things[0] if things[0].column != things[1].column else None
 
 
 def leftmost_colour(scene, rng):
-    thing = _extreme(scene, 1)
+    thing = extreme(scene, 1)
     return thing and Asked(
         "what colour is the leftmost object?",
         thing.colour,
         tuple(COLOURS),
-        seen=_shown(scene, "colour"),
+        seen=shown(scene, "colour"),
     )
 
 
 def rightmost_colour(scene, rng):
-    thing = _extreme(scene, -1)
+    thing = extreme(scene, -1)
     return thing and Asked(
         "what colour is the rightmost object?",
         thing.colour,
         tuple(COLOURS),
-        seen=_shown(scene, "colour"),
+        seen=shown(scene, "colour"),
     )
 
 
 def leftmost_shape(scene, rng):
-    thing = _extreme(scene, 1)
+    thing = extreme(scene, 1)
     return thing and Asked(
-        "what shape is the leftmost object?", thing.shape, SHAPES, seen=_shown(scene, "shape")
+        "what shape is the leftmost object?", thing.shape, SHAPES, seen=shown(scene, "shape")
     )
 
 
 def rightmost_shape(scene, rng):
-    thing = _extreme(scene, -1)
+    thing = extreme(scene, -1)
     return thing and Asked(
-        "what shape is the rightmost object?", thing.shape, SHAPES, seen=_shown(scene, "shape")
+        "what shape is the rightmost object?", thing.shape, SHAPES, seen=shown(scene, "shape")
     )
 
 

@@ -1,0 +1,43 @@
+"""What the solutions of a chapter's exercises print: run behind the chapter, shown on its page."""
+
+import re
+
+import nbformat
+
+CODE = re.compile(r"```python\n(.*?)```\n", re.DOTALL)
+TAG = "solution"
+TOLD = "{code}\nThe published run prints:\n\n```text\n{printed}\n```\n"
+
+
+def appended(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The notebook with each solution as a cell of its own at the end, where it changes nothing."""
+    for cell in [cell for cell in notebook.cells if cell.cell_type == "markdown"]:
+        for number, code in enumerate(CODE.findall(cell.source)):
+            name = f"{cell.id}-{TAG}-{number}"
+            made = nbformat.v4.new_code_cell(code.strip(), id=name, metadata={"tags": [TAG]})
+            notebook.cells.append(made)
+    return notebook
+
+
+def taken(executed: nbformat.NotebookNode) -> list[str]:
+    """What each solution printed; their cells leave the notebook."""
+    solutions = [cell for cell in executed.cells if TAG in cell.metadata.get("tags", [])]
+    executed.cells = [cell for cell in executed.cells if cell not in solutions]
+    return ["\n".join(map(_text, cell.outputs)).strip() for cell in solutions]
+
+
+def _text(output):
+    """The text of an output; of a figure, its title."""
+    if output.output_type == "stream":
+        return output.text if output.name == "stdout" else ""
+    return output.get("data", {}).get("text/plain", "")
+
+
+def told(source: str, printed: list[str]) -> str:
+    """A cell's text with what its solutions printed below each; those are taken off the list."""
+
+    def below(match):
+        own = printed.pop(0)
+        return TOLD.format(code=match.group(0), printed=own) if own else match.group(0)
+
+    return CODE.sub(below, source) if printed else source

@@ -1,0 +1,50 @@
+"""What the reacting figures show: TaLo on planted interference, and what a study can see."""
+
+import json
+from itertools import product
+from pathlib import Path
+
+from talo_mini.analysis.significance import power
+
+RESULTS = Path(__file__).resolve().parent.parent / "book/experiments/09_planted_interference.json"
+SHARES = ("found", "innocent", "accused")
+QUESTIONS = (20, 30, 50, 75, 100, 150, 200, 300, 500, 750, 1000, 1500, 2000, 3000, 5000)
+GAINS = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2)
+TURNED = 2  # answers that change for each that is gained
+LEVEL = 0.05
+CORRECTIONS = {  # what is compared, and how many knockouts that are
+    "one knockout": 1,
+    "12 layers of a task": 12,
+    "12 layers of 84 tasks and forms": 1008,
+    "every part of these": 6048,
+}
+
+
+def planted() -> list[dict]:
+    """By strength of the plant, rule and shots: what TaLo leaves out, from chapter 9's results."""
+    fields = ["strength", "rule", "shots", "damage", "recovered"]
+    fields += [f"{name}{end}" for name in SHARES for end in ("", "_low", "_high")]
+    found = json.loads(RESULTS.read_text(encoding="utf-8"))["summary"]
+    return [{field: row[field] for field in fields} for row in found]
+
+
+def studies() -> list[dict]:
+    """By questions, true gain and number of knockouts compared: the share of studies that find it.
+
+    With a Bonferroni correction, the exact paired test, and twice as many answers turned as gained.
+    """
+    return [
+        dict(
+            questions=questions,
+            gain=gain,
+            compared=compared,
+            power=round(power(gain, TURNED * gain, questions, LEVEL / compared), 4),
+        )
+        for compared, gain, questions in product(CORRECTIONS.values(), GAINS, QUESTIONS)
+    ]
+
+
+def write(folder: Path):
+    """Write the figures' data into the playground's folder."""
+    told = dict(planted=planted(), power=studies(), corrections=CORRECTIONS)
+    (folder / "sliders.json").write_text(json.dumps(told), encoding="utf-8")

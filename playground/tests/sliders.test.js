@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { markInWords, powerInWords, rowOf } from "../src/sliders.js";
+
+const MARK = {
+  strength: 1, rule: "best", shots: 10, damage: 0.284, recovered: 0.9,
+  found: 0.75, found_low: 0.6, found_high: 0.85,
+  innocent: 0.1, innocent_low: 0.05, innocent_high: 0.15,
+  accused: 0.05, accused_low: 0.02, accused_high: 0.08,
+};
+
+test("a row is found by all that is asked of it", () => {
+  const other = { ...MARK, shots: 20 };
+  assert.equal(rowOf([MARK, other], { shots: 20, rule: "best" }), other);
+  assert.equal(rowOf([MARK], { shots: 20 }), undefined);
+});
+
+test("what a rule does has its intervals", () => {
+  const words = markInWords(MARK);
+  assert.ok(words.includes("in 75% [60%, 85%] of draws"));
+  assert.ok(words.includes("costs 28.4 points, of which TaLo wins 90% back"));
+});
+
+test("what a study sees, and how many questions it would need", () => {
+  const rows = [50, 100, 200].map((questions) => ({
+    questions, gain: 0.1, compared: 1, power: questions / 220,
+  }));
+  assert.equal(powerInWords(rows, rows[1]), "100 questions find a true gain of 10 points in 45% " +
+    "of studies; 80% need about 200 questions.");
+  assert.ok(powerInWords(rows.slice(0, 2), rows[0]).endsWith("80% need more than 100 questions."));
+});

@@ -1,0 +1,203 @@
+"""Questions of two steps, each of a kind that is taught alone; and pictures of more objects.
+
+How many objects was set on pictures of the training half (`python -m talo_mini.minis.difficulty`).
+"""
+
+from dataclasses import replace
+from functools import partial
+
+from . import charts, digits, maps, objects
+from .objects import COLOURS, CORNERS, COUNTS, SHAPES, YES_NO, corner, extreme, shown
+from .world import Asked, World
+
+FEWEST, MOST = 7, 9  # objects a picture; training has at most 6
+TRIED = (7, 9, 12)  # numbers of most objects that the command tries
+PARITY = ("even", "odd")
+TAUGHT = {"north": ("latitude", 1), "south": ("latitude", -1), "east": ("longitude", 1)}
+
+
+def _first(things, side=1):
+    """The one thing that lies leftmost (or, with -1, rightmost) of these, or None."""
+    return extreme((None, things), side) if len(things) > 1 else None
+
+
+def leftmost_of_colour(scene, rng):
+    colour = rng.choice(scene[1]).colour
+    thing = _first([thing for thing in scene[1] if thing.colour == colour])
+    return thing and Asked(
+        f"what shape is the leftmost {colour} object?",
+        thing.shape,
+        SHAPES,
+        seen=shown(scene, "shape"),
+    )
+
+
+def rightmost_of_shape(scene, rng):
+    shape = rng.choice(scene[1]).shape
+    thing = _first([thing for thing in scene[1] if thing.shape == shape], -1)
+    return thing and Asked(
+        f"what colour is the rightmost {shape}?",
+        thing.colour,
+        tuple(COLOURS),
+        seen=shown(scene, "colour"),
+    )
+
+
+def leftmost_size(scene, rng):
+    thing = _first(scene[1])
+    return thing and Asked(
+        "is the leftmost object small or large?",
+        thing.size,
+        ("small", "large"),
+        seen=shown(scene, "size"),
+    )
+
+
+def leftmost_corner(scene, rng):
+    thing = _first(scene[1])
+    return thing and Asked(
+        "which corner is nearest to the leftmost object?",
+        corner(thing),
+        CORNERS,
+        seen=tuple(sorted({corner(other) for other in scene[1]})),
+    )
+
+
+def ends_same_colour(scene, rng):
+    one, other = _first(scene[1]), _first(scene[1], -1)
+    if one is None or other is None:
+        return None
+    return Asked(
+        "are the leftmost object and the rightmost object the same colour?",
+        YES_NO[one.colour != other.colour],
+        YES_NO,
+    )
+
+
+def count_colour_size(scene, rng):
+    size, colour = rng.choice(("small", "large")), rng.choice(list(COLOURS))
+    count = sum((thing.size, thing.colour) == (size, colour) for thing in scene[1])
+    text = f"how many {size} {colour} objects are there?"
+    return Asked(text, str(count), COUNTS) if count < len(COUNTS) else None
+
+
+def exists_of_size(scene, rng):
+    fields = ("size", "colour", "shape")
+    wanted = tuple(getattr(rng.choice(scene[1]), field) for field in fields)
+    found = any(tuple(getattr(thing, f) for f in fields) == wanted for thing in scene[1])
+    return Asked(f"is there a {' '.join(wanted)}?", YES_NO[not found], YES_NO)
+
+
+def tallest_value(scene, rng):
+    values = tuple(str(bar.value) for bar in scene[2])
+    return Asked(
+        "what is the value of the tallest bar?", max(values, key=int), charts.VALUES, seen=values
+    )
+
+
+def chart_parity(scene, rng):
+    bar = rng.choice(scene[2])
+    return Asked(
+        f"is the value of the {bar.colour} bar even or odd?", PARITY[bar.value % 2], PARITY
+    )
+
+
+def chart_sum(scene, rng):
+    one, other = rng.sample(scene[2], 2)
+    return Asked(
+        f"what is the sum of the {one.colour} bar and the {other.colour} bar?",
+        str(one.value + other.value),
+        digits.SUMS[3:16],
+    )
+
+
+def sum_parity(scene, rng):
+    total = sum(digit.value for digit in scene[1])
+    return Asked("is the sum of the digits even or odd?", PARITY[total % 2], PARITY)
+
+
+def largest_parity(scene, rng):
+    largest = max(digit.value for digit in scene[1])
+    return Asked("is the largest digit even or odd?", PARITY[largest % 2], PARITY)
+
+
+def left_is_largest(scene, rng):
+    left, right = scene[1]
+    if left.value == right.value:
+        return None
+    return Asked("is the left digit the largest?", YES_NO[left.value < right.value], YES_NO)
+
+
+def row_parity(scene, rng):
+    digit = rng.choice(scene[1])
+    return Asked(
+        f"is the number in the {digit.colour} row even or odd?", PARITY[digit.value % 2], PARITY
+    )
+
+
+def largest_number(scene, rng):
+    largest = max(digit.value for digit in scene[1])
+    return Asked(
+        "what is the largest number?", str(largest), digits.DIGITS, seen=digits.shown(scene)
+    )
+
+
+def table_sum(scene, rng):
+    one, other = rng.sample(scene[1], 2)
+    return Asked(
+        f"what is the sum of the {one.colour} row and the {other.colour} row?",
+        str(one.value + other.value),
+        digits.SUMS[1:18],
+    )
+
+
+def _farthest(scene, rng):
+    """A taught direction, and the colour and name of the state that lies farthest there."""
+    word = rng.choice(list(TAUGHT))
+    found = maps.farthest(scene, *TAUGHT[word])
+    return word, found and next(colour for colour, name in scene[2] if name == found)
+
+
+def farthest_colour(scene, rng):
+    word, colour = _farthest(scene, rng)
+    return colour and Asked(
+        f"what colour is the state farthest {word}?", colour, tuple(maps.HIGHLIGHTS)
+    )
+
+
+def is_farthest(scene, rng):
+    word, colour = _farthest(scene, rng)
+    if colour is None:
+        return None
+    asked = colour if rng.random() < 0.5 else rng.choice(scene[2])[0]
+    return Asked(f"is the {asked} state the farthest {word}?", YES_NO[asked != colour], YES_NO)
+
+
+TWO_STEPS = {
+    "objects": {
+        "counting": (count_colour_size,),
+        "spatial": (leftmost_of_colour, rightmost_of_shape, leftmost_size, leftmost_corner),
+        "logic": (ends_same_colour, exists_of_size),
+    },
+    "charts": {"charts and tables": (tallest_value, chart_parity, chart_sum)},
+    "digits": {"digits and arithmetic": (sum_parity, largest_parity, left_is_largest)},
+    "tables": {"charts and tables": (row_parity, largest_number, table_sum)},
+    "maps": {"maps": (farthest_colour, is_farthest)},
+}
+
+
+def worlds(most: int = MOST) -> tuple[World, ...]:
+    """The worlds with pictures of up to `most` objects; what was asked of objects is asked too."""
+    crowded = {
+        # of more objects than can be answered it cannot be asked how many there are
+        ability: tuple(asker for asker in askers if asker is not objects.count_all)
+        for ability, askers in objects.WORLD.abilities.items()
+    }
+    for ability, askers in TWO_STEPS["objects"].items():
+        crowded[ability] += askers
+    sample = partial(objects.sample, fewest=FEWEST, most=most)
+    others = (charts.WORLD, digits.PAIRS, digits.TABLES, maps.WORLD)
+    return (
+        replace(objects.WORLD, sample=sample, abilities=crowded),
+        *(replace(world, abilities=TWO_STEPS[world.name]) for world in others),
+    )
