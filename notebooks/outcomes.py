@@ -6,14 +6,17 @@ tasks is swept, is work for a GPU: `python notebooks/outcomes.py smollm-mini-hal
 """
 
 import argparse
+import ast
 from pathlib import Path
 
 import pandas as pd
+import papermill
 
 from talo_mini import load_benchmark, load_vlm, sweep
 from talo_mini.benchmarks.questions import Benchmark
 from talo_mini.models.vlm import VLM
 
+CHAPTER = Path(__file__).with_name("19_a_pretrained_language_model.ipynb")
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "book" / "data" / "outcomes"
 PER_TASK = 200
@@ -22,13 +25,6 @@ MINI = "llava-mini"
 TABLE = FOLDER / f"{MINI}.parquet"
 PRETRAINED = ("smollm-mini-half", "smollm-mini")
 HEADS = ("self-attention", *(f"head {head}" for head in range(9)))
-TASKS = [  # those of chapter 19
-    *("object_colour", "object_shape", "object_size", "count_all", "count_colour"),
-    *("leftmost_shape", "above_or_below", "more", "chart_value", "chart_tallest"),
-    *("chart_is_tallest", "chart_compare", "digit_right", "left_parity"),
-]
-
-
 def wide(vlm: VLM, benchmark: Benchmark, cache=None, parts=PARTS) -> pd.DataFrame:
     """Whether each question is answered right: by the base model, and without each part.
 
@@ -60,6 +56,11 @@ def wide(vlm: VLM, benchmark: Benchmark, cache=None, parts=PARTS) -> pd.DataFram
     return pd.concat(tables, ignore_index=True)
 
 
+def chapter_tasks() -> list[str]:
+    """The tasks of the chapter about the pretrained model."""
+    return ast.literal_eval(papermill.inspect_notebook(str(CHAPTER))["TASKS"]["default"])
+
+
 def bits(right: pd.Series) -> str:
     """A 1 for each right answer, a 0 for each wrong one: how the book's pages hold them."""
     return "".join("01"[one] for one in right)
@@ -70,7 +71,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("mini", nargs="?", default=MINI, choices=(MINI, *PRETRAINED))
     name = parser.parse_args().mini
-    tasks, parts = (None, PARTS) if name == MINI else (TASKS, HEADS)
+    tasks, parts = (None, PARTS) if name == MINI else (chapter_tasks(), HEADS)
     benchmark = load_benchmark("mini-worlds", tasks, per_task=PER_TASK)
     table = wide(load_vlm(name), benchmark, ROOT / "runs" / "sweeps", parts)
     FOLDER.mkdir(parents=True, exist_ok=True)

@@ -23,8 +23,9 @@ from shapes import llava_30, llava_next_8b, mini, on, qwen2vl_2b, smolvlm
 from torch.utils.flop_counter import FlopCounterMode
 
 from talo_mini import Knockout, knockout, load_benchmark, load_vlm
+from talo_mini.engine.ending import rounding
 from talo_mini.engine.memory import out_of_memory
-from talo_mini.engine.replay import one_pass, rounding
+from talo_mini.engine.replay import one_pass
 from talo_mini.interventions import zeroed_weights
 from talo_mini.models.anatomy import find_anatomy
 from talo_mini.models.temporary import replacement, temporarily

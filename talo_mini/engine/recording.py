@@ -24,17 +24,22 @@ class CannotReplay(Exception):
 class Recording:
     """What was seen of a base run. `calls` are (args, kwargs) of each decoder layer.
 
-    `outputs` are the layers' hidden states, [rows, tokens, width]; `logits` those that are wanted,
-    [places, vocabulary]: of each question's next token, or as the inputs say. `zeros` makes what
-    a part adds when it is zero, by path, where that is known. `taken` is the memory that the run
-    took, in bytes, on a GPU.
+    `outputs` are what the layers hand on, `hidden` the states first among it, [rows, tokens, ...];
+    `logits` those that are wanted, [places, vocabulary]: of each question's next token, or as the
+    inputs say. `zeros` makes what a part adds when it is zero, by path, where that is known.
+    `taken` is the memory that the run took, in bytes, on a GPU.
     """
 
     calls: list[tuple[tuple, dict]]
-    outputs: list[torch.Tensor]
+    outputs: list
     logits: torch.Tensor
     zeros: dict[str, Callable]
     taken: int
+
+    @property
+    def hidden(self) -> list[torch.Tensor]:
+        """The hidden states behind each layer."""
+        return [first_of(output) for output in self.outputs]
 
 
 def record(model, anatomy: Anatomy, inputs, pictures: Pictures | None) -> Recording:
@@ -53,11 +58,11 @@ def record(model, anatomy: Anatomy, inputs, pictures: Pictures | None) -> Record
         pictures.shared() if pictures else nullcontext(),
     ):
         logits = wanted_logits(model, inputs)
-    _check_followable(len(layers), calls, outputs)
+    _check_followable(len(layers), len(inputs["input_ids"]), calls, outputs)
     taken = torch.cuda.max_memory_allocated(device) - before if on_gpu else 0
     in_order = range(len(layers))
-    hidden = [first_of(outputs[i]) for i in in_order]
-    return Recording([calls[i] for i in in_order], hidden, logits, zeros, taken)
+    handed = [outputs[i] for i in in_order]
+    return Recording([calls[i] for i in in_order], handed, logits, zeros, taken)
 
 
 def _hooks(anatomy, layers, calls, outputs, zeros):
@@ -100,16 +105,17 @@ def _note_zero(zeros, path, output):
     zeros[path] = make if alone else lambda: (make(), *rest)
 
 
-def _check_followable(layers, calls, outputs):
+def _check_followable(layers, rows, calls, outputs):
     """Raise CannotReplay where a decoder layer gives or takes more than hidden states."""
     if len(calls) < layers or not all(map(torch.is_tensor, map(first_of, outputs.values()))):
         raise CannotReplay("some decoder layers did not run, or hand on no hidden states")
     if _handed_on(calls, outputs):
         raise CannotReplay("decoder layers hand on more than their hidden states to later ones")
     for args, kwargs in calls.values():
-        if not args or not torch.is_tensor(args[0]) or args[0].ndim != 3:
+        # several streams may stand behind the tokens
+        if not args or not torch.is_tensor(args[0]) or args[0].ndim < 3 or len(args[0]) != rows:
             raise CannotReplay(
-                "decoder layers do not take [questions, tokens, width] hidden states first"
+                "decoder layers do not take [questions, tokens, ...] hidden states first"
             )
         if any(isinstance(value, Mapping) and len(value) for value in kwargs.values()):
             raise CannotReplay(  # Gemma 4's keys and values
@@ -118,9 +124,14 @@ def _check_followable(layers, calls, outputs):
 
 
 def _handed_on(calls, outputs):
-    """Whether a layer is given what another hands on beside its hidden states."""
+    """Whether a layer is given what another but the first hands on beside its hidden states.
+
+    What the first one makes (T5's position bias) does not come from hidden states behind it.
+    """
     beside = [output[1:] for output in outputs.values() if isinstance(output, tuple)]
-    known = {id(tensor) for tensor in _tensors(beside)}
+    first, rest = beside[:1], beside[1:]
+    known = {id(tensor) for tensor in _tensors(rest)}
+    known -= {id(tensor) for tensor in _tensors(first)}
     return any(id(tensor) in known for tensor in _tensors(list(calls.values())))
 
 

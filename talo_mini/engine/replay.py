@@ -4,8 +4,8 @@ The base model runs once. Then the layers are walked once: all variants knocked 
 through it as one batch, and the variants knocked out at it start from the base model's own input.
 """
 
+import re
 from functools import partial
-from itertools import product
 
 import torch
 
@@ -13,9 +13,10 @@ from ..interventions.effects import WHOLE
 from ..interventions.hooks import first_of, with_first
 from ..interventions.knockout import Knockout, knockout
 from ..models.anatomy import Anatomy
-from ..models.asked import Asked, Wanted, wanted_logits
+from ..models.asked import wanted_logits
 from ..models.parts import Part
 from ..models.temporary import held, replacement, temporarily
+from .ending import Ending, rounding, same_logits
 from .memory import free_memory, out_of_memory
 from .pictures import Pictures
 from .recording import CannotReplay, check_room, record
@@ -25,11 +26,6 @@ CHUNK = 1024  # tokens that go through a layer at once on a CPU: more fall out o
 # up, in float32
 TOLERANCE = 1e-3
 Group = tuple[Knockout, ...]
-
-
-def rounding(dtype) -> float:
-    """How far two kernels may differ by rounding, relative to the largest logit."""
-    return 4 * torch.finfo(dtype).eps
 
 
 class Replay:
@@ -50,11 +46,11 @@ class Replay:
         check_room(len(self.layers), variant, ids.device)
         recording = record(model, anatomy, inputs, pictures)
         self.calls, self.base, self.zeros = recording.calls, recording.logits, recording.zeros
-        self.questions, tokens, _ = self.calls[0][0][0].shape
-        nexts = Wanted.next_tokens(self.questions, ids.device)
-        self.wanted = inputs.wanted if isinstance(inputs, Asked) else nexts
+        self.questions, tokens = self.calls[0][0][0].shape[:2]
         self.between = _between(recording)
-        self.norm = self._final_norm(recording.outputs[-1])
+        self.ending = Ending(model, anatomy, inputs, recording, pictures)
+        self.wanted = self.ending.wanted
+        self.shortens = self._shortens(recording.hidden[-1])
         # of how many variants hidden states are held, and how many go through a layer at once
         free = free_memory(ids.device)
         self.variants = max(1, free // 4 // variant)
@@ -62,26 +58,22 @@ class Replay:
         if ids.is_cuda:  # as many as half of the free memory holds, by what the base run took
             self.chunk = max(1, free // 2 // max(1, recording.taken))
 
-    def _final_norm(self, last):
-        """The norm between the last layer and the output embeddings, or none."""
-        path = self.anatomy.stacks["decoder"][0].path.rsplit(".", 2)[0]
-        children = self.model.get_submodule(path).children()
-        norms = [child for child in children if "Norm" in type(child).__name__]
-        cap = getattr(self.model.config.get_text_config(), "final_logit_softcapping", None)
-        # older versions of the library do not cap every family's logits as its settings say
-        for norm, self.cap in product((*norms, torch.nn.Identity()), dict.fromkeys((cap, None))):
-            self.norm = norm
-            if same_logits(self.head(self.wanted.read(last)), self.base):
-                return norm
-        raise CannotReplay(
-            "the final norm and the output embeddings do not give the model's logits"
-        )
+    def _shortens(self, last):
+        """Whether the last layer takes an MLP that sees some positions only; most do.
 
-    def head(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Logits at places, float32 [places, vocabulary], of their hidden states."""
-        logits = self.model.get_output_embeddings()(self.norm(hidden)).float()
-        logits = logits.to(self.base.device)
-        return logits if self.cap is None else self.cap * torch.tanh(logits / self.cap)
+        A router may count the tokens, so that one is tried.
+        """
+        mlp = self.anatomy.stacks["decoder"][-1].parts.get("mlp", Part({}))
+        names = [name for own in mlp.modules.values() for name, _ in own.named_modules()]
+        if not any(re.search("expert|router", name) for name in names):
+            return True
+        self.shortens = True
+        try:
+            with held(self._only_scored(len(self.layers) - 1)):
+                found = self._run(len(self.layers) - 1, self.calls[-1][0][0], 1)
+        except (RuntimeError, IndexError, ValueError):
+            return False
+        return same_logits(self.wanted.read(found), self.wanted.read(last))
 
     def logits(self, groups: list[Group]) -> list[torch.Tensor]:
         """The wanted logits with each group of knockouts, [places, vocabulary] each."""
@@ -107,8 +99,7 @@ class Replay:
                         own = hidden.get(group, self.calls[i][0][0])
                         hidden[group] = self._knocked(i, own, knockouts)
             self._add_between(i, hidden)
-        last = self._joined(-1, [self.wanted.read(hidden[group]) for group in groups])
-        return self.head(last).split(len(self.base))
+        return self.ending.logits([hidden[group] for group in groups])
 
     def _passed(self, i, groups, hidden):
         """What layer i makes of the groups that are knocked out below it, in chunks."""
@@ -139,7 +130,7 @@ class Replay:
 
         Its sum with the others' inputs is never read.
         """
-        if i < len(self.layers) - 1:
+        if i < len(self.layers) - 1 or not self.shortens:
             return []
         part = self.anatomy.stacks["decoder"][i].parts.get("mlp", Part({}))
         hooks = []
@@ -219,22 +210,10 @@ class Replay:
 def _between(recording):
     """What is added behind each layer before the next is given it, None where nothing is."""
     found = []
-    for output, (args, _) in zip(recording.outputs, recording.calls[1:], strict=False):
+    for output, (args, _) in zip(recording.hidden, recording.calls[1:], strict=False):
         gap = None if args[0] is output else args[0] - output
         found.append(gap if gap is not None and gap.any() else None)
     return [*found, None]
-
-
-def same_logits(found: torch.Tensor, base: torch.Tensor) -> bool:
-    """Whether logits are those of the model to the rounding of its numbers.
-
-    A product of another shape rounds otherwise, by a share of the largest logit.
-    """
-    wanted, relative = base.float(), rounding(base.dtype)
-    finite = wanted[wanted.isfinite()]
-    largest = finite.abs().max().item() if len(finite) else 0.0
-    near = dict(rtol=max(1e-4, relative), atol=max(1e-4, relative * largest))
-    return torch.allclose(found.float(), wanted, equal_nan=True, **near)
 
 
 @torch.inference_mode()

@@ -8,7 +8,10 @@ import pandas as pd
 from ..estimates import Estimate
 
 SHORT = 12  # rows that are shown at once; more are folded
-POINTS = {"delta", "talo", "shift", "ahead", "random", "hindsight", "probe_delta", "moved", "bound"}
+POINTS = {
+    *("delta", "talo", "shift", "ahead", "random", "hindsight", "probe_delta", "moved", "bound"),
+    *("worst_draw", "best_draw"),
+}
 PERCENT = {
     *("accuracy", "base", "chance", "informed", "before", "after", "acted", "harmed", "alike"),
     *("agreement", "confidence", "error", "share", "power"),
@@ -27,6 +30,8 @@ WORDS = {
     "random": "a random layer (points)",
     "hindsight": "best in hindsight (points)",
     "probe_delta": "on the probe questions (points)",
+    "worst_draw": "worst draw (points)",
+    "best_draw": "best draw (points)",
     "acted": "acted (%)",
     "harmed": "harmed (%)",
     "alike": "alike (%)",

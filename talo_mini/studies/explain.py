@@ -35,7 +35,7 @@ def logit_lens(vlm: VLM, benchmark: Benchmark, batch: int = 64) -> pd.DataFrame:
     for questions in parted(benchmark.questions, whole_number("batch", batch)):
         replay = Replay(vlm.model, vlm.anatomy, vlm.inputs(questions, benchmark.prompt))
         for layer, logits in enumerate(
-            [*(replay.head(args[0][:, -1]) for args, _ in replay.calls), replay.base.float()]
+            [*(replay.ending.head(args[0][:, -1]) for args, _ in replay.calls), replay.base.float()]
         ):
             logs = logits.log_softmax(-1)
             leads = [vlm.lead(q, row).item() for q, row in zip(questions, logs, strict=True)]

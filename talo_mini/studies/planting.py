@@ -1,7 +1,7 @@
 """Planted interference: copies of a mini in which one known layer spoils one known task, so that
 TaLo can be marked.
 
-`python -m talo_mini.planting llava-mini` makes the plants again (extra `finetune`).
+`python -m talo_mini.studies.planting llava-mini` makes the plants again (extra `finetune`).
 """
 
 import argparse

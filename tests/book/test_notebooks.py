@@ -86,7 +86,7 @@ def test_is_thin_and_has_no_outputs(name):
     notebook = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", 4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     lines = [line for cell in code for line in cell.source.splitlines() if line.strip()]
-    long = [line for line in lines if len(line) > 100 and "%pip" not in line]
+    long = [line for line in lines if len(line) > 88 and "%pip" not in line]
     assert not long and not any(line.startswith("def ") for line in lines)
     assert max(len(cell.source.splitlines()) for cell in code if not _imports(cell)) <= MOST_LINES
     assert not STATISTICS.search("\n".join(lines)), "a statistic that no test of the package holds"

@@ -7,13 +7,12 @@ import torch
 from families import FAMILIES, built, family
 
 from talo_mini import Knockout, knockout, load_benchmark
-from talo_mini.engine.replay import CannotReplay, Replay, _checked, one_pass, same_logits
+from talo_mini.engine.ending import same_logits
+from talo_mini.engine.replay import CannotReplay, Replay, _checked, one_pass
 from talo_mini.interventions.effects import EFFECTS
 from talo_mini.interventions.knockout import mean_outputs
 from talo_mini.interventions.names import as_knockouts
 from talo_mini.models.anatomy import find_anatomy
-
-REFUSED = {"instructblip_t5": "more than their hidden states"}
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -28,10 +27,6 @@ def test_family(name):
         (Knockout("layer", 0), Knockout("mlp", len(stack) - 1)),
         (Knockout("mlp", 0), Knockout("layer", 1)),
     ]
-    if name in REFUSED:
-        with pytest.raises(CannotReplay, match=REFUSED[name]):
-            one_pass(model, anatomy, inputs, groups, check=True)
-        return
     base, *replayed = one_pass(model, anatomy, inputs, groups, check=True)
     with torch.inference_mode():
         assert (base - model(**inputs, use_cache=False).logits[:, -1]).abs().max() < 1e-4
@@ -42,8 +37,16 @@ def test_family(name):
             assert (hooked - base).abs().max() > 1e-4
 
 
-@pytest.mark.parametrize("effect", EFFECTS.values(), ids=EFFECTS)
-@pytest.mark.parametrize("name", [name for name in FAMILIES if name not in REFUSED])
+# T5's attentions add a position bias to their scores, so that none of them can be made uniform
+POSSIBLE = [
+    (name, effect)
+    for name in FAMILIES
+    for effect in EFFECTS.values()
+    if (name, effect.name) != ("instructblip_t5", "uniform")
+]
+
+
+@pytest.mark.parametrize(("name", "effect"), POSSIBLE, ids=lambda one: getattr(one, "name", one))
 def test_every_effect_on_parts_heads_and_neurons(name, effect):
     model, inputs, anatomy = built(name)
     parts = ("self-attention", "cross-attention", "mlp")
@@ -68,7 +71,7 @@ def test_every_effect_on_parts_heads_and_neurons(name, effect):
     assert len(groups) >= 4 and any((found - base).abs().max() > 1e-4 for found in replayed)
 
 
-@pytest.mark.parametrize("name", [name for name in FAMILIES if name not in REFUSED])
+@pytest.mark.parametrize("name", FAMILIES)
 def test_three_questions_and_all_variants_at_once(name, monkeypatch):
     monkeypatch.setattr("talo_mini.engine.replay.CHUNK", 10**6)
     model, inputs = family(name)

@@ -108,7 +108,8 @@ def drawn_questions(task: str, count: int = TEST_QUESTIONS, split: str = "test")
     Answers are balanced by asking for each possible answer in turn, answer positions by cycling
     through the letters.
     """
-    return _drawn_questions(*ASKERS[task], count, split)
+    world, asker = ASKERS[task]
+    return _drawn_questions(world, asker, count, split)
 
 
 def _drawn_questions(world, asker, count, split):

@@ -3,6 +3,7 @@
 How many objects was set on pictures of the training half (`python -m talo_mini.minis.difficulty`).
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -173,7 +174,7 @@ def is_farthest(scene, rng):
     return Asked(f"is the {asked} state the farthest {word}?", YES_NO[asked != colour], YES_NO)
 
 
-TWO_STEPS = {
+TWO_STEPS: dict[str, dict[str, tuple[Callable, ...]]] = {
     "objects": {
         "counting": (count_colour_size,),
         "spatial": (leftmost_of_colour, rightmost_of_shape, leftmost_size, leftmost_corner),

@@ -1,0 +1,37 @@
+"""Solutions run behind a chapter, and what they print stands on its page."""
+
+import json
+
+import exercises
+import nbformat
+import run
+
+CODE = "```python\nprint({})\n```"
+TEXT = f"## Exercise\n\nGuess.\n\n{CODE.format(1)}\n\nOr:\n\n{CODE.format(2)}\n\nDone."
+
+
+def test_solutions_come_last_and_are_taken_off_again():
+    cells = [nbformat.v4.new_markdown_cell(TEXT), nbformat.v4.new_code_cell("x = 1")]
+    notebook = exercises.appended(nbformat.v4.new_notebook(cells=cells))
+    assert [cell.source for cell in notebook.cells[2:]] == ["print(1)", "print(2)"]
+    for number, cell in enumerate(notebook.cells[2:], start=1):
+        stream = dict(name="stdout", text=f"{number}\n")
+        cell.outputs = [nbformat.v4.new_output("stream", **stream)]
+    assert exercises.taken(notebook) == ["1", "2"]
+    assert notebook.cells == cells[:2]
+
+
+def test_what_was_printed_stands_below_the_code():
+    told = exercises.told(TEXT, ["one", ""])
+    assert told.count("The published run prints:") == 1
+    assert "print(1)\n```\n\nThe published run prints:\n\n```text\none\n```\n" in told
+    assert exercises.told(TEXT, []) == TEXT
+
+
+def test_every_published_solution_was_run():
+    for path in run.NOTEBOOKS:
+        cells = nbformat.read(path, 4).cells
+        code = [c for cell in cells for c in exercises.CODE.findall(cell.source)]
+        results = run.ROOT / run.EXPERIMENTS / f"{path.stem}.json"
+        told = json.loads(results.read_text(encoding="utf-8"))
+        assert len(told.get("solutions", [])) == len(code), path.stem

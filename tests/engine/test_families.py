@@ -1,0 +1,35 @@
+"""Kinds of decoders that one pass has to follow, each by a family of that kind."""
+
+import pytest
+from mapping import NAMES
+from one_pass import EXACT, difference, page, tiny, way
+
+KINDS = {
+    "blip": "its output embeddings are not told, and its layers return tuples",
+    "git": "layers return tuples",
+    "glm5_next": "several streams stand behind each token",
+    "qwen4_exp": "streams side by side, mixed behind the last layer",
+    "granite_docling": "logits are scaled",
+    "llama4": "a router that counts the tokens",
+    "muse_spark": "output embeddings are those of the input",
+    "pix2struct": "the first layer's position bias is handed on",
+}
+KNOWN = [name for name in KINDS if name in NAMES]  # an older version has fewer
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_one_pass_follows_it(name):
+    assert difference(*tiny(name)) < EXACT
+
+
+@pytest.mark.skipif("mistral_large4" not in NAMES, reason="an older version does not know it")
+def test_what_later_layers_are_given_beside_hidden_states_is_told():
+    kind, why = way("mistral_large4")
+    assert kind == "hooks" and "more than their hidden states to later ones" in why
+
+
+def test_the_table_has_every_family_in_one_row():
+    found = {"a": ("one pass", ""), "b": ("hooks", "odd"), "c": ("one pass", "")}
+    text = page(found)
+    assert "| one pass | `a`, `c` |  |" in text and "| hooks | `b` | odd |" in text
+    assert "Of the 3 families" in text and "2 are swept in one pass, 1 with hooks" in text
