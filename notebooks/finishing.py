@@ -4,6 +4,7 @@ import html
 import re
 from pathlib import Path
 
+import printing
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -72,10 +73,11 @@ def finish(site: Path):
     """Write what is missing into a built site, in place."""
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     start, title = address(config), config["title"]
+    printing.write(site, printing.load_toc(ROOT), title)
     found = []
     for path in sorted(site.rglob("*.html")):
         name = path.relative_to(site).as_posix()
-        if name.startswith(("_static/", "playground/")) or name == "index.html":
+        if name.startswith(("_static/", "playground/")) or name in ("index.html", printing.NAME):
             continue
         page = once(path.read_text(encoding="utf-8"))
         path.write_text(introduced(page, title, start + name, start), encoding="utf-8")

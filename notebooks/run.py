@@ -271,7 +271,8 @@ def stage_book(stage: Path):
         shutil.copy2(stage / EXPERIMENTS / source.name, pages)
     chapters.write(pages, ROOT / EXPERIMENTS)
     (stage / "_static").mkdir(exist_ok=True)  # its styles are on every page
-    shutil.copy2(ROOT / "book" / "book.css", stage / "_static")
+    for styles in ("book.css", "print.css"):
+        shutil.copy2(ROOT / "book" / styles, stage / "_static")
     shutil.copy2(ROOT / "CHANGELOG.md", stage / "book" / "changelog.md")
     status.write(stage / EXPERIMENTS, stage / "book" / "status.md")
     sent_runs.write(sent_runs.RUNS, stage / "book" / "runs.md")

@@ -209,6 +209,7 @@ def test_with_little_memory_few_cells_are_asked_at_once(tiny, benchmark, table, 
         "talo_mini.engine.batches.free_memory", lambda device: 8 * 20 * vocabulary * 4 * 4
     )
     monkeypatch.setattr(module, "replayed_logits", noted)
+    monkeypatch.setattr(module, "CHECKED", 20)
     found = sweep(tiny, benchmark, parts=("self-attention", "layer"), batch=20)
     assert asked == [(10, 4), (10, 4), (10, 1)]  # both forms of a question share a row
     monkeypatch.setattr(Wanted, "scores", small)

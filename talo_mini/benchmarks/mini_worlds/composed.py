@@ -11,8 +11,8 @@ from . import charts, digits, maps, objects
 from .objects import COLOURS, CORNERS, COUNTS, SHAPES, YES_NO, corner, extreme, shown
 from .world import Asked, World
 
-FEWEST, MOST = 7, 9  # objects a picture; training has at most 6
-TRIED = (7, 9, 12)  # numbers of most objects that the command tries
+FEWEST, MOST = 7, 12  # objects a picture; training has at most 6
+TRIED = (7, 9, 12, 15)  # numbers of most objects that the command tries
 PARITY = ("even", "odd")
 TAUGHT = {"north": ("latitude", 1), "south": ("latitude", -1), "east": ("longitude", 1)}
 

@@ -48,8 +48,8 @@ def shifted(picture: Image.Image, level: float, rng: random.Random) -> Image.Ima
 
 DIFFICULTIES = {
     "noisy": Difficulty(noisy, 110, (60, 80, 110, 140)),
-    "blurred": Difficulty(blurred, 1.5, (1, 1.5, 2, 3)),
-    "shifted": Difficulty(shifted, 0.05, (0.03, 0.05, 0.1, 0.2), frozenset({"nearest_corner"})),
+    "blurred": Difficulty(blurred, 1.7, (1, 1.5, 1.7, 2, 3)),
+    "shifted": Difficulty(shifted, 0.03, (0.03, 0.05, 0.1, 0.2), frozenset({"nearest_corner"})),
 }
 
 

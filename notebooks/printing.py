@@ -1,0 +1,75 @@
+"""The whole book on one page, for paper: every page's text in the order of the contents."""
+
+import posixpath
+from pathlib import Path
+
+import yaml
+from bs4 import BeautifulSoup
+
+NAME = "print.html"
+LEFT_OUT = "script, noscript, .headerlink, .prev-next-area, button, .pg-served, iframe"
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="_static/print.css">
+</head>
+<body>
+<h1>{title}</h1>
+<nav><ol>
+{contents}
+</ol></nav>
+{sections}
+</body>
+</html>
+"""
+
+
+def write(site: Path, toc: dict, title: str):
+    """Write the page beside the built ones."""
+    names = [toc["root"], *(one["file"] for part in toc["parts"] for one in part["chapters"])]
+    contents, sections = [], []
+    for name in names:
+        page = BeautifulSoup((site / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
+        article = page.find("article")
+        for found in article.select(LEFT_OUT):
+            found.decompose()
+        _lead_here(article, name, names)
+        heading = article.find("h1").get_text(" ", strip=True)
+        contents.append(f'<li><a href="#{anchor(name)}">{heading}</a></li>')
+        inner = article.decode_contents()
+        sections.append(f'<section class="page" id="{anchor(name)}">\n{inner}\n</section>')
+    text = PAGE.format(title=title, contents="\n".join(contents), sections="\n".join(sections))
+    (site / NAME).write_text(text, encoding="utf-8")
+
+
+def anchor(name: str) -> str:
+    """Where a page begins on this one."""
+    return "page-" + name.replace("/", "-")
+
+
+def _lead_here(article, name, names):
+    """Links to other pages of the book lead to their places on this one; pictures are found."""
+    folder = posixpath.dirname(name)
+    for found in article.select("[id]"):
+        found["id"] = f"{anchor(name)}-{found['id']}"  # a page's own names may be another's too
+    for tag, key in (("a", "href"), ("img", "src")):
+        for found in article.find_all(tag):
+            target = found.get(key, "")
+            if "://" in target or target.startswith(("data:", "mailto:")):
+                continue
+            path, _, place = target.partition("#")
+            whole = posixpath.normpath(posixpath.join(folder, path)) if path else f"{name}.html"
+            page = whole.removesuffix(".html")
+            if page in names:
+                found[key] = f"#{anchor(page)}" + (f"-{place}" if place else "")
+            else:
+                found[key] = whole
+
+
+def load_toc(root: Path) -> dict:
+    """The book's table of contents."""
+    return yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
