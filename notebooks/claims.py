@@ -38,6 +38,7 @@ QUESTIONS = (
     ("Do vectors carry over between models?", "11_whole_benchmarks"),
     ("How does it compare with choosing layers for each question?", "17_per_question"),
     ("Where does fine-tuning overtake?", "12_against_fine_tuning"),
+    ("Where can TaLo win?", "24_where_a_layer_is_in_the_way"),
     ("Why does knocking out help?", "18_why_does_it_help"),
     ("What of several layers at once?", "16_several_layers"),
     ("How often is TaLo right, where the truth is known?", "09_planted_interference"),

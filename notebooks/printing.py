@@ -7,6 +7,7 @@ import yaml
 from bs4 import BeautifulSoup
 
 NAME = "print.html"
+STYLES = Path(__file__).with_name("print.css")  # the book would put it on every page
 LEFT_OUT = "script, noscript, .headerlink, .prev-next-area, button, .pg-served, iframe"
 PAGE = """<!doctype html>
 <html lang="en">
@@ -15,7 +16,8 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width">
 <title>{title}</title>
 <link rel="icon" href="data:,">
-<link rel="stylesheet" href="_static/print.css">
+<style>
+{styles}</style>
 </head>
 <body>
 <h1>{title}</h1>
@@ -42,7 +44,12 @@ def write(site: Path, toc: dict, title: str):
         contents.append(f'<li><a href="#{anchor(name)}">{heading}</a></li>')
         inner = article.decode_contents()
         sections.append(f'<section class="page" id="{anchor(name)}">\n{inner}\n</section>')
-    text = PAGE.format(title=title, contents="\n".join(contents), sections="\n".join(sections))
+    text = PAGE.format(
+        title=title,
+        styles=STYLES.read_text(encoding="utf-8"),
+        contents="\n".join(contents),
+        sections="\n".join(sections),
+    )
     (site / NAME).write_text(text, encoding="utf-8")
 
 

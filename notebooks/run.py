@@ -264,6 +264,12 @@ def stage_book(stage: Path):
     for card in sorted((ROOT / "talo_mini" / "minis").glob("*/README.md")):
         shutil.copy2(card, stage / "book" / f"{card.parent.name}.md")
     shutil.copy2(playground.built() / "recorded.html", stage / "book" / "playground_recorded.html")
+    for source in NOTEBOOKS:
+        if not (stage / EXPERIMENTS / source.name).exists():
+            raise ChapterFailed(
+                f"{source.stem} has no executed copy in {EXPERIMENTS}; "
+                f"`python notebooks/run.py published {source.stem}` makes one."
+            )
     pages = stage / "notebooks"
     shutil.rmtree(pages, ignore_errors=True)
     pages.mkdir()
@@ -271,8 +277,7 @@ def stage_book(stage: Path):
         shutil.copy2(stage / EXPERIMENTS / source.name, pages)
     chapters.write(pages, ROOT / EXPERIMENTS)
     (stage / "_static").mkdir(exist_ok=True)  # its styles are on every page
-    for styles in ("book.css", "print.css"):
-        shutil.copy2(ROOT / "book" / styles, stage / "_static")
+    shutil.copy2(ROOT / "book" / "book.css", stage / "_static")
     shutil.copy2(ROOT / "CHANGELOG.md", stage / "book" / "changelog.md")
     status.write(stage / EXPERIMENTS, stage / "book" / "status.md")
     sent_runs.write(sent_runs.RUNS, stage / "book" / "runs.md")

@@ -15,7 +15,8 @@ import { element, percent } from "./view.js";
 /** @typedef {{ questions: number, gain: number, compared: number, power: number }} Seen */
 
 const WANTED = 0.8; // the power that studies usually aim at
-const WIDTH = 420;
+const WIDTH = 420; // at most
+const BESIDE = 190; // labels and axes
 const LEFT_OUT = /** @type {const} */ ([
   ["found", "the planted layer"],
   ["innocent", "another layer instead"],
@@ -51,7 +52,6 @@ export function powerInWords(rows, at) {
 
 /** @param {Mark} mark */
 const markChart = (mark) => ({
-  width: WIDTH,
   height: { step: 34 },
   data: { values: LEFT_OUT.map(([name, label]) => ({
     label, share: mark[name], low: mark[`${name}_low`], high: mark[`${name}_high`],
@@ -71,7 +71,6 @@ const markChart = (mark) => ({
 
 /** @param {Seen[]} rows @param {Seen} at */
 const powerChart = (rows, at) => ({
-  width: WIDTH,
   height: 220,
   layer: [
     { data: { values: rows }, mark: { type: "line", color: "#0072B2" }, encoding: {
@@ -101,7 +100,8 @@ function figure(root, controls, shown) {
   const show = async () => {
     const now = shown();
     words.textContent = now.words;
-    await draw(holder, now.chart);
+    const width = Math.max(120, Math.min(WIDTH, root.clientWidth - BESIDE));
+    await draw(holder, { width, ...now.chart });
     root.dataset.ready = now.words;
   };
   onTheme(show);

@@ -15,6 +15,7 @@ POINTS = {
 PERCENT = {
     *("accuracy", "base", "chance", "informed", "before", "after", "acted", "harmed", "alike"),
     *("agreement", "confidence", "error", "share", "power"),
+    *("oracle", "mean_variant", "all_right", "by_luck"),
 }
 WORDS = {
     "delta": "change (points)",
@@ -32,6 +33,10 @@ WORDS = {
     "probe_delta": "on the probe questions (points)",
     "worst_draw": "worst draw (points)",
     "best_draw": "best draw (points)",
+    "oracle": "oracle (%)",
+    "mean_variant": "a variant on average (%)",
+    "all_right": "all variants right (%)",
+    "by_luck": "by luck (%)",
     "acted": "acted (%)",
     "harmed": "harmed (%)",
     "alike": "alike (%)",
