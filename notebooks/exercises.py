@@ -19,25 +19,26 @@ def appended(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return notebook
 
 
-def taken(executed: nbformat.NotebookNode) -> list[str]:
-    """What each solution printed; their cells leave the notebook."""
+def taken(executed: nbformat.NotebookNode) -> dict[str, str]:
+    """What each solution printed, by its code; their cells leave the notebook."""
     solutions = [cell for cell in executed.cells if TAG in cell.metadata.get("tags", [])]
     executed.cells = [cell for cell in executed.cells if cell not in solutions]
-    return ["\n".join(map(_text, cell.outputs)).strip() for cell in solutions]
+    return {cell.source: "".join(map(_text, cell.outputs)).strip() for cell in solutions}
 
 
 def _text(output):
-    """The text of an output; of a figure, its title."""
+    """The text of an output, none of a figure."""
     if output.output_type == "stream":
         return output.text if output.name == "stdout" else ""
-    return output.get("data", {}).get("text/plain", "")
+    data = output.get("data", {})
+    return "" if "image/png" in data else data.get("text/plain", "") + "\n"
 
 
-def told(source: str, printed: list[str]) -> str:
-    """A cell's text with what its solutions printed below each; those are taken off the list."""
+def told(source: str, printed: dict[str, str]) -> str:
+    """A cell's text with what each of its solutions printed below it, where that is known."""
 
     def below(match):
-        own = printed.pop(0)
+        own = printed.get(match.group(1).strip())
         return TOLD.format(code=match.group(0), printed=own) if own else match.group(0)
 
-    return CODE.sub(below, source) if printed else source
+    return CODE.sub(below, source)

@@ -25,6 +25,8 @@ MINI = "llava-mini"
 TABLE = FOLDER / f"{MINI}.parquet"
 PRETRAINED = ("smollm-mini-half", "smollm-mini")
 HEADS = ("self-attention", *(f"head {head}" for head in range(9)))
+
+
 def wide(vlm: VLM, benchmark: Benchmark, cache=None, parts=PARTS) -> pd.DataFrame:
     """Whether each question is answered right: by the base model, and without each part.
 

@@ -39,6 +39,8 @@ def write(site: Path, toc: dict, title: str):
         article = page.find("article")
         for found in article.select(LEFT_OUT):
             found.decompose()
+        for found in article.find_all("details"):
+            found["open"] = ""
         _lead_here(article, name, names)
         heading = article.find("h1").get_text(" ", strip=True)
         contents.append(f'<li><a href="#{anchor(name)}">{heading}</a></li>')

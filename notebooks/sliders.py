@@ -4,7 +4,7 @@ import json
 from itertools import product
 from pathlib import Path
 
-from talo_mini.analysis.significance import power
+from talo_mini.analysis.significance import power, questions_needed
 
 RESULTS = Path(__file__).resolve().parent.parent / "book/experiments/09_planted_interference.json"
 SHARES = ("found", "innocent", "accused")
@@ -44,7 +44,21 @@ def studies() -> list[dict]:
     ]
 
 
+def needed() -> list[dict]:
+    """By true gain and number of knockouts compared: the questions that find it in 80% of studies,
+    to within 2%.
+    """
+    return [
+        dict(
+            gain=gain,
+            compared=compared,
+            questions=questions_needed(gain, TURNED * gain, level=LEVEL / compared),
+        )
+        for compared, gain in product(CORRECTIONS.values(), GAINS)
+    ]
+
+
 def write(folder: Path):
     """Write the figures' data into the playground's folder."""
-    told = dict(planted=planted(), power=studies(), corrections=CORRECTIONS)
+    told = dict(planted=planted(), power=studies(), needed=needed(), corrections=CORRECTIONS)
     (folder / "sliders.json").write_text(json.dumps(told), encoding="utf-8")

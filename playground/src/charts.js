@@ -55,7 +55,7 @@ export function chooser(name, options, start, chosen) {
  * @param {(value: number) => void} moved
  */
 export function slider(name, values, start, inWords, moved) {
-  const shown = element("output", {}, inWords(start));
+  const shown = element("span", { class: "pg-value", "aria-hidden": "true" }, inWords(start));
   const oninput = (/** @type {any} */ event) => {
     const value = values[Number(event.target.value)];
     shown.textContent = inWords(value);
@@ -64,6 +64,6 @@ export function slider(name, values, start, inWords, moved) {
   };
   return element("label", { class: "pg-slider" }, `${name}: `, shown, element("input", {
     type: "range", min: 0, max: values.length - 1, value: values.indexOf(start), oninput,
-    "aria-valuetext": inWords(start),
+    "aria-label": name, "aria-valuetext": inWords(start),
   }));
 }

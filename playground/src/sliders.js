@@ -41,13 +41,11 @@ export function markInWords(mark) {
     `${(100 * mark.damage).toFixed(1)} points, of which TaLo wins ${percent(mark.recovered)} back.`;
 }
 
-/** What a study sees, in a sentence. @param {Seen[]} rows of one gain and correction @param {Seen} at */
-export function powerInWords(rows, at) {
-  const enough = rows.find(({ power }) => power >= WANTED);
-  const needs = enough ? `about ${enough.questions} questions`
-    : `more than ${rows[rows.length - 1].questions} questions`;
-  return `${at.questions} questions find a true gain of ${(100 * at.gain).toFixed(0)} points in ` +
-    `${percent(at.power)} of studies; ${percent(WANTED)} need ${needs}.`;
+/** What a study sees, in a sentence. @param {Seen} at @param {number} needed questions */
+export function powerInWords(at, needed) {
+  const gain = Math.round(100 * at.gain);
+  return `${at.questions} questions find a true gain of ${gain} point${gain === 1 ? "" : "s"} in ` +
+    `${percent(at.power)} of studies; ${percent(WANTED)} need about ${needed} questions.`;
 }
 
 /** @param {Mark} mark */
@@ -130,8 +128,13 @@ function planted(root, marks) {
   return show();
 }
 
-/** @param {HTMLElement} root @param {Seen[]} seen @param {Record<string, string>} corrections */
-function power(root, seen, corrections) {
+/** @typedef {{ gain: number, compared: number, questions: number }} Needed */
+
+/**
+ * @param {HTMLElement} root @param {Seen[]} seen @param {Needed[]} needed
+ * @param {Record<string, string>} corrections
+ */
+function power(root, seen, needed, corrections) {
   const [questions, gains] = [valuesOf(seen, "questions"), valuesOf(seen, "gain")];
   const state = { questions: 200, gain: 0.1, compared: 1 };
   const turn = (/** @type {Partial<typeof state>} */ change) => {
@@ -148,7 +151,8 @@ function power(root, seen, corrections) {
     const { gain, compared } = state;
     const rows = seen.filter((row) => row.gain === gain && row.compared === compared);
     const at = rowOf(rows, { questions: state.questions });
-    return { words: powerInWords(rows, at), chart: powerChart(rows, at) };
+    const { questions } = rowOf(needed, { gain, compared });
+    return { words: powerInWords(at, questions), chart: powerChart(rows, at) };
   });
   return show();
 }
@@ -156,13 +160,16 @@ function power(root, seen, corrections) {
 async function start(/** @type {HTMLElement} */ plants, /** @type {HTMLElement} */ studies) {
   const told = JSON.parse(new TextDecoder().decode(await read("sliders.json")));
   await planted(plants, told.planted);
-  await power(studies, told.power, told.corrections);
+  await power(studies, told.power, told.needed, told.corrections);
 }
 
 const [plants, studies] = ["talo-planted", "talo-power"].map((name) =>
   globalThis.document?.getElementById(name));
 if (plants && studies) {
-  start(plants, studies).catch((error) => plants.prepend(
-    element("p", { class: "pg-error", role: "alert" },
-      `The figures could not be started (${error.message}); below is a picture.`)));
+  start(plants, studies).catch((error) => {
+    for (const root of [plants, studies]) {
+      root.prepend(element("p", { class: "pg-error", role: "alert" },
+        `This figure could not be started (${error.message}).`));
+    }
+  });
 }

@@ -23,10 +23,8 @@ test("what a rule does has its intervals", () => {
 });
 
 test("what a study sees, and how many questions it would need", () => {
-  const rows = [50, 100, 200].map((questions) => ({
-    questions, gain: 0.1, compared: 1, power: questions / 220,
-  }));
-  assert.equal(powerInWords(rows, rows[1]), "100 questions find a true gain of 10 points in 45% " +
-    "of studies; 80% need about 200 questions.");
-  assert.ok(powerInWords(rows.slice(0, 2), rows[0]).endsWith("80% need more than 100 questions."));
+  const at = { questions: 100, gain: 0.1, compared: 1, power: 0.45 };
+  assert.equal(powerInWords(at, 168), "100 questions find a true gain of 10 points in 45% " +
+    "of studies; 80% need about 168 questions.");
+  assert.ok(powerInWords({ ...at, gain: 0.01 }, 9).includes("a true gain of 1 point in"));
 });

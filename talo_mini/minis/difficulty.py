@@ -28,31 +28,32 @@ def with_room(vlm: VLM, benchmark: Benchmark) -> dict:
     return dict(cells=int(has_room(accuracy).sum()), accuracy=accuracy.accuracy.mean())
 
 
-def tried(per_task: int) -> Iterator[tuple[str, float, Benchmark]]:
-    """Each difficulty with each level that is tried, and its questions of the training half."""
+def tried(name: str, per_task: int) -> Iterator[tuple[float, Benchmark]]:
+    """Each level that is tried of a difficulty, and its questions of the training half."""
+    if name == "composed":
+        for most in composed.TRIED:
+            yield most, composed_benchmark(None, per_task, "train", most)
+        return
     plain = train_benchmark(per_task=per_task)
-    for name, difficulty in DIFFICULTIES.items():
-        for level in difficulty.levels:
-            yield name, level, harder(plain, name, level)
-    for most in composed.TRIED:
-        yield "composed", most, composed_benchmark(None, per_task, "train", most)
+    for level in DIFFICULTIES[name].levels:
+        yield level, harder(plain, name, level)
 
 
 def main():
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--per-task", type=int, default=60, help="questions a task and form")
-    parser.add_argument("--only", choices=[*DIFFICULTIES, "composed"], help="one difficulty")
+    every = [*DIFFICULTIES, "composed"]
+    parser.add_argument("names", nargs="*", metavar="DIFFICULTY", help=", ".join(every))
     arguments = parser.parse_args()
     vlms = {name: load_vlm(name) for name in MINIS}
-    for name, level, benchmark in tried(arguments.per_task):
-        if arguments.only not in (None, name):
-            continue
-        rows = [
-            dict(difficulty=name, level=level, mini=mini) | with_room(vlm, benchmark)
-            for mini, vlm in vlms.items()
-        ]
-        print(pd.DataFrame(rows).round(2).to_string(index=False), flush=True)
+    for name in arguments.names or every:
+        for level, benchmark in tried(name, arguments.per_task):
+            rows = [
+                dict(difficulty=name, level=level, mini=mini) | with_room(vlm, benchmark)
+                for mini, vlm in vlms.items()
+            ]
+            print(pd.DataFrame(rows).round(2).to_string(index=False), flush=True)
 
 
 if __name__ == "__main__":

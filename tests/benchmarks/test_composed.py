@@ -100,5 +100,9 @@ def test_the_benchmark_has_both_forms_and_another_half_for_levels():
     other = composed_benchmark(["chart_sum"], 4, "train", 12)
     pictures = {question.image_bytes for question in made.questions}
     assert not pictures & {question.image_bytes for question in other.questions}
+    assert other.name == "mini-worlds-composed-train"
+    for most in (6, 17):
+        with pytest.raises(BadInput, match=f"7 to 16, not {most}"):
+            composed_benchmark(["chart_sum"], 1, most=most)
     with pytest.raises(BadInput, match="has no task 'count_all'"):
         load_benchmark("mini-worlds-composed", ["count_all"], per_task=1)

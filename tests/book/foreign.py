@@ -29,6 +29,7 @@ SMALL = dict(
     OTHER_PARTS=["mlp"],
     ROOM_TASKS=["kind 0", "kind 1"],
     ROOM_SHOTS=[3],
+    ROOM_QUESTIONS=6,
     PLANTS=0,  # faults are planted in llava-mini only
     TASKS=None,
     FORM="choice",

@@ -322,7 +322,7 @@ def test_a_slider_moves_what_planted_interference_and_power_show(page, address):
     page.wait_for_selector("#talo-planted[data-ready*='the cautious rule']")
     assert "200 questions find a true gain of 10 points in 88%" in power.inner_text()
     power.locator("label:has-text('True gain') input").press("Home")
-    page.wait_for_selector("#talo-power[data-ready*='a true gain of 1 points']")
+    page.wait_for_selector("#talo-power[data-ready*='a true gain of 1 point in']")
     assert not page.wrong
 
 

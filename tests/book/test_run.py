@@ -53,7 +53,7 @@ def test_a_failing_cell_is_named_and_nothing_is_taken_as_done(execute, folder):
         execute(SAVED, "1 / 0")
     assert not (folder / "99_tiny.ipynb").exists()
     results, _ = execute(SAVED)
-    assert results["solutions"] == []
+    assert results["solutions"] == {}
 
 
 def test_figures_are_drawn_whatever_the_backend_outside(execute, monkeypatch):
@@ -65,7 +65,7 @@ def test_figures_are_drawn_whatever_the_backend_outside(execute, monkeypatch):
 
 def test_what_a_solution_prints_is_kept_and_its_cell_is_not(execute):
     results, executed = execute(EXERCISE, SAVED)
-    assert results["solutions"] == ["two 2"]
+    assert results["solutions"] == {"print('two', 1 + 1)": "two 2"}
     assert all("solution" not in cell.metadata.get("tags", []) for cell in executed.cells)
 
 

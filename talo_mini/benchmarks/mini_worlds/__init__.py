@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from PIL import Image
 
+from ...errors import BadInput
 from ...progress import progress
 from ..pictures import encoded_png
 from ..questions import LETTERS, Benchmark, Question, Task, find_task
@@ -176,11 +177,19 @@ def composed_benchmark(
 ) -> Benchmark:
     """Questions of two steps, and of one step about more objects than were taught; see `composed`.
 
-    `most`: objects a picture.
+    `most`: the largest number of objects in a picture, 7 to 16. Raises BadInput for another.
     """
-    worlds = composed.worlds(most)
-    count = _of_test(per_task) if split == "test" else per_task
-    return _drawn(f"{NAME}-composed", worlds, _tasks(worlds, False), tasks, count, split)
+    if not composed.FEWEST <= most <= composed.CELLS:
+        raise BadInput(
+            f"most= is the largest number of objects in a picture, {composed.FEWEST} to "
+            f"{composed.CELLS}, not {most}"
+        )
+    worlds, name = composed.worlds(most), f"{NAME}-composed"
+    known = _tasks(worlds, taught=False)
+    if split == "test":
+        return _drawn(name, worlds, known, tasks, _of_test(per_task), split)
+    count = TEST_QUESTIONS if per_task is None else per_task
+    return _drawn(f"{name}-train", worlds, known, tasks, count, split)
 
 
 def _of_test(per_task):

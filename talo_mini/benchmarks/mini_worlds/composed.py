@@ -11,6 +11,7 @@ from . import charts, digits, maps, objects
 from .objects import COLOURS, CORNERS, COUNTS, SHAPES, YES_NO, corner, extreme, shown
 from .world import Asked, World
 
+CELLS = 16  # places for an object
 FEWEST, MOST = 7, 12  # objects a picture; training has at most 6
 TRIED = (7, 9, 12, 15)  # numbers of most objects that the command tries
 PARITY = ("even", "odd")
@@ -24,24 +25,21 @@ def _first(things, side=1):
 
 def leftmost_of_colour(scene, rng):
     colour = rng.choice(scene[1]).colour
-    thing = _first([thing for thing in scene[1] if thing.colour == colour])
-    return thing and Asked(
-        f"what shape is the leftmost {colour} object?",
-        thing.shape,
-        SHAPES,
-        seen=shown(scene, "shape"),
-    )
+    things = [thing for thing in scene[1] if thing.colour == colour]
+    thing, seen = _first(things), shown((None, things), "shape")
+    if thing is None or len(seen) < 2:  # one shape: the second step is not needed
+        return None
+    return Asked(f"what shape is the leftmost {colour} object?", thing.shape, SHAPES, seen=seen)
 
 
 def rightmost_of_shape(scene, rng):
     shape = rng.choice(scene[1]).shape
-    thing = _first([thing for thing in scene[1] if thing.shape == shape], -1)
-    return thing and Asked(
-        f"what colour is the rightmost {shape}?",
-        thing.colour,
-        tuple(COLOURS),
-        seen=shown(scene, "colour"),
-    )
+    things = [thing for thing in scene[1] if thing.shape == shape]
+    thing, seen = _first(things, -1), shown((None, things), "colour")
+    if thing is None or len(seen) < 2:
+        return None
+    text = f"what colour is the rightmost {shape}?"
+    return Asked(text, thing.colour, tuple(COLOURS), seen=seen)
 
 
 def leftmost_size(scene, rng):
@@ -59,8 +57,7 @@ def leftmost_corner(scene, rng):
     return thing and Asked(
         "which corner is nearest to the leftmost object?",
         corner(thing),
-        CORNERS,
-        seen=tuple(sorted({corner(other) for other in scene[1]})),
+        CORNERS[::2],  # the left ones: no other can be right of so many objects
     )
 
 

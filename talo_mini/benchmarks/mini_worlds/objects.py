@@ -33,7 +33,7 @@ class Thing:
 
 
 def sample(rng, split, fewest=2, most=6):
-    """A background and 2 to 6 things in different cells, from few or many colours and shapes."""
+    """A background and so many things in different cells, from few or many colours and shapes."""
     colours = rng.sample(list(COLOURS), rng.randint(2, 6))
     shapes = rng.sample(SHAPES, rng.randint(2, 5))
     cells = rng.sample(range(16), rng.randint(fewest, most))
