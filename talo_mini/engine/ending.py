@@ -3,16 +3,19 @@ the model itself with its layers left out.
 """
 
 from contextlib import nullcontext
+from functools import partial
 from itertools import product
 
 import torch
 
-from ..interventions.hooks import with_first
+from ..interventions.hooks import first_of, with_first
 from ..models.anatomy import Anatomy
 from ..models.asked import Asked, Wanted, wanted_logits
 from ..models.temporary import replacement, temporarily
+from .memory import out_of_memory
 from .pictures import Pictures
-from .recording import CannotReplay, Recording
+from .recording import CannotReplay, Recording, by_place, tensors
+from .vision_prefix import VisionPrefix
 
 
 def rounding(dtype) -> float:
@@ -33,41 +36,61 @@ def same_logits(found: torch.Tensor, base: torch.Tensor) -> bool:
 
 
 class Ending:
-    """What a model does behind its decoder layers, found and compared with its own logits.
-
-    Raises CannotReplay where neither way gives them.
+    """What a model does behind its decoder layers. Raises CannotReplay where it gives other logits
+    than the model.
     """
 
     def __init__(
         self, model, anatomy: Anatomy, inputs, recording: Recording, pictures: Pictures | None
     ):
         self.model, self.inputs, self.pictures = model, inputs, pictures
-        self.base, self.outputs = recording.logits, recording.outputs
+        self.base, self.outputs, self.calls = recording.logits, recording.outputs, recording.calls
+        self.prefix = VisionPrefix(anatomy)
         self.layers = [layer.module for layer in anatomy.stacks["decoder"]]
         last = recording.hidden[-1]
         nexts = Wanted.next_tokens(len(last), last.device)
         self.wanted = inputs.wanted if isinstance(inputs, Asked) else nexts
+        self.norm, self.cap = None, None
         path = anatomy.stacks["decoder"][0].path.rsplit(".", 2)[0]
-        self.norm, self.cap = self._norm_and_cap(path, last)
-        if self.norm is None and not same_logits(self._around(last), self.base):
-            raise CannotReplay("its logits do not follow from its last layer's hidden states")
-
-    def _norm_and_cap(self, path, last):
-        """The norm behind the last layer, or none, and the cap of logits; two Nones where these and
-        the output embeddings do not give the model's logits.
-        """
-        children = self.model.get_submodule(path).children()
+        children = model.get_submodule(path).children()
         norms = [child for child in children if "Norm" in type(child).__name__]
-        cap = getattr(self.model.config.get_text_config(), "final_logit_softcapping", None)
+        cap = getattr(model.config.get_text_config(), "final_logit_softcapping", None)
         # older versions of the library do not cap every family's logits as its settings say
         for norm, one in product((*norms, torch.nn.Identity()), dict.fromkeys((cap, None))):
-            self.norm, self.cap = norm, one
-            try:
-                if same_logits(self.head(self.wanted.read(last)), self.base):
-                    return norm, one
-            except (RuntimeError, TypeError):  # no output embeddings of this width
-                continue
-        return None, None
+            if self._leads(norm, one, last):
+                self.norm, self.cap = norm, one
+                break
+
+    def _leads(self, norm, cap, last):
+        """Whether this norm, the output embeddings and this cap give the model's logits."""
+        try:
+            return same_logits(self._headed(self.wanted.read(last), norm, cap), self.base)
+        except (RuntimeError, TypeError) as error:  # no output embeddings of this width
+            if out_of_memory(error):
+                raise
+            return False
+
+    def check(self):
+        """Raise CannotReplay unless the logits follow from the last layer's hidden states alone,
+        and what layers are given beside theirs from the inputs.
+
+        The model runs without its layers, which hand on nothing that can be computed with. What the
+        first layer hands on beside its hidden states (T5's position bias) stays.
+        """
+        first, last = self.outputs[0], self.outputs[-1]
+        beside = tensors(first[1:]) if isinstance(first, tuple) else ()
+        stay = {id(tensor) for tensor in (*beside, first_of(last))}
+        blanks = [partial(_blank, output, stay) for output in self.outputs]
+        given: dict = {}
+        logits = self._run(blanks, given)
+        if not same_logits(logits, self.base):
+            raise CannotReplay("its logits do not follow from its last layer's hidden states")
+        for i, (args, kwargs) in enumerate(self.calls):
+            others = by_place(self.layers[i], *given[i])
+            own = list(tensors([args[1:], kwargs]))
+            again = list(tensors([others[0][1:], others[1]]))
+            if len(own) != len(again) or not all(map(torch.equal, own, again)):
+                raise CannotReplay("later layers are given what earlier hidden states lead to")
 
     def head(self, hidden: torch.Tensor) -> torch.Tensor:
         """Logits at places, float32 [places, vocabulary], of their hidden states [places, width].
@@ -78,29 +101,56 @@ class Ending:
             raise CannotReplay(
                 "the final norm and the output embeddings do not give the model's logits"
             )
-        logits = self.model.get_output_embeddings()(self.norm(hidden)).float()
+        return self._headed(hidden, self.norm, self.cap)
+
+    def _headed(self, hidden, norm, cap):
+        logits = self.model.get_output_embeddings()(norm(hidden)).float()
         logits = logits.to(self.base.device)
-        return logits if self.cap is None else self.cap * torch.tanh(logits / self.cap)
+        return logits if cap is None else cap * torch.tanh(logits / cap)
 
     def logits(self, hidden: list[torch.Tensor]) -> list[torch.Tensor]:
         """The wanted logits, [places, vocabulary] each, of several last hidden states."""
         if self.norm is None:
             return [self._around(one).float() for one in hidden]
-        device = self.outputs[-1].device if torch.is_tensor(self.outputs[-1]) else None
-        read = [self.wanted.read(one).to(device or one.device) for one in hidden]
+        device = first_of(self.outputs[-1]).device
+        read = [self.wanted.read(one).to(device) for one in hidden]
         return list(self.head(torch.cat(read)).split(len(self.base)))
 
     def _around(self, hidden):
         """What the model itself makes of them; its layers hand on what they did, uncomputed."""
         handed = [*self.outputs[:-1], with_first(self.outputs[-1], hidden)]
+        return self._run([partial(_same, output) for output in handed], {})
+
+    def _run(self, handed, given):
+        """The wanted logits where each layer, uncomputed, hands on what `handed` makes.
+
+        What each is given is noted in `given`.
+        """
         changes = [
-            replacement(layer, "forward", _giving(output))
-            for layer, output in zip(self.layers, handed, strict=True)
+            replacement(layer, "forward", _giving(i, make, given))
+            for i, (layer, make) in enumerate(zip(self.layers, handed, strict=True))
         ]
         shared = self.pictures.shared() if self.pictures else nullcontext()
-        with temporarily(changes), shared:
+        with temporarily(changes), shared, self.prefix.shared(()):
             return wanted_logits(self.model, self.inputs)
 
 
-def _giving(output):
-    return lambda *args, **kwargs: output
+def _giving(i, make, given):
+    def forward(*args, **kwargs):
+        given[i] = (args, kwargs)
+        return make()
+
+    return forward
+
+
+def _same(output):
+    return output
+
+
+def _blank(output, stay):
+    """The same with no number in it but those of tensors that stay."""
+    if isinstance(output, tuple):
+        return tuple(_blank(item, stay) for item in output)
+    if torch.is_tensor(output) and output.is_floating_point() and id(output) not in stay:
+        return torch.full_like(output, torch.nan)
+    return output

@@ -69,7 +69,12 @@ def _hooks(anatomy, layers, calls, outputs, zeros):
     """Pairs of (method that registers, hook): the layers' calls and outputs, the parts' zeros."""
 
     def call(i):
-        return lambda module, args, kwargs: calls.update({i: _by_place(module, args, kwargs)})
+        def hook(module, args, kwargs):
+            if i in calls:
+                raise CannotReplay("a decoder layer runs more than once")
+            calls[i] = by_place(module, args, kwargs)
+
+        return hook
 
     def output(i):
         return lambda module, args, given: outputs.update({i: given})
@@ -86,7 +91,7 @@ def _hooks(anatomy, layers, calls, outputs, zeros):
         yield partial(module.register_forward_hook, prepend=True), output(i)
 
 
-def _by_place(module, args, kwargs):
+def by_place(module, args, kwargs):
     """A layer's call with its hidden states in the first place, also where they have a name."""
     name = next(iter(inspect.signature(module.forward).parameters))
     if args or name not in kwargs:
@@ -124,26 +129,26 @@ def _check_followable(layers, rows, calls, outputs):
 
 
 def _handed_on(calls, outputs):
-    """Whether a layer is given what another but the first hands on beside its hidden states.
+    """Whether a layer is given a tensor that another but the first hands on beside its hidden
+    states.
 
     What the first one makes (T5's position bias) does not come from hidden states behind it.
     """
-    beside = [output[1:] for output in outputs.values() if isinstance(output, tuple)]
-    first, rest = beside[:1], beside[1:]
-    known = {id(tensor) for tensor in _tensors(rest)}
-    known -= {id(tensor) for tensor in _tensors(first)}
-    return any(id(tensor) in known for tensor in _tensors(list(calls.values())))
+    beside = {i: output[1:] for i, output in outputs.items() if isinstance(output, tuple)}
+    first = {id(tensor) for tensor in tensors(beside.pop(0, ()))}
+    known = {id(tensor) for tensor in tensors(list(beside.values()))} - first
+    return any(id(tensor) in known for tensor in tensors(list(calls.values())))
 
 
-def _tensors(values):
+def tensors(values):
     """The tensors in nested tuples, lists and dicts."""
     if torch.is_tensor(values):
         yield values
     elif isinstance(values, Mapping):
-        yield from _tensors(list(values.values()))
+        yield from tensors(list(values.values()))
     elif isinstance(values, tuple | list):
         for value in values:
-            yield from _tensors(value)
+            yield from tensors(value)
 
 
 def check_room(layers: int, variant: int, device: torch.device):

@@ -4,7 +4,6 @@ The base model runs once. Then the layers are walked once: all variants knocked 
 through it as one batch, and the variants knocked out at it start from the base model's own input.
 """
 
-import re
 from functools import partial
 
 import torch
@@ -50,6 +49,9 @@ class Replay:
         self.between = _between(recording)
         self.ending = Ending(model, anatomy, inputs, recording, pictures)
         self.wanted = self.ending.wanted
+        variant = max(one.nbytes for one in recording.hidden)
+        check_room(len(self.layers), variant, ids.device)
+        self.filler = 0.0
         self.shortens = self._shortens(recording.hidden[-1])
         # of how many variants hidden states are held, and how many go through a layer at once
         free = free_memory(ids.device)
@@ -61,19 +63,21 @@ class Replay:
     def _shortens(self, last):
         """Whether the last layer takes an MLP that sees some positions only; most do.
 
-        A router may count the tokens, so that one is tried.
+        Not where a router counts the tokens, or what follows the MLP mixes them: tried, with no
+        number in their places.
         """
-        mlp = self.anatomy.stacks["decoder"][-1].parts.get("mlp", Part({}))
-        names = [name for own in mlp.modules.values() for name, _ in own.named_modules()]
-        if not any(re.search("expert|router", name) for name in names):
-            return True
-        self.shortens = True
+        self.shortens, self.filler = True, torch.nan
         try:
             with held(self._only_scored(len(self.layers) - 1)):
                 found = self._run(len(self.layers) - 1, self.calls[-1][0][0], 1)
-        except (RuntimeError, IndexError, ValueError):
+        except (RuntimeError, IndexError, ValueError) as error:
+            if out_of_memory(error):
+                raise
             return False
-        return same_logits(self.wanted.read(found), self.wanted.read(last))
+        finally:
+            self.filler = 0.0
+        found, wanted = self.wanted.read(found), self.wanted.read(last)
+        return bool((found.isfinite() | ~wanted.isfinite()).all()) and same_logits(found, wanted)
 
     def logits(self, groups: list[Group]) -> list[torch.Tensor]:
         """The wanted logits with each group of knockouts, [places, vocabulary] each."""
@@ -152,14 +156,14 @@ class Replay:
         return (args[0][rows, columns][:, None], *args[1:])
 
     def _put_back(self, spread, module, args, output):
-        """What the MLP made of them where they stood, and zeros elsewhere."""
+        """What the MLP made of them where they stood, and zeros (or the filler) elsewhere."""
         if not spread:
             return output
         given, rows, columns = spread
         made = first_of(output)
         if made.shape[:2] != (len(rows), 1):  # zeros in place of an MLP, for all
             return output
-        whole = made.new_zeros(*given.shape[:2], *made.shape[2:])
+        whole = made.new_full((*given.shape[:2], *made.shape[2:]), self.filler)
         whole[rows, columns] = made[:, 0]
         return with_first(output, whole)
 
@@ -235,6 +239,8 @@ def one_pass(
     """
     try:
         replay = Replay(model, anatomy, inputs, means, pictures)
+        if check:
+            replay.ending.check()
         logits = replay.logits(groups)
     except (RuntimeError, TypeError, IndexError, AttributeError, KeyError) as error:
         if out_of_memory(error):

@@ -208,7 +208,7 @@ def _answers(vlm, benchmark, waiting: list[Batch], means) -> Iterator[list[dict]
     Raises BadInput at the end, when all others are answered, for questions that are refused.
     """
     ways = _ways(waiting)
-    checked: set[bool] = set()  # whether rows were shared in what was compared with hooks
+    checked: set[tuple] = set()  # (whether rows were shared, cells) that were compared with hooks
     pictures, refused = Pictures(vlm.model), []
     while waiting:
         batch = waiting.pop(0)
@@ -233,7 +233,8 @@ def _answers(vlm, benchmark, waiting: list[Batch], means) -> Iterator[list[dict]
         seeds = [int(question.digest[:15], 16) for question in batch.questions]
         shared, now = inputs.alone is not None, batch.cells[: cells_at_once(vlm, inputs)]
         try:
-            logits = method(vlm, inputs, now, shared not in checked, means, pictures, seeds)
+            check = (shared, now) not in checked
+            logits = method(vlm, inputs, now, check, means, pictures, seeds)
             rows = _rows(vlm, benchmark, batch.questions, now, logits, inputs)
         except CannotReplay as why:
             ways.pop(0)
@@ -249,7 +250,7 @@ def _answers(vlm, benchmark, waiting: list[Batch], means) -> Iterator[list[dict]
                 raise
             waiting = halved([batch, *waiting], error)
             continue
-        checked.add(shared)
+        checked.add((shared, now))
         if len(now) < len(batch.cells):
             waiting.insert(0, Batch(batch.questions, batch.cells[len(now) :]))
         yield rows

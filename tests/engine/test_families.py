@@ -28,6 +28,20 @@ def test_what_later_layers_are_given_beside_hidden_states_is_told():
     assert kind == "hooks" and "more than their hidden states to later ones" in why
 
 
+@pytest.mark.skipif("inkling2" not in NAMES, reason="an older version does not know it")
+def test_what_is_made_of_earlier_hidden_states_between_layers_is_told():
+    """It concatenates them, so that no tensor is handed on as it is."""
+    kind, why = way("inkling2")
+    assert kind == "hooks" and "do not follow from its last layer" in why
+
+
+@pytest.mark.skipif("inkling_mm_model" not in NAMES, reason="an older version does not know it")
+def test_in_few_digits_a_last_layer_that_mixes_positions_is_not_shortened():
+    """Its convolution behind the MLP reads positions that are not scored."""
+    model, inputs = tiny("inkling_mm_model")
+    assert difference(model.bfloat16(), inputs) == 0
+
+
 def test_the_table_has_every_family_in_one_row():
     found = {"a": ("one pass", ""), "b": ("hooks", "odd"), "c": ("one pass", "")}
     text = page(found)

@@ -188,6 +188,23 @@ def test_a_task_without_any_score_is_refused(table):
         correctness(spoiled, "more", "layer")
 
 
+def test_each_set_of_cells_is_compared_with_hooks_once(tiny, benchmark, monkeypatch):
+    """A later set may hold layers that the first did not."""
+    seen = []
+
+    def noted(vlm, inputs, cells, check, *more):
+        seen.append((cells, check))
+        return replayed_logits(vlm, inputs, cells, check, *more)
+
+    monkeypatch.setattr(module, "replayed_logits", noted)
+    monkeypatch.setattr(module, "cells_at_once", lambda vlm, inputs: 3)
+    sweep(tiny, benchmark, batch=10)
+    sets = list(dict.fromkeys(cells for cells, _ in seen))
+    assert len(sets) == 2 < len(seen)
+    for cells in sets:
+        assert [check for own, check in seen if own == cells].count(True) == 1
+
+
 def test_with_little_memory_few_cells_are_asked_at_once(tiny, benchmark, table, monkeypatch):
     """Eight neurons' logits of 20 questions; also where memory runs out only when the scores are
     computed.

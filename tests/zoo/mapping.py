@@ -28,6 +28,7 @@ SMALL = dict(
     dense_intermediate_size=64,
     num_hidden_layers=4,
     num_layers=4,
+    n_layers_per_attn_res_block=2,
     num_kv_shared_layers=0,  # zeroed weights would change what later layers reuse, too
     encoder_layers=3,
     decoder_layers=3,

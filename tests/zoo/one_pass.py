@@ -52,12 +52,16 @@ def difference(model, inputs) -> float:
         for i, layer in enumerate(anatomy.stacks["decoder"])
         for part in (*layer.parts, "layer")
     ]
-    _, *found = one_pass(model, anatomy, inputs, groups, check=True)
-    worst = 0.0
-    for group, logits in zip(groups, found, strict=True):
+    base, *replayed = one_pass(model, anatomy, inputs, groups, check=True)
+    worst = effect = 0.0
+    for group, logits in zip(groups, replayed, strict=True):
         with knockout(anatomy, *group):
             hooked = model(**inputs, use_cache=False).logits[:, -1]
-        worst = max(worst, (logits - hooked).abs().max().item())
+        found = (logits - hooked).abs().max().item()
+        worst = found if not found <= worst else worst  # also where it is no number
+        effect = max(effect, (hooked - base).abs().max().item())
+    if not effect > 10 * EXACT:
+        raise ValueError("no knockout changes the logits")
     return worst
 
 
