@@ -265,6 +265,15 @@ def test_kinds_agree_less_or_too_few_tasks_tell():
     assert told(None, None).startswith("could not be tested here")
 
 
+def test_two_tasks_with_room_say_nothing_of_fine_tuning():
+    row = dict(where="with room", tasks=2, delta=0.1, low=0.05, high=0.15, p=0.01, q=0.01)
+    planted = row | dict(where="planted", tasks=8)
+    told = claims.beats_fine_tuning_with_room(dict(versus=[planted, row]))
+    assert told.startswith("could not be tested here: too few tasks; TaLo minus LoRA on 2 tasks")
+    told = claims.beats_fine_tuning_with_room(dict(versus=[planted, row | dict(tasks=4)]))
+    assert told.startswith("reproduced; ")
+
+
 def test_heads_of_a_pretrained_model_are_counted_where_they_hold():
     rows = [dict(task="a", form="direct"), dict(task="a", form="direct")]
     counts = dict(found=5, holds=4, above_chance=3)
