@@ -21,9 +21,9 @@ PAGE = """<!doctype html>
 </head>
 <body>
 <h1>{title}</h1>
-<nav><ol>
+<nav><ul>
 {contents}
-</ol></nav>
+</ul></nav>
 {sections}
 </body>
 </html>

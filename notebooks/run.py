@@ -276,7 +276,8 @@ def stage_book(stage: Path):
     for source in NOTEBOOKS:
         shutil.copy2(stage / EXPERIMENTS / source.name, pages)
     chapters.write(pages, ROOT / EXPERIMENTS)
-    (stage / "_static").mkdir(exist_ok=True)  # its styles are on every page
+    shutil.rmtree(stage / "_static", ignore_errors=True)  # its styles are on every page
+    (stage / "_static").mkdir()
     shutil.copy2(ROOT / "book" / "book.css", stage / "_static")
     shutil.copy2(ROOT / "CHANGELOG.md", stage / "book" / "changelog.md")
     status.write(stage / EXPERIMENTS, stage / "book" / "status.md")

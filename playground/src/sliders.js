@@ -58,7 +58,7 @@ const markChart = (mark) => ({
   layer: [
     { mark: "bar", encoding: {
       x: { field: "share", type: "quantitative", scale: { domain: [0, 1] },
-        axis: { format: "%" }, title: "left out, share of draws (95% interval)" },
+        axis: { format: "%" }, title: "share of draws" },
       color: { field: "label", type: "nominal", sort: null, legend: null,
         scale: { range: ["#0072B2", "#E69F00", "#D55E00"] } },
     } },
@@ -73,7 +73,7 @@ const powerChart = (rows, at) => ({
   layer: [
     { data: { values: rows }, mark: { type: "line", color: "#0072B2" }, encoding: {
       x: { field: "questions", type: "quantitative", scale: { type: "log" },
-        title: "questions (each about a picture of its own)" },
+        title: "questions" },
       y: { field: "power", type: "quantitative", scale: { domain: [0, 1] },
         axis: { format: "%" }, title: "studies that find it" },
     } },
