@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import matplotlib.pyplot as plt
+
 from talo_mini.figures.base import axes_of
 
 OURS, OTHERS, BOUND = "#0072B2", "#BBBBBB", "#D55E00"
@@ -33,3 +35,4 @@ def save_chart(rows: list[dict], title: str, path: Path):
     axis.margins(x=0.12)
     figure.legend(loc="outside lower center", frameon=False)
     figure.savefig(path)
+    plt.close(figure)

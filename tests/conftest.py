@@ -3,6 +3,7 @@ outcomes.
 """
 
 import shutil
+import sys
 
 import numpy as np
 import pandas as pd
@@ -29,7 +30,7 @@ def pytest_collection_modifyitems(items):
     for item in items:
         name = getattr(item, "callspec", None) and item.callspec.params.get("name")
         alone = item.path.stem in ("test_notebooks", "test_foreign")
-        built = item.path.stem in ("test_book", "test_reader")
+        built = item.path.stem in ("test_book", "test_reader", "test_printing")
         group = f"{item.path.stem} {name}" if alone else "book" if built else item.path.stem
         item.add_marker(pytest.mark.xdist_group(group))
 
@@ -131,3 +132,11 @@ def html():
     shutil.rmtree(stage / run.EXPERIMENTS, ignore_errors=True)  # an earlier run's copies
     run.stage_book(stage)
     return run.build(stage).parent
+
+
+@pytest.fixture(autouse=True)
+def no_figures_left():
+    """A figure that a test leaves open is the next one's warning."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
