@@ -27,7 +27,7 @@ ADDRESS = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"
 STATISTICS = re.compile(
     r"(import|from) (scipy|statsmodels|sklearn)|random\.default_rng|np\.quantile|arctanh|bootstrap"
 )
-CORE = 5
+CORE = 3
 MOST_LINES = 20  # of a cell; most have fewer than twelve
 
 
