@@ -100,13 +100,15 @@ def chart_parity(scene, rng):
     )
 
 
+def _sum(things, word, candidates, rng):
+    """The sum of two of the bars or rows."""
+    one, other = rng.sample(things, 2)
+    text = f"what is the sum of the {one.colour} {word} and the {other.colour} {word}?"
+    return Asked(text, str(one.value + other.value), candidates)
+
+
 def chart_sum(scene, rng):
-    one, other = rng.sample(scene[2], 2)
-    return Asked(
-        f"what is the sum of the {one.colour} bar and the {other.colour} bar?",
-        str(one.value + other.value),
-        digits.SUMS[3:16],
-    )
+    return _sum(scene[2], "bar", digits.SUMS[3:16], rng)
 
 
 def sum_parity(scene, rng):
@@ -141,12 +143,7 @@ def largest_number(scene, rng):
 
 
 def table_sum(scene, rng):
-    one, other = rng.sample(scene[1], 2)
-    return Asked(
-        f"what is the sum of the {one.colour} row and the {other.colour} row?",
-        str(one.value + other.value),
-        digits.SUMS[1:18],
-    )
+    return _sum(scene[1], "row", digits.SUMS[1:18], rng)
 
 
 def _farthest(scene, rng):
