@@ -12,5 +12,6 @@ def test_it_is_drawn_and_closed(tmp_path):
     ]
     before = plt.get_fignums()
     chart.save_chart(rows, "A sweep beside plain hooks", tmp_path / "chart.png")
-    assert Image.open(tmp_path / "chart.png").width > 1000
+    with Image.open(tmp_path / "chart.png") as picture:
+        assert picture.width > 1000
     assert plt.get_fignums() == before
