@@ -1,5 +1,5 @@
-"""Does the one-pass engine answer as plain hooks do? Every mini, task, form, layer and part:
-`python performance/exact.py`.
+"""Does the one-pass engine answer as plain hooks do? Every mini, benchmark, task, form, layer and
+part: `python performance/exact.py`.
 
 What has been compared is kept in runs/exact and not compared again, so that the whole benchmark
 (hours) can be done in several runs; a change of the engine, of the weights or of the questions
@@ -28,9 +28,10 @@ from talo_mini.engine.logits import hooked_logits, replayed_logits
 from talo_mini.engine.packing import apart, by_pictures, packed
 from talo_mini.engine.pictures import Pictures
 from talo_mini.interventions.names import all_cells
-from talo_mini.models.loading import MINIS
 
 PARTS = ("self-attention", "mlp", "layer")
+MODELS = ("internvl-mini", "llava-mini", "mllama-mini", "qwen2vl-mini")
+BENCHMARKS = ("mini-worlds", "easy-vqa")
 BATCH = 8  # small, so that several knocked-out variants go through a layer at once
 PAGE = Path(__file__).with_name("exactness.template.md").read_text(encoding="utf-8")
 
@@ -135,6 +136,7 @@ def run(vlms, benchmark, parts, folder: Path, minutes: float | None = None) -> p
         [
             dict(
                 model=vlm.name,
+                benchmark=benchmark.name,
                 part=part,
                 **table[["questions", "answers", "different"]].sum(),
                 largest=table.largest.max(),
@@ -156,19 +158,27 @@ def main():
     parser.add_argument("--minutes", type=float, help="stop after so long; another run goes on")
     parser.add_argument("--page", help="write the book's page here")
     chosen = parser.parse_args()
-    benchmark = load_benchmark("mini-worlds", per_task=chosen.per_task)
-    vlms = [load_vlm(path.name, device="cpu") for path in sorted(MINIS.glob("*-mini"))]
-    rows = run(vlms, benchmark, chosen.parts, Path("runs/exact"), chosen.minutes)
+    begins = time.monotonic()
+    vlms = [load_vlm(name, device="cpu") for name in MODELS]
+    benchmarks = [load_benchmark(name, per_task=chosen.per_task) for name in BENCHMARKS]
+    tables = []
+    for benchmark in benchmarks:
+        left = chosen.minutes and chosen.minutes - (time.monotonic() - begins) / 60
+        tables.append(run(vlms, benchmark, chosen.parts, Path("runs/exact"), left))
+    rows = pd.concat(tables)
     print(rows.to_string(index=False))
     if chosen.page:
-        table = (
-            "| model | knocked out | questions | answers | that differ | largest difference "
-            "(nats) |\n| --- | --- | --- | --- | --- | --- |\n"
-            + "\n".join(
-                f"| {row.model} | {row.part} | {row.questions:,} | {row.answers:,} | "
-                f"{row.different} | {row.largest:.0e} |"
-                for row in rows.itertuples()
-            )
+        heads = ("model", "benchmark", "knocked out", "questions", "answers", "that differ")
+        table = "\n".join(
+            [
+                f"| {' | '.join(heads)} | largest difference (nats) |",
+                "| --- | --- | --- | ---: | ---: | ---: | ---: |",
+                *(
+                    f"| {row.model} | {row.benchmark} | {row.part} | {row.questions:,} | "
+                    f"{row.answers:,} | {row.different} | {row.largest:.0e} |"
+                    for row in rows.itertuples()
+                ),
+            ]
         )
         given = "".join(
             [
@@ -179,8 +189,12 @@ def main():
         Path(chosen.page).write_text(
             PAGE.format(
                 table=table,
-                questions=len(benchmark.questions),
-                tasks=len(benchmark.tasks),
+                mini=len(benchmarks[0].questions),
+                tasks=len(benchmarks[0].tasks),
+                easy=len(benchmarks[1].questions),
+                answers=int(rows.answers.sum()),
+                different=int(rows.different.sum()),
+                largest=rows.largest.max(),
                 parts_given=given,
                 machine=machine(),
             ),
