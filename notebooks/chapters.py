@@ -18,7 +18,7 @@ import yaml
 
 BOXES = Path(__file__).with_name("boxes.yml")
 REPORTS = re.compile(
-    r"\bshow_\w+\(|\breadable\(|\bdisplay\(|\bsave_headline\(|\bsavefig\(|\baxis\."
+    r"\bshow_\w+\(|\breadable\(|\bdisplay\(|\btell\(|\bsave_headline\(|\bsavefig\(|\baxis\."
 )
 FOLDED = "hide-input", "hide-cell"
 LONG = 12  # lines: a cell that computes so long is folded too
@@ -150,9 +150,6 @@ def write(experiments: Path, published: Path):
 
 def _environment() -> jinja2.Environment:
     return claims.templates(
-        percent=lambda share: f"{100 * share:.0f}%",
-        r=lambda value: f"{value:.2f}",
-        points=lambda share: f"{100 * share:+.1f}",
         gaining=lambda rows: claims.clear_signs(rows).count(1),
         talo=lambda means: [row for row in means if row["method"] == "talo"],
         model=lambda rows, name, of: _row(rows, model=name, of=of, benchmark="mini-worlds"),

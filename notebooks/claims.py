@@ -10,6 +10,7 @@ from pathlib import Path
 
 import jinja2
 
+from talo_mini import prose
 from talo_mini.estimates import Estimate
 
 PROSE = Path(__file__).with_name("claims")
@@ -406,12 +407,8 @@ def beside(row: dict, other: dict) -> Estimate:
 
 def templates(**more: Callable) -> jinja2.Environment:
     """Templates over the numbers of results files, with these filters and more."""
-    found = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(PROSE), undefined=jinja2.StrictUndefined, autoescape=False
-    )
-    found.filters.update(
-        as_estimate=Estimate.of,
-        estimate=lambda row, unit="points", value="delta": str(Estimate.of(row, unit, value)),
+    return prose.templates(
+        jinja2.FileSystemLoader(PROSE),
         change=change,
         word=lambda status: f"**{status.partition(':')[0]}**",
         pair=pair_with,
@@ -420,7 +417,6 @@ def templates(**more: Callable) -> jinja2.Environment:
         largest_gain=largest_gain,
         **more,
     )
-    return found
 
 
 def tell(claim: Claim, experiments: Path) -> dict:
