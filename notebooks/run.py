@@ -339,8 +339,10 @@ def make(scale: str, notebooks: list[str]):
         execute_all(scale, folder)
     if scale != "laptop":
         shutil.rmtree(stage / EXPERIMENTS, ignore_errors=True)
+    pages = time.time()
     stage_book(stage)
     page = build(stage)
+    print(f"pages: {time.time() - pages:.0f} s")
     print(
         f"The book is ready after {(time.time() - start) / 60:.1f} minutes. Open "
         f"{page.relative_to(ROOT)}"
