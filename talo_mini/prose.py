@@ -56,9 +56,9 @@ def _each(table, written: str) -> list[str]:
 
 FILTERS: dict[str, Callable] = dict(
     as_estimate=Estimate.of,
-    estimate=lambda row, unit="points", value="delta", digits=None: (
-        Estimate.of(row, unit, value).written(digits)
-    ),
+    estimate=lambda row, unit="points", value="delta", digits=None: Estimate.of(
+        row, unit, value
+    ).written(digits),
     q=lambda row: Estimate.of(row).q_written,
     percent=lambda share: f"{100 * share:.0f}%",
     points=lambda share, digits=1: f"{100 * share:+.{digits}f}",

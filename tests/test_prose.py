@@ -38,9 +38,7 @@ def test_numbers_are_told_in_the_unit_a_reader_expects():
         "{{ row.delta | points(2) }}, {{ 0.123 | r }}, {{ row | estimate('r') }}",
         row=row,
     )
-    assert found == (
-        "- +5.20 points [+1.10, +9.00]; 50%, +5.2, +5.20, 0.12, 0.05 [0.01, 0.09]"
-    )
+    assert found == ("- +5.20 points [+1.10, +9.00]; 50%, +5.2, +5.20, 0.12, 0.05 [0.01, 0.09]")
 
 
 def test_rows_are_listed_in_one_sentence_and_none_is_said():

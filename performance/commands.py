@@ -1,0 +1,99 @@
+"""What do `make book` and `make test` cost, and which parts take longest? `python
+performance/commands.py`.
+
+Both run as README says, in a fresh clone of the commit that is checked out, with an environment
+of its own. `--page FILE` writes the results as a page of the book.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ElementTree
+from collections import Counter
+from pathlib import Path
+
+import jinja2
+from sweep import machine
+
+ROOT = Path(__file__).resolve().parents[1]
+TEMPLATE = Path(__file__).with_name("commands.template.md")
+PART = re.compile(r"^(\d\d_\w+|pages): (\d+) s$", re.MULTILINE)
+LONGEST = 12  # parts of a command that are shown
+
+
+def timed(folder: Path, *words: str, **variables: str) -> tuple[float, str]:
+    """Run `make` with these words; gives the minutes it took and what it printed.
+
+    Raises RuntimeError with the end of that where it failed.
+    """
+    start = time.monotonic()
+    done = subprocess.run(
+        ["make", *words],
+        cwd=folder,
+        env={**os.environ, **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if done.returncode:
+        raise RuntimeError(f"make {' '.join(words)} failed:\n{done.stdout[-3000:]}")
+    return (time.monotonic() - start) / 60, done.stdout
+
+
+def parts(printed: str) -> Counter:
+    """Seconds of every chapter that `make book` executed, and of the pages."""
+    return Counter({name: int(seconds) for name, seconds in PART.findall(printed)})
+
+
+def files(report: Path) -> Counter:
+    """Seconds of every file of tests, all workers together."""
+    seconds: Counter = Counter()
+    for case in ElementTree.parse(report).iter("testcase"):
+        place = case.get("classname", "").split(".")
+        seconds["/".join(part for part in place if part.islower())] += float(case.get("time", 0))
+    return seconds
+
+
+def measure() -> dict:
+    """The minutes of installing, of both commands, and the seconds of their parts."""
+    with tempfile.TemporaryDirectory(prefix="talo mini ") as place:
+        clone = Path(place) / "clone"
+        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+        report = Path(place) / "tests.xml"
+        installing, _ = timed(clone, ".venv/installed", f"PYTHON={sys.executable}")
+        testing, _ = timed(clone, "test", PYTEST_ADDOPTS=f"'--junitxml={report}'")
+        making, printed = timed(clone, "book")
+        return dict(
+            installing=installing,
+            testing=testing,
+            making=making,
+            parts=parts(printed).most_common(LONGEST),
+            files=files(report).most_common(LONGEST),
+        )
+
+
+def page(found: dict) -> str:
+    """The book's page of what was measured."""
+    template = jinja2.Template(
+        TEMPLATE.read_text(encoding="utf-8"), trim_blocks=True, keep_trailing_newline=True
+    )
+    return template.render(found, cores=os.cpu_count(), machine=machine())
+
+
+def main():
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--page", type=Path, help="write the results as a page of the book")
+    arguments = parser.parse_args()
+    text = page(measure())
+    print(text)
+    if arguments.page:
+        arguments.page.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

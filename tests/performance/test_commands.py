@@ -1,0 +1,32 @@
+import commands
+import pytest
+
+
+def test_parts_of_the_book_are_read_from_what_it_prints():
+    printed = "03_do_all: 120 s\n05_talo: unchanged, kept\npages: 80 s\nThe book is ready"
+    assert commands.parts(printed) == {"03_do_all": 120, "pages": 80}
+
+
+def test_tests_are_summed_by_file(tmp_path):
+    report = tmp_path / "tests.xml"
+    report.write_text(
+        '<testsuites><testsuite><testcase classname="tests.a.test_b" time="1.5"/>'
+        '<testcase classname="tests.a.test_b" time="2"/>'
+        '<testcase classname="tests.test_c" time="1"/></testsuite></testsuites>'
+    )
+    assert commands.files(report) == {"tests/a/test_b": 3.5, "tests/test_c": 1.0}
+
+
+def test_a_command_that_fails_shows_the_end_of_what_it_printed(tmp_path):
+    (tmp_path / "Makefile").write_text("good:\n\techo fine $$NAME\nbad:\n\techo broken; exit 3\n")
+    minutes, printed = commands.timed(tmp_path, "good", NAME="now")
+    assert minutes > 0 and "fine now" in printed
+    with pytest.raises(RuntimeError, match=r"make bad failed:[\s\S]*broken"):
+        commands.timed(tmp_path, "bad")
+
+
+def test_the_page_names_both_bars():
+    found = dict(installing=2.5, testing=11.2, making=17.0, parts=[("pages", 80)], files=[("t", 9)])
+    text = commands.page(found)
+    assert "**11.2 minutes**" in text and "**17.0 minutes**" in text
+    assert "| pages | 80 |" in text and "| `t` | 9 |" in text
