@@ -46,11 +46,14 @@ def false_discovery(p):
     return q
 
 
-def mean_interval(values, seed: int = 0, resamples: int = 2000) -> tuple[float, float]:
+def mean_interval(
+    values, seed: int = 0, resamples: int = 2000, most: float = np.inf
+) -> tuple[float, float]:
     """95% interval of the mean of independent values: bootstrap (scipy, BCa), Student's t for fewer
     than FEW values.
 
-    A point where all are equal, nan for a single value.
+    A point where all are equal, nan for a single value. Student's t knows no bounds: of what cannot
+    leave [-most, most], as correlations do not leave [-1, 1], the interval is cut there.
     """
     values = np.asarray(values, dtype=float)
     if len(values) < 2:
@@ -59,7 +62,7 @@ def mean_interval(values, seed: int = 0, resamples: int = 2000) -> tuple[float, 
         return float(values.mean()), float(values.mean())
     if len(values) < FEW:
         low, high = stats.t.interval(LEVEL, len(values) - 1, values.mean(), stats.sem(values))
-        return float(low), float(high)
+        return max(-most, float(low)), min(most, float(high))
     result = stats.bootstrap(
         (values,), np.mean, n_resamples=resamples, rng=np.random.default_rng(seed)
     )

@@ -152,7 +152,7 @@ def vector_agreement(one: pd.DataFrame, other: pd.DataFrame, seed: int = 0, firs
     layers = [layer for layer in other.columns if layer >= first]
     with np.errstate(invalid="ignore", divide="ignore"):
         r = one.loc[varied, layers].corrwith(other.loc[varied, layers], axis=1).dropna()
-    low, high = mean_interval(r, seed)
+    low, high = mean_interval(r, seed, most=1)
     pooled = np.corrcoef(one[layers].to_numpy().ravel(), other[layers].to_numpy().ravel())[0, 1]
     return dict(delta=float(r.mean()), low=low, high=high, tasks=len(r), pooled=float(pooled))
 

@@ -99,11 +99,12 @@ def beside_luck(
     return pd.DataFrame(rows)
 
 
-def mean_value(values, seed: int = 0) -> dict:
+def mean_value(values, seed: int = 0, most: float = np.inf) -> dict:
     """The mean of one value a task: delta, low, high (95% interval over tasks), tasks.
 
-    What is nan is left out, so are intervals of a single value.
+    What is nan is left out, so are intervals of a single value. The interval of values that cannot
+    leave [-most, most] does not leave it either.
     """
     kept = pd.Series(values, dtype=float).dropna()
-    low, high = mean_interval(kept, seed) if len(kept) > 1 else (np.nan, np.nan)
+    low, high = mean_interval(kept, seed, most=most) if len(kept) > 1 else (np.nan, np.nan)
     return dict(delta=float(kept.mean()), low=low, high=high, tasks=len(kept))

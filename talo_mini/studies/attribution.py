@@ -209,7 +209,7 @@ def ranking_summary(ranks: dict[str, pd.DataFrame], seed: int = 0) -> pd.DataFra
     """
     rows = []
     for part, own in ranks.items():
-        rank, found = (mean_value(own[name], seed) for name in ("correlation", "found"))
+        rank, found = (mean_value(own[name], seed, most=1) for name in ("correlation", "found"))
         row = dict(part=part, tasks=len(own), rank_correlation=rank["delta"])
         row |= dict(rank_low=rank["low"], rank_high=rank["high"], found=found["delta"])
         rows.append(row | dict(low=found["low"], high=found["high"], by_luck=own.luck.mean()))
@@ -265,7 +265,7 @@ def rank_by_task(table: pd.DataFrame, seed: int = 0) -> dict:
     Keys: r, low, high (95% interval over tasks).
     """
     values = table.groupby("task").apply(_rank_correlation, include_groups=False)
-    found = mean_value(values, seed)
+    found = mean_value(values, seed, most=1)
     return dict(r=found["delta"], low=found["low"], high=found["high"])
 
 

@@ -56,6 +56,12 @@ def test_mean_interval_covers_the_truth():
     assert np.isnan(mean_interval([0.5])).all()
 
 
+def test_an_interval_does_not_leave_what_its_values_cannot():
+    correlations = [0.9, 0.99, 0.1]
+    low, high = mean_interval(correlations)
+    assert high > 1 and mean_interval(correlations, most=1) == (low, 1)
+
+
 def test_false_discovery_rate_is_controlled():
     """900 true nulls and 100 strong effects: of those called at q < 0.05, about 5% at most are
     null.
