@@ -20,6 +20,7 @@ PLACES = {
     "command": (6.2, 0.7),
     "figures": (6.2, 0.0),
     "report": (7.4, 0.0),
+    "prose": (8.6, 0.9),
     "estimates": (8.6, 0.0),
 }
 LEFT = ("models", "interventions", "engine", "studies", "minis", "command")  # need torch
