@@ -56,14 +56,14 @@ def mean_gains(gains: dict, names: Sequence[str], seed: int = 0) -> pd.DataFrame
     """TaLo's mean gain over the tasks of several tables.
 
     `gains` are rows of `talo_gains` by a tuple whose items become the columns `names`. Further
-    columns: tasks, base, chance (of a guess that has looked), delta, low, high (95% interval over
+    columns: tasks, base, informed (a guess that has looked), delta, low, high (95% interval over
     tasks), p (t test over tasks), q (Benjamini-Hochberg over the table), acted, harmed, hindsight.
     """
     rows = []
     for key, own in gains.items():
         low, high = mean_interval(own.delta, seed)
         row = dict(zip(names, key, strict=True)) | dict(tasks=len(own), base=own.base.mean())
-        row |= dict(chance=own.informed.mean(), delta=own.delta.mean(), low=low, high=high)
+        row |= dict(informed=own.informed.mean(), delta=own.delta.mean(), low=low, high=high)
         row |= dict(p=mean_p(own.delta), acted=own.acted.mean(), harmed=own.harmed.mean())
         rows.append(row | dict(hindsight=own.hindsight.mean()))
     table = pd.DataFrame(rows)
@@ -77,8 +77,8 @@ def beside_luck(
 
     `gains` and `released` are of `talo_gains`; `room` tells which rows of `gains` have room for a
     gain: their row is left out where none has. Columns: method, delta, low, high (95% interval over
-    new tasks; over new questions of these tasks in the row of those with room), tasks, base, chance
-    (of a guess that has looked), p (of TaLo's rows); fractions.
+    new tasks; over new questions of these tasks in the row of those with room), tasks, base, informed
+    (a guess that has looked), p (of TaLo's rows); fractions.
     """
     rows = []
     for method, table, column in (
@@ -94,7 +94,7 @@ def beside_luck(
         found = dict(delta=table[column].mean(), low=low, high=high)
         found |= dict(p=mean_p(table.delta)) if column == "delta" else {}
         found |= mean_gain(table) if method.endswith("with room") else {}
-        about = dict(tasks=len(table), base=table.base.mean(), chance=table.informed.mean())
+        about = dict(tasks=len(table), base=table.base.mean(), informed=table.informed.mean())
         rows.append(dict(method=method) | found | about)
     return pd.DataFrame(rows)
 

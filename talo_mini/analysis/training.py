@@ -26,7 +26,7 @@ def followed(vectors: dict, probing: dict) -> pd.DataFrame:
 
     `vectors` and `probing` are `interaction_vectors` by dose of training, the base model's under 0:
     measured on test questions, and on those by which layers are chosen. Columns: task, questions
-    (the dose), layer, layer_now (-1 where none helps), delta_now, low_now, high_now, base, chance,
+    (the dose), layer, layer_now (-1 where none helps), delta_now with _low and _high, base, chance,
     informed, delta, low, high, kind, clearly_help (how many layers do); fractions.
     """
     helps = {dose: matrix(table) for dose, table in probing.items()}
@@ -40,7 +40,8 @@ def followed(vectors: dict, probing: dict) -> pd.DataFrame:
             now = int(gains.idxmax()) if gains.max() > 0 else -1  # as TaLo: none if none helps
             again = own.loc[now] if now >= 0 else dict(delta=0.0, low=0.0, high=0.0)
             row = dict(task=task, questions=dose, layer=layer, layer_now=now)
-            row |= {f"{name}_now": again[name] for name in ("delta", "low", "high")}
+            row |= dict(delta_now=again["delta"])
+            row |= {f"delta_now_{end}": again[end] for end in ("low", "high")}
             row |= dict(
                 own.loc[layer, ["base", "chance", "informed", "delta", "low", "high", "kind"]]
             )
@@ -55,7 +56,7 @@ def vectors_moved(vectors: dict, outcomes: dict, trained: list[str], seed: int =
     `vectors` and `outcomes` by dose of training, the base model's under 0. Columns: questions (the
     dose), tasks, delta (correlation of the vectors before and after, the mean of the others by
     Fisher's z), low, high (none of a single task), moved (mean absolute change of a knockout's
-    effect), base_change, change_low, change_high (of accuracy: over tasks, of a trained one over
+    effect), base_change with _low and _high (of accuracy: over tasks, of a trained one over
     its questions); fractions.
     """
     right = {
@@ -73,7 +74,7 @@ def vectors_moved(vectors: dict, outcomes: dict, trained: list[str], seed: int =
         for name, row, changes in found:
             low, high = mean_interval(changes, seed)
             row = dict(questions=dose, tasks=name) | row | dict(base_change=changes.mean())
-            rows.append(row | dict(change_low=low, change_high=high))
+            rows.append(row | dict(base_change_low=low, base_change_high=high))
     return pd.DataFrame(rows)
 
 

@@ -24,10 +24,11 @@ MOST_TICKS = 16  # layers that an axis can name side by side
 
 
 class TitledFigure(Figure):
-    """A figure whose text, where a picture cannot be seen, is its title."""
+    """A figure whose text, where a picture cannot be seen, is its title, or those of its axes."""
 
     def __repr__(self):
-        return " ".join((self.get_suptitle() or super().__repr__()).split())
+        titles = "; ".join(filter(None, (axis.get_title() for axis in self.axes)))
+        return " ".join((self.get_suptitle() or titles or super().__repr__()).split())
 
 
 def axes_of(width, height, title=None, **options):
@@ -40,7 +41,7 @@ def axes_of(width, height, title=None, **options):
     with plt.rc_context(STYLE):
         axes = figure.subplots(**options)
         if title:
-            lines = fill(title, int(LETTERS_AN_INCH * width))
+            lines = fill(title, int(LETTERS_AN_INCH * width), break_on_hyphens=False)
             figure.suptitle(lines, x=0.01, ha="left", fontsize=11)
     return figure, axes
 

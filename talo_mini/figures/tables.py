@@ -8,16 +8,7 @@ import pandas as pd
 from ..estimates import Estimate
 
 SHORT = 12  # rows that are shown at once; more are folded
-POINTS = {
-    *("delta", "talo", "shift", "ahead", "random", "hindsight", "probe_delta", "moved", "bound"),
-    *("worst_draw", "best_draw"),
-}
-PERCENT = {
-    *("accuracy", "base", "chance", "informed", "before", "after", "acted", "harmed", "alike"),
-    *("agreement", "confidence", "error", "share", "power"),
-    *("oracle", "mean_variant", "all_right", "by_luck"),
-}
-WORDS = {
+HEADERS = {  # what a column is called; the unit behind it says how its fractions are written
     "delta": "change (points)",
     "base": "base model (%)",
     "accuracy": "accuracy (%)",
@@ -25,26 +16,48 @@ WORDS = {
     "after": "after (%)",
     "chance": "blind guess (%)",
     "informed": "guess that looks (%)",
+    "worst": "without the worst layer (%)",
     "talo": "TaLo (points)",
     "shift": "shift of the scores (points)",
     "ahead": "TaLo ahead (points)",
+    "beside": "beside the first (points)",
     "random": "a random layer (points)",
     "hindsight": "best in hindsight (points)",
+    "regret": "short of hindsight (points)",
+    "curse": "winner's curse (points)",
     "probe_delta": "on the probe questions (points)",
+    "on_probe": "on the probe questions (points)",
     "worst_draw": "worst draw (points)",
     "best_draw": "best draw (points)",
+    "moved": "moved (points)",
+    "base_change": "change of accuracy (points)",
+    "damage": "damage (points)",
+    "bound": "bound (points)",
+    "recovered": "won back (%)",
+    "found": "found (%)",
+    "innocent": "an innocent layer (%)",
+    "accused": "accused though clean (%)",
+    "found_of_harmful": "found, of harmful ones (%)",
     "oracle": "oracle (%)",
     "mean_variant": "a variant on average (%)",
     "all_right": "all variants right (%)",
     "by_luck": "by luck (%)",
+    "rises": "rises (%)",
     "acted": "acted (%)",
     "harmed": "harmed (%)",
     "alike": "alike (%)",
     "agreement": "agreement (%)",
-    "r": "correlation",
+    "confidence": "confidence (%)",
+    "error": "calibration error (%)",
+    "share": "share (%)",
     "power": "power (%)",
-    "bound": "bound (points)",
+    "lead": "lead (nats)",
+    "lead_without": "lead without it (nats)",
+    "lead_lost": "lead lost (nats)",
+    "r": "correlation",
+    "rank_correlation": "rank correlation",
 }
+UNITS_BEHIND = {" (points)": "points", " (%)": "percent", " (nats)": "nats"}
 INTERVALS = ("low", "high")
 MAIN = ("delta", "accuracy")  # whose interval is in low and high
 NONE = "\N{EN DASH}"
@@ -58,9 +71,7 @@ class Readable(pd.DataFrame):
         return Readable
 
     def _repr_html_(self):
-        named = any(name is not None for name in self.index.names)
-        shown = pd.DataFrame(self.reset_index() if named else self)
-        table = shown.to_html(border=0, index=False)
+        table = pd.DataFrame(self).to_html(border=0, index=False)
         if len(self) <= SHORT:
             return table
         return f"<details><summary>All {len(self)} rows</summary>\n{table}\n</details>"
@@ -71,8 +82,11 @@ def readable(table: pd.DataFrame, unit: str = "points", **words: str) -> Readabl
 
     `delta` with low and high becomes one column, "+5.2 [+1.1, +9.0]", in a `unit` of `Estimate`;
     so does any other column with its own ends (of "base", base_low and base_high), and the
-    accuracy of a table without delta. `words` name columns. A p value beside its q is left out.
+    accuracy of a table without delta. `words` name columns; one that ends in "(points)", "(%)" or
+    "(nats)" is written so. A p value beside its q is left out, and what names rows is a column.
     """
+    if any(name is not None for name in table.index.names):
+        table = table.reset_index()
     main = next((name for name in MAIN if name in table), None)
     columns = {}
     for name in table:
@@ -80,25 +94,21 @@ def readable(table: pd.DataFrame, unit: str = "points", **words: str) -> Readabl
         is_end = end in INTERVALS and (stem in table or (not stem and main is not None))
         if is_end or (name == "p" and "q" in table):
             continue
-        told = words.get(name) or (unit if name == "delta" and unit != "points" else None)
-        told = told or WORDS.get(name) or str(name).replace("_", " ")
-        columns[told] = _column(table, name, unit, "" if name == main else f"{name}_")
+        header = words.get(str(name)) or HEADERS.get(name) or str(name).replace("_", " ")
+        kind = next((kind for end, kind in UNITS_BEHIND.items() if header.endswith(end)), None)
+        if name == "delta" and unit != "points":
+            header, kind = words.get("delta", unit), unit
+        own_ends = [f"{name}_{end}" for end in INTERVALS]
+        ends = list(INTERVALS) if name == main and own_ends[0] not in table else own_ends
+        columns[header] = _column(table, name, kind, ends)
     return Readable(columns, index=table.index)
 
 
-def _column(table, name, unit, prefix):
-    kind = unit if name == "delta" else _unit(name)
-    ends = [f"{prefix}{end}" for end in INTERVALS]
-    if kind and all(end in table for end in ends):
+def _column(table, name, kind, ends):
+    if all(end in table for end in ends):
         rows = zip(table[name], *(table[end] for end in ends), strict=True)
-        return [_written(*row, kind) for row in rows]
+        return [_written(*row, kind or "r") for row in rows]
     return [_told(name, value, kind) for value in table[name]]
-
-
-def _unit(name):
-    if name in POINTS:
-        return "points"
-    return "percent" if name in PERCENT else None
 
 
 def _written(value, low, high, unit):
@@ -113,7 +123,7 @@ def _told(name, value, unit):
         return value
     if isinstance(value, list | tuple | np.ndarray):
         return ", ".join(str(one) for one in value) or NONE
-    if value is None or pd.isna(value) or (name == "layer" and value == -1):
+    if value is None or pd.isna(value) or (str(name).startswith("layer") and value == -1):
         return NONE
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"

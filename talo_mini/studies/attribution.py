@@ -204,15 +204,16 @@ def ranking(both: pd.DataFrame, top: int) -> pd.DataFrame:
 def ranking_summary(ranks: dict[str, pd.DataFrame], seed: int = 0) -> pd.DataFrame:
     """Means over tasks of `ranking` tables by part.
 
-    Columns: part, tasks, rank_correlation, rank_low, rank_high, found, low, high (95% intervals
-    over tasks), by_luck.
+    Columns: part, tasks, rank_correlation and found, each with _low and _high (95% intervals over
+    tasks), by_luck.
     """
     rows = []
     for part, own in ranks.items():
         rank, found = (mean_value(own[name], seed, most=1) for name in ("correlation", "found"))
-        row = dict(part=part, tasks=len(own), rank_correlation=rank["delta"])
-        row |= dict(rank_low=rank["low"], rank_high=rank["high"], found=found["delta"])
-        rows.append(row | dict(low=found["low"], high=found["high"], by_luck=own.luck.mean()))
+        row = dict(part=part, tasks=len(own))
+        for name, mean in dict(rank_correlation=rank, found=found).items():
+            row |= {name: mean["delta"], f"{name}_low": mean["low"], f"{name}_high": mean["high"]}
+        rows.append(row | dict(by_luck=own.luck.mean()))
     return pd.DataFrame(rows)
 
 
@@ -242,8 +243,8 @@ def proposed_neurons(
 def neuron_summary(confirmed: dict[str, pd.DataFrame], seed: int = 0) -> pd.DataFrame:
     """What removing neurons of each kind does, means over tasks.
 
-    Columns: kind, knockouts, lead (nats), low, high, rises (share of knockouts that raise the
-    lead), delta, delta_low, delta_high (accuracy, fractions), clearly_help, clearly_hurt.
+    Columns: kind, knockouts, lead (nats) with lead_low and lead_high, rises (share of knockouts
+    that raise the lead), delta, low, high (accuracy, fractions), clearly_help, clearly_hurt.
     """
     rows = []
     for kind, some in confirmed.items():
@@ -251,9 +252,9 @@ def neuron_summary(confirmed: dict[str, pd.DataFrame], seed: int = 0) -> pd.Data
             mean_value(some.groupby("task")[column].mean(), seed) for column in ("exact", "delta")
         )
         clear = some[some.q < 0.05]
-        row = dict(kind=kind, knockouts=len(some), lead=lead["delta"], low=lead["low"])
-        row |= dict(high=lead["high"], rises=(some.exact > 0).mean(), delta=change["delta"])
-        row |= dict(delta_low=change["low"], delta_high=change["high"])
+        row = dict(kind=kind, knockouts=len(some), lead=lead["delta"])
+        row |= dict(lead_low=lead["low"], lead_high=lead["high"], rises=(some.exact > 0).mean())
+        row |= dict(delta=change["delta"], low=change["low"], high=change["high"])
         row |= dict(clearly_help=int((clear.delta > 0).sum()))
         rows.append(row | dict(clearly_hurt=int((clear.delta < 0).sum())))
     return pd.DataFrame(rows)
