@@ -17,11 +17,12 @@ from talo_mini.analysis.summaries import (
     beside_luck,
     by_layer,
     difference_of_means,
+    gains_with_room,
     mean_change,
     mean_gains,
     mean_value,
 )
-from talo_mini.analysis.talo import mean_gain
+from talo_mini.analysis.talo import mean_gain, talo_gains
 
 TASKS = ("see a", "see b", "count a", "count b")
 
@@ -218,3 +219,16 @@ def test_talo_beside_luck_and_hindsight():
     assert found.p[["random layer", "best layer in hindsight"]].isna().all()
     assert found.delta["random layer"] == -0.1 and found.delta["best layer in hindsight"] == 0.4
     assert len(beside_luck(gains, gains, room & False)) == 4
+
+
+def test_gains_with_room_are_those_of_tasks_that_could_show_one():
+    rng = np.random.default_rng(0)
+    able = dict(easy=0.99, fair=0.7, lost=0.1)
+    base = {task: rng.random(80) < share for task, share in able.items()}
+    knocked = {task: rng.random((80, 2)) < 0.7 for task in base}
+    outcomes = made_up_outcomes(base, knocked)
+    (row,) = gains_with_room(outcomes, "self-attention", 10, 20)
+    own = talo_gains(outcomes[outcomes.task == "fair"], "self-attention", 10, 20)
+    assert row["tasks"] == 1 and row["delta"] == own.delta.mean()
+    assert row["low"] < row["delta"] < row["high"]
+    assert gains_with_room(outcomes[outcomes.task == "lost"], "self-attention", 10) == []
