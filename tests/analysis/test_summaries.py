@@ -191,10 +191,17 @@ def test_mean_values_leave_out_what_is_not_known():
     assert np.isnan(mean_value([0.1])["low"])
 
 
+def one_layer(pair):
+    return pd.DataFrame([{"from": "s", "to": f"t{i}", "delta": 0.1 * i, **pair} for i in range(4)])
+
+
 def test_layers_are_carried_over_with_intervals_over_what_varies():
     pair = dict(layer=1, low=-0.1, high=0.3)
     many = pd.DataFrame([{"from": f"s{i}", "to": "t", "delta": 0.1 * i, **pair} for i in range(4)])
-    one = pd.DataFrame([{"from": "s", "to": f"t{i}", "delta": 0.1 * i, **pair} for i in range(4)])
+    alike = carried_over({"many": many, "one": one_layer(pair)}).set_index("way")
+    assert alike.low["one"] == mean_interval(one_layer(pair).delta, 0)[0]  # one layer: targets vary
+    many = many.assign(layer=range(4))
+    one = one_layer(pair)
     found = carried_over({"many": many, "one": one}).set_index("way")
     assert list(found.sources) == [4, 1] and list(found.targets) == [1, 4]
     assert (found.low["one"], found.high["one"]) == (-0.1, 0.3)  # a single source: its questions
