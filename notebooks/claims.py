@@ -485,9 +485,13 @@ def _one_line(text):
 def write(experiments: Path, page: Path, summary: Path):
     """Write the page, and its table in a word a claim, from the JSON files in `experiments`."""
     claims = [tell(claim, experiments) for claim in CLAIMS]
+    heads = experiments / "23_the_head_that_interferes.json"
+    found = json.loads(heads.read_text(encoding="utf-8")) if heads.exists() else dict(confirmed=[])
+    case = next(filter(helps_to_above_chance, found["confirmed"]), None)
     for target in (page, summary):
         name = "page.md" if target == page else "summary.md"
-        text = templates().get_template(name).render(claims=claims, questions=QUESTIONS)
+        about = dict(claims=claims, questions=QUESTIONS, case=case)
+        text = templates().get_template(name).render(about)
         target.write_text(text, encoding="utf-8")
 
 
