@@ -175,7 +175,7 @@ def main():
                 "| --- | --- | --- | ---: | ---: | ---: | ---: |",
                 *(
                     f"| {row.model} | {row.benchmark} | {row.part} | {row.questions:,} | "
-                    f"{row.answers:,} | {row.different} | {row.largest:.0e} |"
+                    f"{row.answers:,} | {row.different} | {row.largest:.1e} |"
                     for row in rows.itertuples()
                 ),
             ]
