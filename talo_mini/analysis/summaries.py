@@ -77,8 +77,8 @@ def beside_luck(
 
     `gains` and `released` are of `talo_gains`; `room` tells which rows of `gains` have room for a
     gain: their row is left out where none has. Columns: method, delta, low, high (95% interval over
-    new tasks; over new questions of these tasks in the row of those with room), tasks, base, informed
-    (a guess that has looked), p (of TaLo's rows); fractions.
+    new tasks; over new questions of these tasks in the row of those with room), tasks, base,
+    informed (a guess that has looked), p (of TaLo's rows); fractions.
     """
     rows = []
     for method, table, column in (
