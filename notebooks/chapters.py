@@ -72,10 +72,10 @@ def page(executed: nbformat.NotebookNode, name: str, published: dict, folder: Pa
             if cell.cell_type == "code":
                 cell.outputs = []
     # a small run may find nothing to draw
-    for picture in figures(cells)[box["figure"] - 1 :][:1]:
+    for picture, title in figures(cells)[box["figure"] - 1 :][:1]:
         figure = f"{name}-box.png"
         (folder / figure).write_bytes(base64.b64decode(picture))
-        text += FIGURE.format(figure=figure, alt=plain(answer))
+        text += FIGURE.format(figure=figure, alt=title)
     text += END
     opening = cells[0].source.split("\n\n", 2)
     cells[0].source = "\n\n".join([*opening[:2], text])
@@ -90,22 +90,22 @@ def page(executed: nbformat.NotebookNode, name: str, published: dict, folder: Pa
     for cell, heading in zip(cells, headings(cells), strict=True):
         if cell.cell_type == "code":
             cell.metadata.tags = shown(cell)
-            if titles := titles_of(cell):
+            if titles := [title for _, title in figures([cell])]:
                 told = f"Figure: {plain(heading)}. {'; '.join(titles)}"
                 cell.metadata["mystnb"] = {"image": {"alt": told}}
 
 
-def figures(cells) -> list[str]:
-    """The pictures that a notebook's cells made, in base64, in their order."""
-    outputs = [output for cell in cells for output in cell.get("outputs", [])]
-    return [o["data"]["image/png"] for o in outputs if "image/png" in o.get("data", {})]
-
-
-def titles_of(cell) -> list[str]:
-    """What stands for each figure of a cell where it cannot be seen: its title."""
-    shown = [output.data for output in cell.outputs if "image/png" in output.get("data", {})]
-    told = [plain(data.get("text/plain", "a figure")) for data in shown]
-    return [text.removeprefix("<").removesuffix(">") for text in told]
+def figures(cells) -> list[tuple[str, str]]:
+    """The pictures that a notebook's cells made, in base64, in their order, with what stands for
+    each where it cannot be seen: its title.
+    """
+    found = []
+    for output in (output for cell in cells for output in cell.get("outputs", [])):
+        data = output.get("data", {})
+        if "image/png" in data:
+            title = plain(data.get("text/plain", "a figure"))
+            found.append((data["image/png"], title.removeprefix("<").removesuffix(">")))
+    return found
 
 
 def headings(cells) -> list[str]:
@@ -132,7 +132,7 @@ def shown(cell) -> list[str]:
 
 def plain(text: str) -> str:
     """A text without Markdown's marks, for an image's alternative text."""
-    return re.sub(r"[*`_{}\[\]]", "", text).replace("\n", " ").strip()
+    return re.sub(r"[*`]", "", text).replace("\n", " ").strip()
 
 
 def write(experiments: Path, published: Path):

@@ -137,7 +137,9 @@ def execute(notebook: Path, scale: str, folder: Path) -> float:
     executed = nbformat.read(unfinished / notebook.name, 4)
     told = json.loads(saved.read_text(encoding="utf-8"))
     told |= dict(solutions=exercises.taken(executed))
-    told |= dict(commit=commit(), seconds=round(time.time() - start))
+    told |= dict(
+        commit=commit(), seconds=round(time.time() - start), date=time.strftime("%Y-%m-%d")
+    )
     saved.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     nbformat.write(_published(executed, mark, beside, results), unfinished / notebook.name)
     order = sorted(unfinished.iterdir(), key=lambda path: path.suffix == ".ipynb")  # the mark last

@@ -18,6 +18,7 @@ def rows(experiments: Path) -> list[dict]:
             dict(
                 name=path.stem,
                 commit=told["commit"] or "not noted",
+                date=told.get("date", "-"),
                 minutes="-" if seconds is None else f"{seconds / 60:.1f}",
                 model=told["model"],
                 digest=told["model_digest"],

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 GLOSSARY = Path(__file__).resolve().parent.parent / "book" / "glossary.md"
-COMMON = {"layer", "ability", "head", "delta", "interval", "chance", "task", "part"}  # every page's
+COMMON = {"part", "chance"}  # words that mostly mean something else
 # what stays as it is: code, links, roles, headings, HTML
 KEPT = re.compile(
     r"```.*?```|`[^`]*`|\{\w+\}`[^`]*`|\[[^\]]*\]\([^)]*\)|^#[^\n]*|<[^>]+>", re.S | re.M
@@ -34,7 +34,7 @@ def linked(texts: list[str]) -> list[str]:
 
 def _with_link(text, term):
     """The text with a link at the first use of a term outside of what is kept as it is."""
-    word = re.compile(rf"(?<![\w{{`-]){re.escape(term)}(?![\w`-])", re.IGNORECASE)
+    word = re.compile(rf"(?<![\w{{`-]){re.escape(term)}(?:s|es)?(?![\w`-])", re.IGNORECASE)
     end = 0
     for kept in [*KEPT.finditer(text), None]:
         begin = kept.start() if kept else len(text)

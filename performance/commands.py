@@ -65,7 +65,9 @@ def measure() -> dict:
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
         report = Path(place) / "tests.xml"
         installing, _ = timed(clone, ".venv/installed", f"PYTHON={sys.executable}")
+        print(f"installing: {installing:.1f} minutes", flush=True)
         testing, _ = timed(clone, "test", PYTEST_ADDOPTS=f"'--junitxml={report}'")
+        print(f"make test: {testing:.1f} minutes", flush=True)
         making, printed = timed(clone, "book")
         return dict(
             installing=installing,

@@ -63,6 +63,7 @@ FILTERS: dict[str, Callable] = dict(
     percent=lambda share: f"{100 * share:.0f}%",
     points=lambda share, digits=1: f"{100 * share:+.{digits}f}",
     r=lambda value: f"{value:.2f}",
+    plural=lambda number, noun: f"{number} {noun}{'s' * (number != 1)}",
     rows=_rows,
     each=_each,
 )

@@ -50,6 +50,10 @@ def test_rows_are_listed_in_one_sentence_and_none_is_said():
     assert tell('- {{ rows | each("{task}") | join }}', rows=[dict(task="a")]) == "- a"
 
 
+def test_a_noun_stands_with_its_number():
+    assert tell('- {{ 1 | plural("task") }}, {{ 0 | plural("task") }}') == "- 1 task, 0 tasks"
+
+
 def test_a_hole_that_nothing_fills_is_an_error():
     with pytest.raises(jinja2.UndefinedError, match="gain"):
         tell("- {{ gain }}")

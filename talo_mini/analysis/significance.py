@@ -52,14 +52,13 @@ def mean_interval(
     """95% interval of the mean of independent values: bootstrap (scipy, BCa), Student's t for fewer
     than FEW values.
 
-    A point where all are equal, nan for a single value. Student's t knows no bounds: of what cannot
-    leave [-most, most], as correlations do not leave [-1, 1], the interval is cut there.
+    nan for a single value, and where all are equal: they show no spread to tell one by. Student's t
+    knows no bounds: of what cannot leave [-most, most], as correlations do not leave [-1, 1], the
+    interval is cut there.
     """
     values = np.asarray(values, dtype=float)
-    if len(values) < 2:
+    if len(values) < 2 or np.ptp(values) == 0:
         return float("nan"), float("nan")
-    if np.ptp(values) == 0:
-        return float(values.mean()), float(values.mean())
     if len(values) < FEW:
         low, high = stats.t.interval(LEVEL, len(values) - 1, values.mean(), stats.sem(values))
         return max(-most, float(low)), min(most, float(high))

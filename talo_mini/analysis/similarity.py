@@ -239,11 +239,12 @@ def carried_over(ways: dict[str, pd.DataFrame], seed: int = 0) -> pd.DataFrame:
 
     `ways` holds rows of `transfer` by name. Columns: way, sources (tasks that a layer comes from),
     targets, delta, low, high. The 95% interval is over the tasks that layers come from, where these
-    are more than two in any way; else over those they are taken to; of a single pair over its
-    questions.
+    chose more than two layers in any way; else over those they are taken to; of a single pair over
+    its questions.
     """
     chosen = {way: table[table.layer >= 0] for way, table in ways.items()}
-    many = max(table["from"].nunique() for table in chosen.values()) > 2
+    # tasks that choose the same layer are one source
+    many = max(table.layer.nunique() for table in chosen.values()) > 2
     rows = []
     for way, table in chosen.items():
         values = table.groupby("from" if many else "to").delta.mean()

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from .significance import false_discovery, mean_interval, mean_p
-from .talo import mean_gain
-from .vectors import gain_kind
+from .talo import mean_gain, talo_gains
+from .vectors import gain_kind, has_room, task_accuracy
 
 
 def mean_change(vectors: pd.DataFrame, seed: int = 0) -> dict:
@@ -108,3 +108,23 @@ def mean_value(values, seed: int = 0, most: float = np.inf) -> dict:
     kept = pd.Series(values, dtype=float).dropna()
     low, high = mean_interval(kept, seed, most=most) if len(kept) > 1 else (np.nan, np.nan)
     return dict(delta=float(kept.mean()), low=low, high=high, tasks=len(kept))
+
+
+def gains_with_room(
+    outcomes: pd.DataFrame, part: str, shots: int, draws: int = 200, seed: int = 0
+) -> list[dict]:
+    """TaLo's mean gain over the tasks of each form that have room for one; forms without are left
+    out.
+
+    Keys: form, tasks (how many), base, informed, delta, low, high, p: over these very tasks, were
+    new questions asked; fractions.
+    """
+    rows = []
+    for form, own in outcomes.groupby("form", sort=False):
+        accuracy = task_accuracy(own)
+        tasks = accuracy.task[has_room(accuracy)]
+        if len(tasks):
+            gains = talo_gains(own[own.task.isin(tasks)], part, shots, draws, seed)
+            row = dict(form=form, tasks=len(gains), base=gains.base.mean())
+            rows.append(row | dict(informed=gains.informed.mean()) | mean_gain(gains))
+    return rows

@@ -55,9 +55,9 @@ def vectors_moved(vectors: dict, outcomes: dict, trained: list[str], seed: int =
 
     `vectors` and `outcomes` by dose of training, the base model's under 0. Columns: questions (the
     dose), tasks, delta (correlation of the vectors before and after, the mean of the others by
-    Fisher's z), low, high (none of a single task), moved (mean absolute change of a knockout's
-    effect), base_change with _low and _high (of accuracy: over tasks, of a trained one over
-    its questions); fractions.
+    Fisher's z), low, high (none of a single task), deep with _low and _high (the same without layer
+    0), moved (mean absolute change of a knockout's effect), base_change with _low and _high (of
+    accuracy: over tasks, of a trained one over its questions); fractions.
     """
     right = {
         dose: table[table.part == "base"].set_index(["task", "question"]).correct.astype(int)
@@ -67,10 +67,15 @@ def vectors_moved(vectors: dict, outcomes: dict, trained: list[str], seed: int =
     for dose in [dose for dose in vectors if dose]:
         after, change = matrix(vectors[dose]), right[dose] - right[0]
         same, moved = before.corrwith(after, axis=1), (after - before).abs().mean(axis=1)
-        others = fisher_mean(same.drop(trained), seed) | dict(moved=moved.drop(trained).mean())
+        late = before.drop(columns=0, errors="ignore").corrwith(after, axis=1)
+        deep = fisher_mean(late.drop(trained), seed)
+        others = fisher_mean(same.drop(trained), seed) | dict(deep=deep["delta"])
+        others |= dict(deep_low=deep["low"], deep_high=deep["high"])
+        others |= dict(moved=moved.drop(trained).mean())
         by_task = change.drop(trained, level="task").groupby("task").mean()
         found = [("other tasks", others, by_task)]
-        found += [(t, dict(delta=same[t], moved=moved[t]), change[t]) for t in trained]
+        own = pd.DataFrame(dict(delta=same, deep=late, moved=moved))
+        found += [(task, dict(own.loc[task]), change[task]) for task in trained]
         for name, row, changes in found:
             low, high = mean_interval(changes, seed)
             row = dict(questions=dose, tasks=name) | row | dict(base_change=changes.mean())

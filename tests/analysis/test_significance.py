@@ -50,7 +50,7 @@ def test_mean_interval_covers_the_truth():
     rng = np.random.default_rng(0)
     intervals = [mean_interval(rng.exponential(1, 60), seed, 400) for seed in range(300)]
     assert 0.89 <= np.mean([low <= 1 <= high for low, high in intervals]) <= 0.98
-    assert mean_interval([0.5, 0.5]) == (0.5, 0.5)
+    assert np.isnan(mean_interval([0.5, 0.5])).all()
     few = [mean_interval(rng.normal(1, 1, 4), seed) for seed in range(400)]
     assert 0.92 < np.mean([low < 1 < high for low, high in few]) < 0.98
     assert np.isnan(mean_interval([0.5])).all()

@@ -17,11 +17,12 @@ from talo_mini.analysis.summaries import (
     beside_luck,
     by_layer,
     difference_of_means,
+    gains_with_room,
     mean_change,
     mean_gains,
     mean_value,
 )
-from talo_mini.analysis.talo import mean_gain
+from talo_mini.analysis.talo import mean_gain, talo_gains
 
 TASKS = ("see a", "see b", "count a", "count b")
 
@@ -190,10 +191,17 @@ def test_mean_values_leave_out_what_is_not_known():
     assert np.isnan(mean_value([0.1])["low"])
 
 
+def one_layer(pair):
+    return pd.DataFrame([{"from": "s", "to": f"t{i}", "delta": 0.1 * i, **pair} for i in range(4)])
+
+
 def test_layers_are_carried_over_with_intervals_over_what_varies():
     pair = dict(layer=1, low=-0.1, high=0.3)
     many = pd.DataFrame([{"from": f"s{i}", "to": "t", "delta": 0.1 * i, **pair} for i in range(4)])
-    one = pd.DataFrame([{"from": "s", "to": f"t{i}", "delta": 0.1 * i, **pair} for i in range(4)])
+    alike = carried_over({"many": many, "one": one_layer(pair)}).set_index("way")
+    assert alike.low["one"] == mean_interval(one_layer(pair).delta, 0)[0]  # one layer: targets vary
+    many = many.assign(layer=range(4))
+    one = one_layer(pair)
     found = carried_over({"many": many, "one": one}).set_index("way")
     assert list(found.sources) == [4, 1] and list(found.targets) == [1, 4]
     assert (found.low["one"], found.high["one"]) == (-0.1, 0.3)  # a single source: its questions
@@ -218,3 +226,16 @@ def test_talo_beside_luck_and_hindsight():
     assert found.p[["random layer", "best layer in hindsight"]].isna().all()
     assert found.delta["random layer"] == -0.1 and found.delta["best layer in hindsight"] == 0.4
     assert len(beside_luck(gains, gains, room & False)) == 4
+
+
+def test_gains_with_room_are_those_of_tasks_that_could_show_one():
+    rng = np.random.default_rng(0)
+    able = dict(easy=0.99, fair=0.7, lost=0.1)
+    base = {task: rng.random(80) < share for task, share in able.items()}
+    knocked = {task: rng.random((80, 2)) < 0.7 for task in base}
+    outcomes = made_up_outcomes(base, knocked)
+    (row,) = gains_with_room(outcomes, "self-attention", 10, 20)
+    own = talo_gains(outcomes[outcomes.task == "fair"], "self-attention", 10, 20)
+    assert row["tasks"] == 1 and row["delta"] == own.delta.mean()
+    assert row["low"] < row["delta"] < row["high"]
+    assert gains_with_room(outcomes[outcomes.task == "lost"], "self-attention", 10) == []

@@ -42,6 +42,7 @@ def test_how_far_vectors_moved_tells_trained_tasks_apart():
     found = vectors_moved(vectors, tables, ["a"]).set_index("tasks")
     assert list(found.index) == ["other tasks", "a"]
     assert found.moved["a"] == pytest.approx(0.5 / 3) and found.delta["a"] == pytest.approx(-0.5)
+    assert found.deep["a"] == pytest.approx(-1)  # of layers 1 and 2
     assert (found.base_change == 0).all() and np.isnan(found.low["a"])
 
 

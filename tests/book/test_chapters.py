@@ -93,4 +93,8 @@ def test_a_term_is_linked_where_it_is_first_used():
 def test_links_and_code_stay_as_they_are():
     text = "[the base model](x), `base model`, ```\nbase model\n``` <b title='knockout'>"
     assert terms.linked([text]) == [text]
-    assert "layer" not in terms.terms() and "probe set" in terms.terms()
+    assert "part" not in terms.terms() and "probe set" in terms.terms()
+
+
+def test_a_term_is_linked_in_the_plural_too():
+    assert terms.linked(["Two knockouts help."]) == ["Two {term}`knockouts <knockout>` help."]

@@ -49,6 +49,37 @@ def test_every_notebook_that_a_claim_names_exists_or_is_said_to_be_missing(exper
         assert (claims.PROSE / f"{claim.key}.md").exists()
 
 
+def talo(*signs, tasks=9):
+    """Means over tasks with room: clearly above (1) or below (-1) zero, or neither."""
+
+    def edit(found):
+        found["whole"] = [
+            dict(method="TaLo, tasks with room", form=form, delta=0.03 * (sign or 0.2))
+            | dict(low=-0.01, high=0.04, q=0.01 if sign else 0.5, tasks=tasks)
+            for form, sign in zip(("choice", "direct"), signs, strict=False)
+        ] + [row for row in found["whole"] if row["method"] != "TaLo, tasks with room"]
+        found["harder"] = []
+
+    return edit
+
+
+def harder(found):
+    """Nothing clear on the plain tasks, a clear gain on harder ones."""
+    talo(0)(found)
+    found["harder"] = [dict(delta=0.03, low=0.01, high=0.05, q=0.01, tasks=20)]
+
+
+def whole(delta, q, tasks=9):
+    def edit(found):
+        row = dict(of="tasks with room", delta=delta, q=q, tasks=tasks)
+        found["whole"] = [
+            dict(row, model=model, benchmark="b", low=delta - 0.1, high=delta + 0.1)
+            for model in ("one", "two")
+        ]
+
+    return edit
+
+
 def test_the_status_follows_the_numbers(experiments):
     def room(cells, helped):
         def edit(found):
@@ -58,29 +89,12 @@ def test_the_status_follows_the_numbers(experiments):
 
         return edit
 
-    def talo(*signs, tasks=9):
-        """Means over tasks with room: clearly above (1) or below (-1) zero, or neither."""
-
-        def edit(found):
-            found["whole"] = [
-                dict(method="TaLo, tasks with room", form=form, delta=0.03 * (sign or 0.2))
-                | dict(low=-0.01, high=0.04, q=0.01 if sign else 0.5, tasks=tasks)
-                for form, sign in zip(("choice", "direct"), signs, strict=False)
-            ] + [row for row in found["whole"] if row["method"] != "TaLo, tasks with room"]
-
-        return edit
-
-    def whole(of, delta, q):
-        return lambda found: [
-            row.update(delta=delta, q=q if row["of"] == of else 0.5) for row in found["whole"]
-        ]
-
     def few(delta, q):
         return lambda found: [row.update(delta=delta, q=q) for row in found["at_few"]]
 
     def alike(difference, centred, p, high=0.2):
         return lambda found: (
-            found["raw"].update(difference=difference, high=high),
+            found["raw"].update(difference=difference, low=difference - 0.05, high=high),
             found["centred"].update(difference=centred, p=p),
         )
 
@@ -104,11 +118,17 @@ def test_the_status_follows_the_numbers(experiments):
     for name, edit, title, status in (
         ("03_do_all_layers_help", room(0, 0), "C1", "could not be tested here: no task has room"),
         (
+            "05_talo",
+            harder,
+            "C4. ",
+            "in part: 1 of 2 means clearly above zero, in 29 tasks and forms",
+        ),
+        (
             "03_do_all_layers_help",
             room(3, 0),
             "C1",
             "bounded: in 3 tasks and forms with room to gain none of 36 knockouts clearly helps, "
-            "and none gains more than 12 points (95%, all together)",
+            "and none gains more than 12 points (95%, all of one benchmark together)",
         ),
         ("03_do_all_layers_help", room(3, 1), "C1", "reproduced in part: a knockout clearly helps"),
         ("03_do_all_layers_help", room(3, 3), "C1", " reproduced: a knockout clearly helps in 3"),
@@ -133,23 +153,34 @@ def test_the_status_follows_the_numbers(experiments):
         ),
         ("06_kind_of_intervention", noise(-0.1), "C3", "noise hurts more than zeroing"),
         ("06_kind_of_intervention", noise(0.1), "C3", "that noise is special is not seen"),
-        ("05_talo", talo(1, 1), "C4. ", "**Status:** reproduced\n"),
-        ("05_talo", talo(1, 0), "C4. ", "reproduced in part: 1 of 2 means clearly above zero\n"),
-        ("05_talo", talo(-1, 0), "C4. ", "contradicted: 1 of 2 means clearly below zero\n"),
-        ("05_talo", talo(0, 0), "C4. ", "bounded: the mean gain is at most +4.0 points (95%)\n"),
-        ("05_talo", talo(), "C4. ", "could not be tested here: no task has room to gain\n"),
-        ("05_talo", talo(-1, tasks=1), "C4. ", "could not be tested here: only 1 of the tasks"),
+        (
+            "05_talo",
+            talo(1, 1),
+            "C4. ",
+            "**Status:** reproduced, in 18 tasks and forms with room\n",
+        ),
+        ("05_talo", talo(1, 0), "C4. ", "reproduced in part: 1 of 2 means clearly above zero, in"),
+        ("05_talo", talo(-1, 0), "C4. ", "contradicted: 1 of 2 means clearly below zero, in 18"),
+        ("05_talo", talo(0, 0), "C4. ", "bounded: the mean gain is at most +4.0 points (95%), in"),
+        ("05_talo", talo(), "C4. ", "could not be tested here: 0 tasks with room to gain\n"),
+        ("05_talo", talo(-1, tasks=1), "C4. ", "could not be tested here: 1 task with room"),
         (
             "11_whole_benchmarks",
-            whole("tasks above chance", 0.1, 0.01),
+            whole(0.1, 0.01),
             "C5",
-            " reproduced; over the tasks above chance\n",
+            " reproduced; over the tasks with room to gain\n",
         ),
         (
             "11_whole_benchmarks",
-            whole("tasks above chance", -0.1, 0.001),
+            whole(-0.1, 0.001),
             "C5",
-            "contradicted: 2 of 2 means clearly below zero; over the tasks above chance\n",
+            "contradicted: 2 of 2 means clearly below zero; over the tasks with room to gain\n",
+        ),
+        (
+            "11_whole_benchmarks",
+            whole(-0.1, 0.001, tasks=1),
+            "C5",
+            "could not be tested here: 2 tasks with room\n",
         ),
         (
             "07_how_many_shots",
@@ -234,7 +265,7 @@ def pretrained(cells, helped, delta, q, p=0.5):
                 "bounded",
                 "reproduced in part: zeroing",
                 "reproduced (+5.0 points [+3.0, +7.0]), on these tasks; of tasks like these, repro",
-                "reproduced, at 10 shots (+5.0 points [+3.0, +7.0]); 40 shots give +5.0",
+                "reproduced (10 shots +5.0 points [+3.0, +7.0]); 40 shots give +5.0",
             ),
         ),
         (
@@ -256,11 +287,13 @@ def test_a_pretrained_language_model_has_a_column_of_its_own(experiments, number
 
 
 def test_kinds_agree_less_or_too_few_tasks_tell():
-    def told(low, high):
-        rows = [dict(delta=0.6, low=low, high=high)] * 2
+    def told(low, high, ceiling=0.9):
+        rows = [dict(delta=0.6, low=low, high=high, ceiling=ceiling)] * 2
         return claims.kinds_on_a_pretrained_model(dict(agreement=rows))
 
     assert told(0.5, 0.7).startswith("contradicted")
+    assert told(0.5, 0.7, ceiling=0.65).startswith("could not be tested here")  # as with itself
+    assert "was not measured" in told(0.5, 0.7, ceiling=None)
     assert told(-0.1, 1.2).startswith("could not be tested here: too few tasks")
     assert told(None, None).startswith("could not be tested here")
 
@@ -314,16 +347,29 @@ def test_numbers_of_a_stand_in_are_not_the_claims(experiments):
     assert "not run on real weights" not in section(experiments, "C4, headline")
 
 
+HELPS = [
+    dict(task=task, form="direct", part="head 1", layer=0, delta=0.2, low=0.1, high=0.3)
+    | dict(base=0.5, accuracy=0.7, informed=0.4, q=0.01, kind="across chance")
+    for task in ("a", "b")
+]
+
+
 @pytest.mark.parametrize(
     ("numbers", "status"),
     [
         (
-            dict(above_chance=2, holds=3, other_runs=[dict(runs=3)]),
-            "reproduced: 2 heads clearly help a task",
+            dict(above_chance=2, holds=3, confirmed=HELPS, other_runs=[dict(HELPS[0], runs=2)]),
+            "reproduced: without 1 head 2 tasks clearly gain",
         ),
         (
-            dict(above_chance=1, holds=1, other_runs=[dict(runs=2)]),
-            "reproduced in part: one head clearly helps a task",
+            # of the same task and layer, but in two of five trainings; and another in all
+            dict(
+                above_chance=1,
+                holds=1,
+                confirmed=HELPS[:1],
+                other_runs=[dict(HELPS[0], runs=1), dict(HELPS[0], task="z", runs=4)],
+            ),
+            "reproduced in part: without 1 head 1 task clearly gains",
         ),
         (dict(above_chance=0, holds=3), "reproduced in part: heads clearly help, but not"),
         (dict(above_chance=0, holds=0, room=dict(cells=0)), "could not be tested here"),
@@ -355,9 +401,11 @@ def test_the_first_page_has_a_word_for_each_claim(experiments):
     claims.write(experiments, experiments / "page.md", experiments / "summary.md")
     table = (experiments / "summary.md").read_text()
     assert table.count("{doc}`/notebooks/") == len(claims.CLAIMS)
-    for row in table.splitlines()[2:]:
-        if row:
-            assert len(row.split("|")) == 6 and "**" in row and ":**" not in row
+    case, _, *rows = [line for line in table.splitlines() if line]
+    assert case.startswith("The clearest case: without head ") and "guess that has looked" in case
+    assert len(rows) == 1 + len(claims.CLAIMS)
+    for row in rows[1:]:
+        assert len(row.split("|")) == 6 and "**" in row and ":**" not in row
 
 
 def test_what_the_first_page_says_of_all_claims_is_what_the_table_says():

@@ -125,7 +125,7 @@ def test_rankings_are_summed_up_over_tasks():
     )
     row = ranking_summary({"mlp": ranks}).iloc[0]
     assert row.rank_correlation == pytest.approx(0.3) and row.found == pytest.approx(2 / 3)
-    assert row.by_luck == 0.25 and row.rank_low < 0.3 < row.rank_high
+    assert row.by_luck == 0.25 and row.rank_correlation_low < 0.3 < row.rank_correlation_high
     table = pd.DataFrame(dict(task=["a"] * 3 + ["b"] * 3, estimate=[1, 2, 3] * 2))
     found = rank_by_task(table.assign(exact=[1, 2, 3, 3, 2, 1]))
     assert found["r"] == pytest.approx(0)
