@@ -66,7 +66,8 @@ def talo(*signs, tasks=9):
 def harder(found):
     """Nothing clear on the plain tasks, a clear gain on harder ones."""
     talo(0)(found)
-    found["harder"] = [dict(delta=0.03, low=0.01, high=0.05, q=0.01, tasks=20)]
+    row = dict(pictures="noisy", form="choice", delta=0.03, low=0.01, high=0.05)
+    found["harder"] = [row | dict(q=0.01, tasks=20)]
 
 
 def whole(delta, q, tasks=9):
