@@ -15,11 +15,14 @@ import torch
 
 from ..benchmarks.questions import Question, by_pictures
 from ..errors import BadInput
+from ..interventions.hooks import NO_SOFTMAX
 from ..models.asked import Asked, Wanted
 from ..models.scoring import next_tokens
 from ..models.vlm import VLM
+from .memory import out_of_memory
 
 MASKED = ("eager", "sdpa")  # implementations of attention that take any mask
+LOOK_BACK = {"full_attention", "sliding_attention", "chunked_attention"}  # kinds a mask decides
 WINDOWS = ("sliding_window", "attention_chunk_size")
 # per token and not needed where positions are given, or carried along
 TYPES, CARRIED = "mm_token_type_ids", ("cross_attention_mask",)
@@ -66,6 +69,17 @@ def packed(vlm: VLM, questions: Sequence[Question], template: str) -> Asked:
         return apart(vlm, questions, template)
     _check_able(vlm)
     plain = vlm.inputs(questions, template)
+    try:
+        return _shared(vlm, questions, template, rows, plain)
+    except (CannotPack, BadInput):
+        raise
+    except Exception as error:  # a model of another kind, whose questions can still be asked alone
+        if out_of_memory(error):
+            raise
+        raise CannotPack(" ".join(str(error).split())[:100]) from error
+
+
+def _shared(vlm, questions, template, rows, plain):
     positions = _positions(vlm.model, plain)
     _check_tensors(plain, positions)
     trees, ends = _trees(plain, positions, rows)
@@ -102,6 +116,7 @@ def apart(vlm: VLM, questions: Sequence[Question], template: str) -> Asked:
         )
     )
     plain = vlm.inputs([questions[number] for number, _ in lines], template)
+    _check_places(vlm, questions[0], plain)
     known = {"input_ids", "attention_mask", TYPES, *CARRIED}
     strange = [name for name in plain if name not in known and _by_token(plain, name)]
     if strange:
@@ -114,6 +129,20 @@ def apart(vlm: VLM, questions: Sequence[Question], template: str) -> Asked:
     more, device = [list(path) for _, path in lines], plain["input_ids"].device
     wanted = _wanted_of_lines(paths, lines, [len(prompt) for prompt in prompts], device)
     return Asked(_lengthened(plain, prompts, more, vlm), wanted)
+
+
+@torch.no_grad()
+def _check_places(vlm, question, plain):
+    """Raise BadInput where a model has further places than the tokens that it is given."""
+    if vlm.image_token is not None:
+        return
+    places = vlm.model(**plain, use_cache=False).logits.shape[1]
+    if places != plain["input_ids"].shape[1]:
+        raise BadInput(
+            f"question {question.id!r}: options that share their first token cannot be scored by "
+            f"their whole text, since {vlm.name} reads its picture beside the tokens; ask it in "
+            "the choice form"
+        )
 
 
 def _wanted_of_lines(paths, lines, begins, device):
@@ -170,11 +199,17 @@ def _check_able(vlm):
         raise CannotPack("its attention takes no mask of one's own")
     if getattr(text, "is_encoder_decoder", False) or vlm.image_token is None:
         raise CannotPack("its prompt has no place for the picture")
+    strange = sorted({*(getattr(text, "layer_types", None) or ())} - LOOK_BACK)
+    if strange:
+        raise CannotPack(f"it has layers of the kind {strange[0]}")
     for layer in vlm.anatomy.stacks["decoder"]:
         for part in layer.parts.values():
             for mixer in part.mixers.values():
-                if not re.search("Att", type(mixer).__name__):
-                    raise CannotPack(f"{type(mixer).__name__} looks back without a mask")
+                name = type(mixer).__name__
+                if not re.search("Att", name) or NO_SOFTMAX.search(name):
+                    raise CannotPack(f"{name} looks back without a mask")
+                if any("indexer" in inside for inside, _ in mixer.named_modules()):
+                    raise CannotPack(f"{name} chooses by itself where to look")
 
 
 def _check_window(text, length):

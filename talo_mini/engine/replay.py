@@ -8,6 +8,7 @@ from functools import partial
 
 import torch
 
+from ..errors import BadInput
 from ..interventions.effects import WHOLE
 from ..interventions.hooks import first_of, with_first
 from ..interventions.knockout import Knockout, knockout
@@ -242,7 +243,9 @@ def one_pass(
         if check:
             replay.ending.check()
         logits = replay.logits(groups)
-    except (RuntimeError, TypeError, IndexError, AttributeError, KeyError) as error:
+    except BadInput:
+        raise
+    except (RuntimeError, TypeError, ValueError, LookupError, AttributeError) as error:
         if out_of_memory(error):
             raise
         raise CannotReplay(

@@ -208,7 +208,8 @@ def _answers(vlm, benchmark, waiting: list[Batch], means) -> Iterator[list[dict]
     Raises BadInput at the end, when all others are answered, for questions that are refused.
     """
     ways = _ways(waiting)
-    checked: set[tuple] = set()  # (whether rows were shared, cells) that were compared with hooks
+    # the longest row that was compared with hooks, by whether rows were shared and by cells
+    checked: dict[tuple, int] = {}
     pictures, refused = Pictures(vlm.model), []
     while waiting:
         batch = waiting.pop(0)
@@ -218,8 +219,8 @@ def _answers(vlm, benchmark, waiting: list[Batch], means) -> Iterator[list[dict]
             batch = Batch(batch.questions[:CHECKED], batch.cells)
         try:
             inputs = layout(vlm, batch.questions, benchmark.prompt)
-        except CannotPack:
-            ways.pop(0)
+        except CannotPack as why:
+            _next_way(vlm, ways, why)
             waiting.insert(0, batch)
             continue
         except Exception as error:  # processors have no common class of errors
@@ -233,16 +234,13 @@ def _answers(vlm, benchmark, waiting: list[Batch], means) -> Iterator[list[dict]
         seeds = [int(question.digest[:15], 16) for question in batch.questions]
         shared, now = inputs.alone is not None, batch.cells[: cells_at_once(vlm, inputs)]
         try:
-            check = (shared, now) not in checked
+            # what only long rows show is met again where they are twice as long
+            length = inputs["input_ids"].shape[1]
+            check = length >= 2 * checked.get((shared, now), 0)
             logits = method(vlm, inputs, now, check, means, pictures, seeds)
             rows = _rows(vlm, benchmark, batch.questions, now, logits, inputs)
         except CannotReplay as why:
-            ways.pop(0)
-            if ways[0][1] is hooked_logits:
-                warnings.warn(
-                    f"{vlm.name} is swept with hooks, at about twice the price: {why}",
-                    stacklevel=3,
-                )
+            _next_way(vlm, ways, why)
             waiting.insert(0, batch)
             continue
         except (RuntimeError, MemoryError) as error:
@@ -250,11 +248,21 @@ def _answers(vlm, benchmark, waiting: list[Batch], means) -> Iterator[list[dict]
                 raise
             waiting = halved([batch, *waiting], error)
             continue
-        checked.add((shared, now))
+        if check:
+            checked[shared, now] = length
         if len(now) < len(batch.cells):
             waiting.insert(0, Batch(batch.questions, batch.cells[len(now) :]))
         yield rows
     _raise_refused(refused)
+
+
+def _next_way(vlm, ways, why):
+    """Drop the fastest way, which this model cannot go, and say what that costs."""
+    ways.pop(0)
+    cost = "computes anew for each question what those about one picture share"
+    if ways[0][1] is hooked_logits:
+        cost = "is swept with hooks, at about twice the price"
+    warnings.warn(f"{vlm.name} {cost}: {why}", stacklevel=4)
 
 
 def _ways(waiting):

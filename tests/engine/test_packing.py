@@ -169,6 +169,86 @@ def test_a_beginning_of_another_option_needs_an_end(tiny, questions, monkeypatch
         tiny.option_paths(option)
 
 
+@pytest.mark.parametrize(
+    "change, why",
+    [
+        (
+            dict(layer_types=["full_attention", "minimax_m3_sparse"]),
+            "of the kind minimax_m3_sparse",
+        ),
+        (dict(layer_types=["full_attention", "sliding_attention"]), None),
+    ],
+)
+def test_layers_that_choose_where_to_look_share_no_rows(tiny, questions, monkeypatch, change, why):
+    for name, value in change.items():
+        monkeypatch.setattr(tiny.model.config.text_config, name, value, raising=False)
+    if why is None:
+        assert packed(tiny, questions, "bare").alone
+        return
+    with pytest.raises(CannotPack, match=why):
+        packed(tiny, questions, "bare")
+
+
+def test_an_attention_with_an_indexer_shares_no_rows(tiny, questions, monkeypatch):
+    (mixer, *_) = tiny.anatomy.part("self-attention", 1).mixers.values()
+    monkeypatch.setitem(mixer._modules, "indexer", torch.nn.Linear(2, 2))
+    with pytest.raises(CannotPack, match="chooses by itself where to look"):
+        packed(tiny, questions, "bare")
+
+
+def test_a_model_whose_positions_cannot_be_told_is_asked_alone(tiny, questions, monkeypatch):
+    """Its own error is no reason to refuse a question; and the sweep says what it costs."""
+    mixed = load_benchmark("mini-worlds", tasks=["object_colour"], per_task=3).only(questions)
+    expected = sweep(tiny, mixed, parts=["mlp"])
+
+    def broken(model, plain):
+        raise ValueError("no such thing as a grid")
+
+    monkeypatch.setattr(packing, "_positions", broken)
+    with pytest.warns(UserWarning, match="computes anew for each question .*: no such thing as a"):
+        found = sweep(tiny, mixed, parts=["mlp"])
+    for one, two in zip(found.scores, expected.scores, strict=True):
+        assert np.allclose(one, two, atol=1e-4)
+
+
+def test_whole_texts_are_refused_where_a_picture_stands_beside_the_tokens(
+    tiny, questions, monkeypatch
+):
+    """As in GIT: the places of its hidden states are not those of its tokens."""
+    whole = [q for q in questions if q.id.endswith("direct/more")]
+    monkeypatch.setattr(type(tiny), "image_token", None)
+    apart(tiny, whole, "bare")  # its places are its tokens
+    forward = tiny.model.forward
+
+    def longer(*args, **more):
+        found = forward(*args, **more)
+        found.logits = torch.cat([found.logits[:, :1], found.logits], 1)
+        return found
+
+    monkeypatch.setattr(tiny.model, "forward", longer)
+    with pytest.raises(BadInput, match="reads its picture beside the tokens"):
+        apart(tiny, whole, "bare")
+
+
+def test_rows_twice_as_long_are_compared_with_hooks_again(tiny, questions, monkeypatch):
+    plain = load_benchmark("mini-worlds", tasks=["object_colour"], per_task=3)
+    long = [
+        dataclasses.replace(q, id=f"{q.id}/long", text=" ".join([q.text] * 5)) for q in questions
+    ]
+    mixed = plain.only([*questions, *long])
+    lengths = []
+    one_pass = importlib.import_module("talo_mini.engine.logits").one_pass
+
+    def watched(model, anatomy, inputs, groups, check, *more):
+        lengths.append((inputs["input_ids"].shape[1], check))
+        return one_pass(model, anatomy, inputs, groups, check, *more)
+
+    monkeypatch.setattr("talo_mini.engine.logits.one_pass", watched)
+    sweep(tiny, mixed, parts=["mlp"], batch=4)
+    checked = [length for length, check in lengths if check]
+    assert len(checked) == 2 and checked[1] >= 2 * checked[0]
+
+
 def test_a_window_shorter_than_a_row_is_told(tiny, questions, monkeypatch):
     monkeypatch.setattr(tiny.model.config.text_config, "sliding_window", 20, raising=False)
     with pytest.raises(CannotPack, match="looks back 20 tokens only"):
