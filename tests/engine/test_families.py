@@ -37,9 +37,11 @@ def test_what_is_made_of_earlier_hidden_states_between_layers_is_told():
 
 @pytest.mark.skipif("inkling_mm_model" not in NAMES, reason="an older version does not know it")
 def test_in_few_digits_a_last_layer_that_mixes_positions_is_not_shortened():
-    """Its convolution behind the MLP reads positions that are not scored."""
+    """Its convolution behind the MLP reads positions that are not scored; shortened, it would be
+    off by 7e-4. How bfloat16 is summed depends on the processor.
+    """
     model, inputs = tiny("inkling_mm_model")
-    assert difference(model.bfloat16(), inputs) == 0
+    assert difference(model.bfloat16(), inputs) < EXACT
 
 
 def test_the_table_has_every_family_in_one_row():

@@ -30,3 +30,28 @@ def test_the_page_names_both_bars():
     text = commands.page(found)
     assert "**11.2 minutes**" in text and "**17.0 minutes**" in text
     assert "| pages | 80 |" in text and "| `t` | 9 |" in text
+
+
+def test_what_was_measured_is_kept_where_a_later_command_fails(tmp_path, monkeypatch):
+    ran = []
+
+    def part(name, fails=False):
+        def run(clone, report):
+            assert (clone / "Makefile").exists()
+            ran.append(name)
+            if fails:
+                raise RuntimeError(name)
+            return 1.5, {f"{name} parts": [("a", 2)]}
+
+        return run
+
+    monkeypatch.setattr(commands, "install", part("install"))
+    monkeypatch.setattr(commands, "run_tests", part("tests"))
+    monkeypatch.setattr(commands, "make_book", part("book", fails=True))
+    kept = tmp_path / "kept" / "one.json"
+    with pytest.raises(RuntimeError, match="book"):
+        commands.measure(kept)
+    monkeypatch.setattr(commands, "make_book", part("book again"))
+    found = commands.measure(kept)
+    assert ran == ["install", "tests", "book", "book again"]
+    assert found["testing"] == 1.5 and found["book again parts"] == [("a", 2)]
