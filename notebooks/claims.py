@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
+import sent_runs
 
 from talo_mini import prose
 from talo_mini.estimates import Estimate
@@ -477,6 +478,14 @@ def tell(claim: Claim, experiments: Path) -> dict:
     return told | prose | dict(status=claim.verdict(found))
 
 
+def told_by_runs(claim: Claim, sent: list[dict]) -> str:
+    """What runs that others sent in say of a claim: they are choices of TaLo, so of its gains."""
+    if claim.key != "C4" or not sent:
+        return "not run"
+    gaining = sum(run["gain"].low > 0 for run in sent)
+    return f"{plural(len(sent), 'run')}: the mean gain is clearly above zero in {gaining}"
+
+
 def _one_line(text):
     """A list item in Markdown is one line; a template may have many."""
     return " ".join(text.split()).replace(" ;", ";").replace(" ,", ",")
@@ -484,7 +493,8 @@ def _one_line(text):
 
 def write(experiments: Path, page: Path, summary: Path):
     """Write the page, and its table in a word a claim, from the JSON files in `experiments`."""
-    claims = [tell(claim, experiments) for claim in CLAIMS]
+    sent = [run for run in sent_runs.rows(sent_runs.RUNS) if not run["ours"]]
+    claims = [tell(claim, experiments) | dict(sent=told_by_runs(claim, sent)) for claim in CLAIMS]
     heads = experiments / "23_the_head_that_interferes.json"
     found = json.loads(heads.read_text(encoding="utf-8")) if heads.exists() else dict(confirmed=[])
     case = next(filter(helps_to_above_chance, found["confirmed"]), None)

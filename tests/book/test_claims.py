@@ -7,6 +7,8 @@ from pathlib import Path
 import claims
 import pytest
 
+from talo_mini.estimates import Estimate
+
 ROOT = Path(__file__).resolve().parents[2]
 
 COMMITTED = ROOT / "book" / "experiments"
@@ -422,3 +424,11 @@ def test_what_the_first_page_says_of_all_claims_is_what_the_table_says():
         "reproduced in part: 1 of 2 means clearly above zero"
     )
     assert "1 clearly below" in told["C4"]["pretrained"]
+
+
+def test_runs_that_others_sent_in_speak_of_the_gains():
+    gains = next(claim for claim in claims.CLAIMS if claim.key == "C4")
+    likeness = next(claim for claim in claims.CLAIMS if claim.key == "C2")
+    runs = [dict(gain=Estimate(0.05, low, 0.1)) for low in (0.01, -0.01)]
+    assert claims.told_by_runs(gains, runs) == "2 runs: the mean gain is clearly above zero in 1"
+    assert claims.told_by_runs(gains, []) == claims.told_by_runs(likeness, runs) == "not run"
