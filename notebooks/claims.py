@@ -14,6 +14,7 @@ import sent_runs
 
 from talo_mini import prose
 from talo_mini.estimates import Estimate
+from talo_mini.prose import plural
 
 PROSE = Path(__file__).with_name("claims")
 PRETRAINED = "19_a_pretrained_language_model"
@@ -62,6 +63,7 @@ class Claim:
     differs: str
     pretrained: Callable[[dict], str] | None = None  # a verdict from the numbers of another
     pretrained_notebook: str = PRETRAINED
+    sent: Callable[[list[dict]], str] | None = None  # a verdict from runs that others sent in
 
 
 def clear_signs(rows) -> list[int]:
@@ -84,11 +86,6 @@ def judged(rows: list[Estimate]) -> str:
         return f"contradicted: {signs.count(-1)} of {len(signs)} means clearly below zero"
     most = max(rows, key=lambda row: row.high)
     return f"bounded: the mean gain is at most {most.number(most.high)} points (95%)"
-
-
-def plural(number: int, noun: str) -> str:
-    """A number with its noun."""
-    return prose.FILTERS["plural"](number, noun)
 
 
 def helps_to_above_chance(row: dict) -> bool:
@@ -274,6 +271,12 @@ def talo_gains(found: dict) -> str:
     return f"{judged([Estimate.of(row) for row in rows])}, in {cells} tasks and forms with room"
 
 
+def gains_of_sent_runs(sent: list[dict]) -> str:
+    """C4 in runs that others sent in, which are choices of TaLo."""
+    gaining = sum(run["gain"].low > 0 for run in sent)
+    return f"{plural(len(sent), 'run')}: the mean gain is clearly above zero in {gaining}"
+
+
 def maps_gain(found: dict) -> str:
     """The headline gain, on real weights."""
     if found["stand_in"]:
@@ -374,6 +377,7 @@ CLAIMS = (
         f"{MINI}; the mean over redrawn probe sets, measured on questions that did not choose the "
         "layer",
         gains_of_a_pretrained_model,
+        sent=gains_of_sent_runs,
     ),
     Claim(
         "C4_maps",
@@ -478,14 +482,6 @@ def tell(claim: Claim, experiments: Path) -> dict:
     return told | prose | dict(status=claim.verdict(found))
 
 
-def told_by_runs(claim: Claim, sent: list[dict]) -> str:
-    """What runs that others sent in say of a claim: they are choices of TaLo, so of its gains."""
-    if claim.key != "C4" or not sent:
-        return "not run"
-    gaining = sum(run["gain"].low > 0 for run in sent)
-    return f"{plural(len(sent), 'run')}: the mean gain is clearly above zero in {gaining}"
-
-
 def _one_line(text):
     """A list item in Markdown is one line; a template may have many."""
     return " ".join(text.split()).replace(" ;", ";").replace(" ,", ",")
@@ -494,7 +490,10 @@ def _one_line(text):
 def write(experiments: Path, page: Path, summary: Path):
     """Write the page, and its table in a word a claim, from the JSON files in `experiments`."""
     sent = [run for run in sent_runs.rows(sent_runs.RUNS) if not run["ours"]]
-    claims = [tell(claim, experiments) | dict(sent=told_by_runs(claim, sent)) for claim in CLAIMS]
+    claims = []
+    for claim in CLAIMS:
+        own = claim.sent(sent) if claim.sent and sent else "not run"
+        claims.append(tell(claim, experiments) | dict(sent=own))
     heads = experiments / "23_the_head_that_interferes.json"
     found = json.loads(heads.read_text(encoding="utf-8")) if heads.exists() else dict(confirmed=[])
     case = next(filter(helps_to_above_chance, found["confirmed"]), None)

@@ -40,6 +40,11 @@ def templates(loader: jinja2.BaseLoader | None = None, **more: Callable) -> jinj
     return made
 
 
+def plural(number: int, noun: str) -> str:
+    """A number with its noun: "1 task", "2 tasks"."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def _rows(table) -> list[dict]:
     return table.to_dict("records") if isinstance(table, pd.DataFrame) else table
 
@@ -63,7 +68,7 @@ FILTERS: dict[str, Callable] = dict(
     percent=lambda share: f"{100 * share:.0f}%",
     points=lambda share, digits=1: f"{100 * share:+.{digits}f}",
     r=lambda value: f"{value:.2f}",
-    plural=lambda number, noun: f"{number} {noun}{'s' * (number != 1)}",
+    plural=plural,
     rows=_rows,
     each=_each,
 )

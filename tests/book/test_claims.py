@@ -426,9 +426,13 @@ def test_what_the_first_page_says_of_all_claims_is_what_the_table_says():
     assert "1 clearly below" in told["C4"]["pretrained"]
 
 
-def test_runs_that_others_sent_in_speak_of_the_gains():
-    gains = next(claim for claim in claims.CLAIMS if claim.key == "C4")
-    likeness = next(claim for claim in claims.CLAIMS if claim.key == "C2")
-    runs = [dict(gain=Estimate(0.05, low, 0.1)) for low in (0.01, -0.01)]
-    assert claims.told_by_runs(gains, runs) == "2 runs: the mean gain is clearly above zero in 1"
-    assert claims.told_by_runs(gains, []) == claims.told_by_runs(likeness, runs) == "not run"
+def test_runs_that_others_sent_in_speak_of_the_gains(experiments, monkeypatch):
+    gain = Estimate(0.05, 0.01, 0.1)
+    runs = [dict(ours=ours, gain=gain) for ours in (True, False)]
+    unclear = dict(ours=False, gain=Estimate(0.05, -0.01, 0.1))
+    monkeypatch.setattr(claims.sent_runs, "rows", lambda folder: [*runs, unclear])
+    claims.write(experiments, experiments / "page.md", experiments / "summary.md")
+    rows = [line for line in (experiments / "page.md").read_text().splitlines() if "| C" in line]
+    told = {row.split("|")[1].strip()[:3]: row.split("|")[4].strip() for row in rows[:6]}
+    assert told["C2."] == "not run"
+    assert told["C4."] == "2 runs: the mean gain is clearly above zero in 1"
