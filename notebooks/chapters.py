@@ -66,7 +66,8 @@ def page(executed: nbformat.NotebookNode, name: str, published: dict, folder: Pa
     cells = executed.cells
     title, *rest = cells[0].source.split("\n")
     cells[0].source = "\n".join([f"# {int(name[:2])}. {title.removeprefix('# ')}", *rest])
-    text = BOX.format(question=box["question"], answer=answer, limits=box["limits"])
+    limits = filled(box["limits"], published)
+    text = BOX.format(question=box["question"], answer=answer, limits=limits)
     if published.get("stand_in"):  # what a stand-in answered is nobody's finding
         for cell in cells:
             if cell.cell_type == "code":

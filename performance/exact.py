@@ -168,10 +168,10 @@ def main():
     rows = pd.concat(tables)
     print(rows.to_string(index=False))
     if chosen.page:
-        heads = ("model", "benchmark", "knocked out", "questions", "answers", "that differ")
+        heads = ("model", "benchmark", "part", "questions", "answers", "differ")
         table = "\n".join(
             [
-                f"| {' | '.join(heads)} | largest difference (nats) |",
+                f"| {' | '.join(heads)} | at most (nats) |",
                 "| --- | --- | --- | ---: | ---: | ---: | ---: |",
                 *(
                     f"| {row.model} | {row.benchmark} | {row.part} | {row.questions:,} | "

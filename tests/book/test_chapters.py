@@ -98,3 +98,11 @@ def test_links_and_code_stay_as_they_are():
 
 def test_a_term_is_linked_in_the_plural_too():
     assert terms.linked(["Two knockouts help."]) == ["Two {term}`knockouts <knockout>` help."]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_hole_of_a_box_is_left(name, tmp_path):
+    """Neither in its answer nor in its limits."""
+    executed = nbformat.read(PUBLISHED / f"{name}.ipynb", 4)
+    chapters.page(executed, name, results(name), tmp_path)
+    assert "{{" not in executed.cells[0].source and "{%" not in executed.cells[0].source
