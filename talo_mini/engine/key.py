@@ -44,6 +44,8 @@ def _live_state(vlm) -> list:
     device = next(vlm.model.parameters()).device.type
     if device != "meta" and torch.is_autocast_enabled(device):
         found.append(("autocast", str(torch.get_autocast_dtype(device))))
+    if vlm.ends != (vlm.processor.tokenizer.eos_token_id,):
+        found.append(("answers end with", vlm.ends))
     made = made_of(vlm.model)
     if vlm.files is None or made != vlm.files.model_made:
         found.append(("made of", made))

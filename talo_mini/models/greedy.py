@@ -20,6 +20,16 @@ def greedily(model: nn.Module, max_new_tokens: int):
     )
 
 
+def ends_of_answers(model: nn.Module, tokenizer) -> tuple[int, ...]:
+    """The tokens at which generation stops; where its settings name none, the tokenizer's."""
+    own = getattr(model, "generation_config", None)
+    found = getattr(own, "eos_token_id", None)
+    if found is None:
+        found = tokenizer.eos_token_id
+    ends = found if isinstance(found, list | tuple) else [found]
+    return tuple(sorted({end for end in ends if end is not None}))
+
+
 def _settings(module, max_new_tokens):
     own = module.generation_config
     tokens = {name: getattr(own, name, None) for name in TOKENS}

@@ -17,7 +17,7 @@ from ..progress import progress
 from . import identity
 from .anatomy import Anatomy, find_anatomy
 from .asked import wanted_logits
-from .greedy import greedily
+from .greedy import ends_of_answers, greedily
 from .ownership import owned
 from .processors import move_padding, picture_limits
 from .state import check_ready
@@ -244,7 +244,7 @@ class VLM:
     def option_paths(self, question: Question) -> list[list[tuple[int, ...]]]:
         """The tokens by which each option is scored, in each spelling: without and after a space.
 
-        One token where that tells the options apart, else all of their text; and the token that
+        One token where that tells the options apart, else all of their text; and a token that
         ends an answer where one option is the beginning of another. Raises BadInput where two
         options are the same tokens, and where the tokenizer lacks one.
         """
@@ -260,13 +260,17 @@ class VLM:
             )
         if not any(longer[: len(path)] == path for path, longer in pairwise(every)):
             return paths
-        end = (self.processor.tokenizer.eos_token_id,)
-        if None in end:
+        if not self.ends:
             raise BadInput(
                 f"question {question.id!r}: one of its options begins another, and {self.name} "
                 "has no token that ends an answer; ask it in the choice form"
             )
-        return [[path + end for path in option] for option in paths]
+        return [[(*path, end) for path in option for end in self.ends] for option in paths]
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """The tokens that end an answer, any of them: those at which the model stops to write."""
+        return ends_of_answers(self.model, self.processor.tokenizer)
 
     def option_tokens(self, question: Question) -> list[tuple[int, ...]]:
         """The tokens each option is scored by: its letter, or the first token of its words.

@@ -164,6 +164,20 @@ def test_a_beginning_of_another_option_needs_an_end(tiny, questions, monkeypatch
     )
     ends = {path[-1] for spelt in tiny.option_paths(option) for path in spelt}
     assert ends == {tiny.processor.tokenizer.eos_token_id}
+
+    # it may stop at several, as chat models do: an answer ends with any of them
+    monkeypatch.setattr(tiny.model.generation_config, "eos_token_id", [2, 3])
+    paths = tiny.option_paths(option)
+    assert {path[-1] for spelt in paths for path in spelt} == {2, 3}
+    found = []
+    for ends in ([2, 3], 2, 3):
+        monkeypatch.setattr(tiny.model.generation_config, "eos_token_id", ends)
+        asked = packed(tiny, [option], "bare")
+        (scored,) = asked.wanted.scores(tiny.last_logits(asked))
+        found.append(np.exp(scored))
+    assert np.allclose(found[0], found[1] + found[2])
+
+    monkeypatch.setattr(tiny.model.generation_config, "eos_token_id", None)
     monkeypatch.setattr(tiny.processor.tokenizer, "_special_tokens_map", {"eos_token": None})
     with pytest.raises(BadInput, match="has no token that ends an answer"):
         tiny.option_paths(option)

@@ -91,8 +91,8 @@ def test_options_that_share_their_first_token_are_scored_by_their_whole_text(vlm
 
 def test_an_option_that_begins_another_is_told_by_the_end_of_the_answer(vlm):
     question = load_benchmark("mini-worlds", tasks=["digit_sum"], per_task=1).questions[1]
-    end = vlm.processor.tokenizer.eos_token_id
-    assert {path[-1] for option in vlm.option_paths(question) for path in option} == {end}
+    assert {path[-1] for option in vlm.option_paths(question) for path in option} == set(vlm.ends)
+    assert vlm.processor.tokenizer.eos_token_id in vlm.ends
 
 
 @pytest.mark.parametrize("name", SHIPPED)
