@@ -15,6 +15,7 @@ SHIPPED: dict[str, Callable[..., Benchmark]] = {
     "mini-worlds": mini_worlds.benchmark,
     "mini-worlds-train": mini_worlds.train_benchmark,
     **{f"mini-worlds-{name}": partial(mini_worlds.harder_benchmark, name) for name in DIFFICULTIES},
+    "mini-worlds-shifted": mini_worlds.shifted_benchmark,
     "mini-worlds-composed": mini_worlds.composed_benchmark,
     "easy-vqa": easy_vqa.benchmark,
 }

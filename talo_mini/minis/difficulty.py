@@ -5,12 +5,18 @@ the training half, so that the test questions are not used to choose.
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pandas as pd
 
 from ..analysis.vectors import has_room, task_accuracy
-from ..benchmarks.mini_worlds import composed, composed_benchmark, train_benchmark
+from ..benchmarks.mini_worlds import (
+    composed,
+    composed_benchmark,
+    shifted,
+    shifted_benchmark,
+    train_benchmark,
+)
 from ..benchmarks.mini_worlds.difficulty import DIFFICULTIES, harder
 from ..benchmarks.questions import Benchmark
 from ..engine.sweep import sweep
@@ -18,6 +24,11 @@ from ..models.loading import load_vlm
 from ..models.vlm import VLM
 
 MINIS = ("llava-mini", "qwen2vl-mini", "internvl-mini", "mllama-mini")
+# whose pictures are drawn at a level, not changed after they were drawn
+DRAWN_ANEW: dict[str, tuple[Callable[..., Benchmark], tuple[float, ...]]] = {
+    "shifted": (shifted_benchmark, shifted.TRIED),
+    "composed": (composed_benchmark, composed.TRIED),
+}
 
 
 def with_room(vlm: VLM, benchmark: Benchmark) -> dict:
@@ -30,9 +41,10 @@ def with_room(vlm: VLM, benchmark: Benchmark) -> dict:
 
 def tried(name: str, per_task: int) -> Iterator[tuple[float, Benchmark]]:
     """Each level that is tried of a difficulty, and its questions of the training half."""
-    if name == "composed":
-        for most in composed.TRIED:
-            yield most, composed_benchmark(None, per_task, "train", most)
+    if name in DRAWN_ANEW:
+        drawn, levels = DRAWN_ANEW[name]
+        for level in levels:
+            yield level, drawn(None, per_task, "train", level)
         return
     plain = train_benchmark(per_task=per_task)
     for level in DIFFICULTIES[name].levels:
@@ -43,7 +55,7 @@ def main():
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--per-task", type=int, default=60, help="questions a task and form")
-    every = [*DIFFICULTIES, "composed"]
+    every = [*DIFFICULTIES, *DRAWN_ANEW]
     parser.add_argument("names", nargs="*", metavar="DIFFICULTY", help=", ".join(every))
     arguments = parser.parse_args()
     vlms = {name: load_vlm(name) for name in MINIS}

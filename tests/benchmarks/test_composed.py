@@ -1,6 +1,7 @@
 """Questions of two steps are right by the scene they ask about, in words the minis know."""
 
 import random
+from collections import Counter
 
 import pytest
 
@@ -84,6 +85,15 @@ def test_answers_about_charts_digits_and_tables():
         assert question.answer == ("odd" if total % 2 else "even")
     for scene, question in asked("farthest_colour", 5):
         assert question.answer in [colour for colour, _ in scene[2]]
+
+
+@pytest.mark.parametrize("name", ["count_size", "ends_same_colour", "tallest_value"])
+def test_every_answer_is_as_often_right_as_any_other(name):
+    made = composed_benchmark([name], 60)
+    right = [question.options[question.answer] for question in made.questions]
+    counts = Counter(right[1::2])  # the direct form's
+    assert max(counts.values()) - min(counts.values()) <= 2
+    assert sum(counts.values()) == 60 and set(counts) == set(made.questions[1].options)
 
 
 def test_pictures_hold_more_objects_than_any_of_training():

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from talo_mini import BadInput, load_benchmark
-from talo_mini.benchmarks.mini_worlds.difficulty import DIFFICULTIES, harder, noisy, shifted
+from talo_mini.benchmarks.mini_worlds.difficulty import DIFFICULTIES, harder, noisy
 
 TASKS = ["object_colour", "map_west"]
 
@@ -44,22 +44,6 @@ def test_noise_has_the_deviation_of_its_level():
         values = np.asarray(noisy(grey, level, random.Random(0)), float)
         assert values.std() == pytest.approx(level, rel=0.05)
         assert values.mean() == pytest.approx(128, abs=1)
-
-
-def test_what_is_shifted_is_smaller_paler_and_whole():
-    picture = Image.new("RGB", (64, 64), "white")
-    picture.paste((255, 0, 0), (0, 0, 64, 64))
-    picture.putpixel((0, 0), (255, 255, 255))
-    small = np.asarray(shifted(picture, 0.5, random.Random(0))).astype(int)
-    red = (small[..., 0] - small[..., 1]) > 60
-    assert 0.2 < red.mean() < 0.3
-    assert (small[..., 0] - small[..., 1]).max() < 200
-
-
-def test_a_task_whose_answer_would_change_is_left_out():
-    made = load_benchmark("mini-worlds-shifted", ["nearest_corner", "more"], per_task=2)
-    assert [task.name for task in made.tasks] == ["more"]
-    assert {question.task for question in made.questions} == {"more"}
 
 
 def test_a_difficulty_that_does_not_exist_is_told():

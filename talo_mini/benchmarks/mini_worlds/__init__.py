@@ -12,13 +12,15 @@ from ...errors import BadInput
 from ...progress import progress
 from ..pictures import encoded_png
 from ..questions import LETTERS, Benchmark, Question, Task, find_task
-from . import charts, composed, digits, maps, objects
+from . import charts, composed, digits, maps, objects, shifted
 from .difficulty import harder
 from .world import Asked, World, is_test_picture
 
 NAME = "mini-worlds"
 WORLDS = (objects.WORLD, charts.WORLD, digits.PAIRS, digits.TABLES, maps.WORLD)
 TEST_QUESTIONS = 400  # a task and form
+TRIES = 300  # scenes that are drawn for a wanted answer before another is taken
+PATIENT = 5000  # where two things must be rare at once, of many objects
 CAPTION = "what is in the image?"  # the answer is a description of the whole scene
 SLOW = (
     "count_colour",
@@ -113,17 +115,18 @@ def drawn_questions(task: str, count: int = TEST_QUESTIONS, split: str = "test")
     return _drawn_questions(world, asker, count, split)
 
 
-def _drawn_questions(world, asker, count, split):
-    task, questions = asker.__name__, []
+def _drawn_questions(world, asker, count, split, tries=TRIES, level=0.0):
+    task, questions, brush = asker.__name__, [], shifted.BRUSHES[world.name]
     for i in range(count):
         rng = random.Random(f"{split}/{task}/{i}")
-        scene, asked = _wanted(world, asker, rng, i, split)
+        scene, asked = _wanted(world, asker, rng, i, split, tries)
         options, position = choices(asked, rng, i)
         seen = tuple(sorted(set(asked.seen or asked.shown or asked.candidates)))
-        shared = dict(
-            task=task, image_bytes=encoded_png(world.draw(scene)), text=asked.text, seen=seen
-        )
         name = f"{task}/{i}" if split == "test" else f"{split}/{task}/{i}"
+        drawn = (
+            brush(scene, level, random.Random(f"shifted/{name}")) if level else world.draw(scene)
+        )
+        shared = dict(task=task, image_bytes=encoded_png(drawn), text=asked.text, seen=seen)
         questions.append(
             Question(f"{name}/choice", options=options, answer=position, form="choice", **shared)
         )
@@ -139,17 +142,17 @@ def _drawn_questions(world, asker, count, split):
     return questions
 
 
-def _wanted(world, asker, rng, i, split):
-    """A scene and question whose answer is the i-th candidate in turn (any answer after many
+def _wanted(world, asker, rng, i, split, tries=TRIES):
+    """A scene and question whose answer is the i-th candidate in turn (any answer after so many
     tries).
     """
-    for attempt in range(1000):
+    for attempt in range(tries + 700):
         scene = world.sample(rng, split)
         asked = asker(scene, rng)
         if asked is None:
             continue
         wanted = sorted(asked.candidates)[i % len(asked.candidates)]
-        if (asked.answer == wanted or attempt > 300) and is_test_picture(world.draw(scene)) == (
+        if (asked.answer == wanted or attempt > tries) and is_test_picture(world.draw(scene)) == (
             split == "test"
         ):
             return scene, asked
@@ -187,9 +190,26 @@ def composed_benchmark(
     worlds, name = composed.worlds(most), f"{NAME}-composed"
     known = _tasks(worlds, taught=False)
     if split == "test":
-        return _drawn(name, worlds, known, tasks, _of_test(per_task), split)
+        return _drawn(name, worlds, known, tasks, _of_test(per_task), split, tries=PATIENT)
     count = TEST_QUESTIONS if per_task is None else per_task
-    return _drawn(f"{name}-train", worlds, known, tasks, count, split)
+    return _drawn(f"{name}-train", worlds, known, tasks, count, split, tries=PATIENT)
+
+
+def shifted_benchmark(
+    tasks=None, per_task: int | None = None, split: str = "test", level: float = shifted.LEVEL
+) -> Benchmark:
+    """The same questions about the same scenes, drawn as training never drew them; see `shifted`.
+
+    `level`: the share of things that are drawn so, above 0 and at most 1. Raises BadInput for
+    another.
+    """
+    if not 0 < level <= 1:
+        raise BadInput(f"level= is the share of things drawn otherwise, above 0 to 1, not {level}")
+    name = f"{NAME}-shifted"
+    if split == "test":
+        return _drawn(name, WORLDS, TASKS, tasks, _of_test(per_task), split, level=level)
+    count = TEST_QUESTIONS if per_task is None else per_task
+    return _drawn(f"{name}-train", WORLDS, TASKS, tasks, count, split, level=level)
 
 
 def _of_test(per_task):
@@ -201,13 +221,13 @@ def harder_benchmark(name: str, tasks=None, per_task: int | None = None) -> Benc
     return harder(benchmark(tasks, per_task), name)
 
 
-def _drawn(name, worlds, known, tasks, count, split):
+def _drawn(name, worlds, known, tasks, count, split, **how):
     """A benchmark of the known tasks of some worlds, or those of them that are named."""
     chosen = known if tasks is None else tuple(find_task(known, task, name) for task in tasks)
     askers = _askers(worlds)
     questions = []
     for task in progress(chosen, desc=f"drawing {name}", unit="task"):
-        questions += _drawn_questions(*askers[task.name], count, split)
+        questions += _drawn_questions(*askers[task.name], count, split, **how)
     return Benchmark(name, chosen, tuple(questions))
 
 

@@ -9,6 +9,7 @@ from .world import Asked, World
 
 VALUES = tuple(str(n) for n in range(1, 9))
 UNIT = 7  # pixels a value
+BASE = 61  # the row of pixels on which bars stand
 
 
 @dataclass(frozen=True)
@@ -27,15 +28,21 @@ def sample(rng, split):
 def draw(scene):
     """A 64 x 64 picture: bars on a base line, with a faint line at every second unit."""
     tint, margin, bars = scene
+    image = paper(tint)
+    pen = ImageDraw.Draw(image)
+    for i, bar in enumerate(bars):
+        left = 16 * i + margin
+        pen.rectangle((left, BASE - bar.value * UNIT, left + 9, BASE), COLOURS[bar.colour])
+    return image
+
+
+def paper(tint):
+    """The lines that bars stand on and are measured by."""
     image = Image.new("RGB", (64, 64), (tint, tint, tint))
     pen = ImageDraw.Draw(image)
     for level in range(2, 9, 2):
-        pen.line((0, 61 - level * UNIT, 63, 61 - level * UNIT), (tint - 40,) * 3)
-    for i, bar in enumerate(bars):
-        pen.rectangle(
-            (16 * i + margin, 61 - bar.value * UNIT, 16 * i + margin + 9, 61), COLOURS[bar.colour]
-        )
-    pen.line((0, 62, 63, 62), (0, 0, 0))
+        pen.line((0, BASE - level * UNIT, 63, BASE - level * UNIT), (tint - 40,) * 3)
+    pen.line((0, BASE + 1, 63, BASE + 1), (0, 0, 0))
     return image
 
 

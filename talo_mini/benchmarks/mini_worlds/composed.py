@@ -86,11 +86,16 @@ def exists_of_size(scene, rng):
     return Asked(f"is there a {' '.join(wanted)}?", YES_NO[not found], YES_NO)
 
 
+def _largest(things, text, candidates):
+    """The largest of three or more different values: the two smallest of all cannot be it."""
+    values = {str(thing.value) for thing in things}
+    possible = candidates[2:]
+    seen = tuple(value for value in possible if value in values)
+    return Asked(text, seen[-1], possible, seen=seen)
+
+
 def tallest_value(scene, rng):
-    values = tuple(str(bar.value) for bar in scene[2])
-    return Asked(
-        "what is the value of the tallest bar?", max(values, key=int), charts.VALUES, seen=values
-    )
+    return _largest(scene[2], "what is the value of the tallest bar?", charts.VALUES)
 
 
 def chart_parity(scene, rng):
@@ -136,10 +141,7 @@ def row_parity(scene, rng):
 
 
 def largest_number(scene, rng):
-    largest = max(digit.value for digit in scene[1])
-    return Asked(
-        "what is the largest number?", str(largest), digits.DIGITS, seen=digits.shown(scene)
-    )
+    return _largest(scene[1], "what is the largest number?", digits.DIGITS)
 
 
 def table_sum(scene, rng):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from PIL import Image, ImageEnhance, ImageFilter
+from PIL import Image, ImageFilter
 
 from ..pictures import decoded, encoded_png
 from ..questions import Benchmark
@@ -16,12 +16,11 @@ from ..questions import Benchmark
 
 @dataclass(frozen=True)
 class Difficulty:
-    """What is done to a picture, how much of it (`level`), and `without` the tasks it changes."""
+    """What is done to a picture, and how much of it (`level`)."""
 
     change: Callable[[Image.Image, float, random.Random], Image.Image]
     level: float
     levels: tuple[float, ...]  # that the command tries
-    without: frozenset[str] = frozenset()
 
 
 def noisy(picture: Image.Image, level: float, rng: random.Random) -> Image.Image:
@@ -36,20 +35,9 @@ def blurred(picture: Image.Image, level: float, rng: random.Random) -> Image.Ima
     return picture.filter(ImageFilter.GaussianBlur(level))
 
 
-def shifted(picture: Image.Image, level: float, rng: random.Random) -> Image.Image:
-    """Drawn smaller by the share `level`, somewhere on the background, and paler."""
-    width, height = picture.size
-    size = round(width * (1 - level)), round(height * (1 - level))
-    place = rng.randint(0, width - size[0]), rng.randint(0, height - size[1])
-    canvas = Image.new("RGB", picture.size, picture.getpixel((0, 0)))
-    canvas.paste(picture.resize(size, Image.Resampling.LANCZOS), place)
-    return ImageEnhance.Color(canvas).enhance(1 - level)
-
-
 DIFFICULTIES = {
     "noisy": Difficulty(noisy, 110, (60, 80, 110, 140)),
     "blurred": Difficulty(blurred, 1.7, (1, 1.5, 1.7, 2, 3)),
-    "shifted": Difficulty(shifted, 0.03, (0.03, 0.05, 0.1, 0.2), frozenset({"nearest_corner"})),
 }
 
 
@@ -71,8 +59,5 @@ def harder(benchmark: Benchmark, name: str, level: float | None = None) -> Bench
             made[key] = encoded_png(picture)
         return replace(question, image_bytes=made[key])
 
-    tasks = tuple(task for task in benchmark.tasks if task.name not in difficulty.without)
-    kept = [q for q in benchmark.questions if q.task not in difficulty.without]
-    questions = tuple(map(changed, kept))
-    title = f"{benchmark.name}-{name}"
-    return replace(benchmark, name=title, tasks=tasks, questions=questions)
+    questions = tuple(map(changed, benchmark.questions))
+    return replace(benchmark, name=f"{benchmark.name}-{name}", questions=questions)

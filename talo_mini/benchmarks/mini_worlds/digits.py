@@ -37,12 +37,12 @@ class Digit:
     colour: str = "black"
 
 
-def _paste(image, scan, row, column, split):
-    """Put a scan as black ink into a 16-pixel cell."""
-    ink = Image.fromarray(255 - handwriting(split)[0][scan]).resize(
+def write(image, digit, split):
+    """Put the scan of a digit as black ink into its 16-pixel cell."""
+    ink = Image.fromarray(255 - handwriting(split)[0][digit.scan]).resize(
         (16, 16), Image.Resampling.NEAREST
     )
-    image.paste(ink, (16 * column, 16 * row))
+    image.paste(ink, (16 * digit.column, 16 * digit.row))
 
 
 def _pick(rng, split, value=None):
@@ -60,12 +60,12 @@ def sample_pair(rng, split):
     return split, (left, right)
 
 
-def draw_pair(scene):
-    """A white 64 x 64 picture with the digits in their cells."""
+def draw_pair(scene, write=write):
+    """A white 64 x 64 picture with the digits in their cells, each written by `write`."""
     split, digits = scene
     image = Image.new("RGB", (64, 64), (255, 255, 255))
     for digit in digits:
-        _paste(image, digit.scan, digit.row, digit.column, split)
+        write(image, digit, split)
     return image
 
 
@@ -148,14 +148,14 @@ def sample_table(rng, split):
     )
 
 
-def draw_table(scene):
+def draw_table(scene, write=write, colours=COLOURS):
     """A 64 x 64 picture: colour swatches down the left, numbers in rows, lines between."""
     split, digits = scene
     image = Image.new("RGB", (64, 64), (255, 255, 255))
     pen = ImageDraw.Draw(image)
     for digit in digits:
-        _paste(image, digit.scan, digit.row, digit.column, split)
-        pen.rectangle((2, 16 * digit.row + 3, 12, 16 * digit.row + 13), COLOURS[digit.colour])
+        write(image, digit, split)
+        pen.rectangle((2, 16 * digit.row + 3, 12, 16 * digit.row + 13), colours[digit.colour])
     for line in (16, 32, 48):
         pen.line((0, line - 1, 63, line - 1), (190, 190, 190))
     return image

@@ -160,14 +160,17 @@ def draw(scene):
     """A 64 x 64 map, four states highlighted in four colours."""
     top, tint, highlighted = scene
     fills = {name: HIGHLIGHTS[colour] for colour, name in highlighted}
+    return painted((0, top), tint, fills, fills)
+
+
+def painted(place, tint, fills, borders):
+    """A 64 x 64 map whose land begins at `place`, with the colours of some states by name."""
     palette = np.full((256, 3), 255, dtype=np.uint8)
     for i, name in enumerate(states()):
-        palette[1 + i], palette[101 + i] = (
-            fills.get(name, (tint,) * 3),
-            fills.get(name, (tint + 30,) * 3),
-        )
+        palette[1 + i] = fills.get(name, (tint,) * 3)
+        palette[101 + i] = borders.get(name, (tint + 30,) * 3)
     image = Image.new("RGB", (64, 64), (255, 255, 255))
-    image.paste(Image.fromarray(palette[_atlas()]), (0, top))
+    image.paste(Image.fromarray(palette[_atlas()]), place)
     return image
 
 

@@ -20,6 +20,7 @@ CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")
 YES_NO = ("yes", "no")
 COUNTS = tuple(str(n) for n in range(5))
 CELL = 16  # pixels
+RADII = {"small": 4, "large": 7}  # pixels
 
 
 @dataclass(frozen=True)
@@ -56,23 +57,29 @@ def draw(scene):
     image = Image.new("RGB", (64, 64), background)
     pen = ImageDraw.Draw(image)
     for thing in things:
-        x = thing.column * CELL + CELL // 2 + thing.nudge[0]
-        y = thing.row * CELL + CELL // 2 + thing.nudge[1]
-        r = 4 if thing.size == "small" else 7
-        fill = COLOURS[thing.colour]
-        if thing.shape == "circle":
-            pen.ellipse((x - r, y - r, x + r - 1, y + r - 1), fill)
-        elif thing.shape == "square":
-            pen.rectangle((x - r, y - r, x + r - 1, y + r - 1), fill)
-        elif thing.shape == "triangle":
-            pen.polygon((x, y - r, x - r, y + r - 1, x + r, y + r - 1), fill)
-        elif thing.shape == "diamond":
-            pen.polygon((x, y - r, x + r, y, x, y + r, x - r, y), fill)
-        else:
-            arm = max(1, r // 3)
-            pen.rectangle((x - arm, y - r, x + arm - 1, y + r - 1), fill)
-            pen.rectangle((x - r, y - arm, x + r - 1, y + arm - 1), fill)
+        draw_thing(pen, thing)
     return image
+
+
+def draw_thing(pen, thing, nudge=None, r=None, fill=None):
+    """A thing in its cell, moved by so many pixels, of the radius `r`; its own where not given."""
+    across, down = thing.nudge if nudge is None else nudge
+    r = RADII[thing.size] if r is None else r
+    fill = COLOURS[thing.colour] if fill is None else fill
+    x = thing.column * CELL + CELL // 2 + across
+    y = thing.row * CELL + CELL // 2 + down
+    if thing.shape == "circle":
+        pen.ellipse((x - r, y - r, x + r - 1, y + r - 1), fill)
+    elif thing.shape == "square":
+        pen.rectangle((x - r, y - r, x + r - 1, y + r - 1), fill)
+    elif thing.shape == "triangle":
+        pen.polygon((x, y - r, x - r, y + r - 1, x + r, y + r - 1), fill)
+    elif thing.shape == "diamond":
+        pen.polygon((x, y - r, x + r, y, x, y + r, x - r, y), fill)
+    else:
+        arm = max(1, r // 3)
+        pen.rectangle((x - arm, y - r, x + arm - 1, y + r - 1), fill)
+        pen.rectangle((x - r, y - arm, x + r - 1, y + arm - 1), fill)
 
 
 def describe(scene):
