@@ -318,14 +318,18 @@ def beats_fine_tuning_with_room(found: dict) -> str:
 
 
 def few_shots_suffice(found: dict) -> str:
-    """C7: 10 to 20 shots suffice."""
-    gains = [Estimate.of(row) for row in found["at_few"] if row["name"].endswith("best rule")]
+    """C7: 10 to 20 shots suffice, where there is room."""
+    rows = [row for row in found.get("roomy", []) if row["shots"] in (10, 20)]
+    gains = [Estimate.of(row) for row in rows if row["tasks"] >= FEWEST]
     named = {sign: [] for sign in (1, 0, -1)}
     for row in found["more"]:
         named[Estimate.of(row).clear].append(row["name"])
     better = f"clearly better in: {', '.join(named[1])}" if named[1] else "nowhere clearly better"
     worse = f"clearly worse in: {', '.join(named[-1])}" if named[-1] else "nowhere clearly worse"
-    return f"{judged(gains)}, at 10 shots; more shots are {better}; {worse}"
+    return (
+        f"{judged(gains)}, with 10 and 20 shots where there is room; more shots are {better}; "
+        f"{worse}"
+    )
 
 
 CLAIMS = (

@@ -8,6 +8,8 @@ case, so that the cases can be measured in several runs.
 import argparse
 import json
 import re
+import shlex
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -204,13 +206,14 @@ def kept_row(case: Case, turns: int) -> dict:
     return row
 
 
-def page(rows: list[dict], turns: int, quick: bool) -> str:
-    """The book's page of these rows."""
+def page(rows: list[dict], turns: int, quick: bool, command: str, figure: str) -> str:
+    """The book's page of these rows, made by a command."""
     template = jinja2.Template(
         TEMPLATE.read_text(encoding="utf-8"), trim_blocks=True, keep_trailing_newline=True
     )
-    machines = list(dict.fromkeys(row["machine"] for row in rows))
-    return template.render(rows=rows, machine="; ".join(machines), turns=turns, quick=quick)
+    machines = "; ".join(dict.fromkeys(row["machine"] for row in rows))
+    about = dict(machine=machines, turns=turns, quick=quick, command=command, figure=figure)
+    return template.render(rows=rows, gpu=GPU, **about)
 
 
 def main():
@@ -223,7 +226,9 @@ def main():
     turns = 1 if arguments.quick else 2
     chosen = [case for case in cases(arguments.quick) if arguments.only in case.title]
     rows = [kept_row(case, turns) for case in chosen]
-    text = page(rows, turns, arguments.quick)
+    command = shlex.join(["python", "performance/sharing.py", *sys.argv[1:]])
+    figure = (arguments.page or Path("sharing.md")).with_suffix(".png")
+    text = page(rows, turns, arguments.quick, command, figure.name)
     print(text)
     if arguments.page:
         arguments.page.write_text(text, encoding="utf-8")
@@ -232,7 +237,7 @@ def main():
             for row in rows
         ]
         title = "A sweep with the questions' common beginning once, beside plain hooks"
-        save_chart(bars, title, arguments.page.with_suffix(".png"))
+        save_chart(bars, title, figure)
 
 
 if __name__ == "__main__":

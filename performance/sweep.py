@@ -10,7 +10,9 @@ import argparse
 import copy
 import ctypes
 import platform
+import shlex
 import subprocess
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -376,8 +378,17 @@ def bars_of(table):
     ]
 
 
-def page(tables, saved, quick):
-    """The book's page of these tables; `saved`: what `selection` tells."""
+CHOOSING = """Choosing a layer for TaLo needs even less. The base model answers the probe questions
+first; only where it errs can a layer gain, and a layer that can no longer win is asked no more
+(`select_layer`). The choice is that of a full sweep: {saved}.
+
+"""
+
+
+def page(tables, saved, command, figure):
+    """The book's page of these tables, made by a command; `saved`: what `selection` tells, None on
+    a GPU.
+    """
     turns = [int(table.turns[0]) for table in tables]
     shown = [
         f"## {table.model[0]}\n\n"
@@ -388,9 +399,11 @@ def page(tables, saved, quick):
     ]
     return PAGE.format(
         tables="\n\n".join(shown),
+        where=" on a GPU" if GPU else "",
+        figure=figure,
+        choosing=CHOOSING.format(saved=saved) if saved else "",
+        command=command,
         machine=machine(),
-        saved=saved,
-        quick=" --quick" if quick else "",
         kind="bfloat16" if GPU else "float32",
         tolerance="rounding" if GPU else f"{TOLERANCE:g}",
     )
@@ -452,9 +465,12 @@ def main():
         print(tables[-1].round(2).to_string(index=False), flush=True)
     if chosen.page:
         path = Path(chosen.page)
-        path.write_text(page(tables, selection("llava-mini", 20), chosen.quick), encoding="utf-8")
+        saved = None if GPU else selection("llava-mini", 20)
+        command = shlex.join(["python", "performance/sweep.py", *sys.argv[1:]])
+        figure = path.with_suffix(".png")
+        path.write_text(page(tables, saved, command, figure.name), encoding="utf-8")
         bars = [bar for table in tables for bar in bars_of(table)]
-        save_chart(bars, "A sweep of every layer, beside plain hooks", path.with_suffix(".png"))
+        save_chart(bars, "A sweep of every layer, beside plain hooks", figure)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from .attribution import attribution, confirm, exact_change, neuron_attribution,
 from .explain import attention_shares, lens_with, logit_lens, written_words
 from .fewshot import few_shot, few_shot_runs
 from .finetuning import fine_tune, merged
-from .planting import Plant, harmless, load_plants, make_plant, mark, planted, save_plants
+from .planting import Plant, load_plants, make_plant, mark, planted, save_plants, to_spoil
 from .selection import bypass_gain, greedy_layers, select_layer
 
 __all__ = [
@@ -18,7 +18,6 @@ __all__ = [
     "few_shot_runs",
     "fine_tune",
     "greedy_layers",
-    "harmless",
     "lens_with",
     "load_plants",
     "logit_lens",
@@ -30,5 +29,6 @@ __all__ = [
     "ranking",
     "save_plants",
     "select_layer",
+    "to_spoil",
     "written_words",
 ]

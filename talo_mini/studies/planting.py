@@ -48,16 +48,22 @@ EACH_LAYER = 4  # tasks spoiled in each layer
 class Plant:
     """Interference planted into the self-attention of one layer: low-rank changes of its weights by
     module path.
+
+    `needed`: the clean model needs the layer for the task, so that bypassing it costs something.
     """
 
     name: str
     task: str
     layer: int
     changes: dict[str, tuple[torch.Tensor, torch.Tensor]]
+    needed: bool = False
 
 
-def load_plants(mini: str) -> list[Plant]:
-    """The plants shipped for a mini. Raises BadInput where there are none."""
+def load_plants(mini: str, needed: bool = False) -> list[Plant]:
+    """The plants shipped for a mini: those in layers it can spare, or also those in needed ones.
+
+    Raises BadInput where there are none.
+    """
     path = MINIS / mini / "plants.safetensors"
     if not path.exists():
         shipped = ", ".join(
@@ -79,6 +85,7 @@ def load_plants(mini: str) -> list[Plant]:
                 },
             )
             for name, about in json.loads(file.metadata()["plants"]).items()
+            if needed or not about.get("needed")
         ]
 
 
@@ -93,7 +100,13 @@ def planted(vlm: VLM, plant: Plant, strength: float = 1.0) -> VLM:
 
 
 def make_plant(
-    vlm: VLM, task: str, layer: int, benchmark, clean: dict[str, torch.Tensor], seed: int = 0
+    vlm: VLM,
+    task: str,
+    layer: int,
+    benchmark,
+    clean: dict[str, torch.Tensor],
+    needed: bool = False,
+    seed: int = 0,
 ) -> Plant:
     """Train a low-rank change of one layer's self-attention that spoils one task and leaves the
     others as they were.
@@ -138,7 +151,7 @@ def make_plant(
                 scale * module.lora_B["default"].weight.detach().to(torch.bfloat16),
                 module.lora_A["default"].weight.detach().to(torch.bfloat16),
             )
-    return Plant(f"{task}@{layer}", task, layer, changes)
+    return Plant(f"{task}@{layer}", task, layer, changes, needed)
 
 
 def mark(
@@ -219,22 +232,26 @@ def summarised(marks: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def harmless(vlm: VLM, benchmark, cache) -> list[tuple[str, int]]:
-    """Pairs of task and layer where the self-attention can be knocked out at no cost, EACH_LAYER a
-    layer, tasks in turn.
+def to_spoil(vlm: VLM, benchmark, cache) -> list[tuple[str, int, bool]]:
+    """What to plant: task, layer, and whether the task needs the layer; EACH_LAYER a layer.
 
-    Only there a planted layer can be told to be the only one at fault. Accuracy at least 0.9,
-    change at least -0.02.
+    Tasks in turn, of those that spare the self-attention (accuracy at least 0.9, change at least
+    -0.02): only there a planted layer can be told to be the only one at fault. In a layer that no
+    task spares, those that lose least.
     """
-    table = sweep(vlm, benchmark, cache=cache)
-    vectors = interaction_vectors(table)
-    free = vectors[(vectors.base >= 0.9) & (vectors.delta >= -0.02)]
-    used, pairs, rng = {}, [], random.Random(0)
-    for layer, group in free.groupby("layer"):
-        tasks = sorted(group.task, key=lambda task: (used.get(task, 0), rng.random()))[:EACH_LAYER]
+    vectors = interaction_vectors(sweep(vlm, benchmark, cache=cache))
+    known = vectors[vectors.base >= 0.9]
+    used, spared, needed, rng = {}, [], [], random.Random(0)
+    for layer, group in known.groupby("layer"):
+        free = group[group.delta >= -0.02]
+        if free.empty:
+            cheapest = group.sort_values("delta", ascending=False).task[:EACH_LAYER]
+            needed += [(task, int(layer), True) for task in cheapest]
+            continue
+        tasks = sorted(free.task, key=lambda task: (used.get(task, 0), rng.random()))[:EACH_LAYER]
         used.update({task: used.get(task, 0) + 1 for task in tasks})
-        pairs += [(task, int(layer)) for task in tasks]
-    return pairs
+        spared += [(task, int(layer), False) for task in tasks]
+    return spared + needed
 
 
 def save_plants(path: Path, plants: list[Plant]):
@@ -245,7 +262,10 @@ def save_plants(path: Path, plants: list[Plant]):
         for module, pair in plant.changes.items()
         for side, tensor in zip(("up", "down"), pair, strict=True)
     }
-    about = {plant.name: dict(task=plant.task, layer=plant.layer) for plant in plants}
+    about = {
+        plant.name: dict(task=plant.task, layer=plant.layer, needed=plant.needed)
+        for plant in plants
+    }
     save_file(tensors, path, metadata={"plants": json.dumps(about)})
 
 
@@ -264,10 +284,9 @@ def main():
         logits = vlm.last_logits(vlm.inputs(questions, benchmark.prompt)).log_softmax(-1).clone()
         clean.update(zip((question.id for question in questions), logits, strict=True))
     plants = []
-    for task, layer in progress(
-        harmless(vlm, benchmark, arguments.cache), desc="planting", unit="plant"
-    ):
-        plants.append(make_plant(vlm, task, layer, benchmark, clean))
+    wanted = to_spoil(vlm, benchmark, arguments.cache)
+    for task, layer, needed in progress(wanted, desc="planting", unit="plant"):
+        plants.append(make_plant(vlm, task, layer, benchmark, clean, needed))
         save_plants(MINIS / arguments.mini / "plants.safetensors", plants)
 
 

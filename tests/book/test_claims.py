@@ -93,7 +93,7 @@ def test_the_status_follows_the_numbers(experiments):
         return edit
 
     def few(delta, q):
-        return lambda found: [row.update(delta=delta, q=q) for row in found["at_few"]]
+        return lambda found: [row.update(delta=delta, q=q) for row in found["roomy"]]
 
     def alike(difference, centred, p, high=0.2):
         return lambda found: (
@@ -189,7 +189,7 @@ def test_the_status_follows_the_numbers(experiments):
             "07_how_many_shots",
             few(0.1, 0.01),
             "C7",
-            " reproduced, at 10 shots; more shots are ",
+            " reproduced, with 10 and 20 shots where there is room; more shots are ",
         ),
         (
             "07_how_many_shots",

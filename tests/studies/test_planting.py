@@ -14,6 +14,7 @@ from talo_mini.studies.planting import (
     planted,
     save_plants,
     summarised,
+    to_spoil,
 )
 
 
@@ -37,6 +38,36 @@ def test_there_are_forty_plants_over_layers_and_tasks():
         }
         for plant in plants
     )
+
+
+def test_there_are_plants_in_every_layer_and_those_in_a_needed_one_are_named(vlm):
+    plants = load_plants("llava-mini", needed=True)
+    assert {plant.layer for plant in plants} == set(range(len(vlm.anatomy.stacks["decoder"])))
+    needed = [plant for plant in plants if plant.needed]
+    assert {plant.layer for plant in needed} == {0}
+    spared = load_plants("llava-mini")
+    assert [plant.name for plant in spared + needed] == [plant.name for plant in plants]
+
+
+def test_where_no_task_spares_a_layer_those_that_lose_least_are_spoiled(vlm, monkeypatch):
+    vectors = pd.DataFrame(
+        [
+            dict(task=task, layer=layer, base=base, delta=delta)
+            for task, base, deltas in (
+                ("a", 0.95, (-0.5, 0.0)),
+                ("b", 0.92, (-0.3, -0.01)),
+                ("c", 0.99, (-0.6, -0.4)),
+                ("d", 0.4, (0.1, 0.1)),  # not known well enough to be spoiled
+            )
+            for layer, delta in enumerate(deltas)
+        ]
+    )
+    monkeypatch.setattr("talo_mini.studies.planting.sweep", lambda *args, **options: None)
+    monkeypatch.setattr("talo_mini.studies.planting.interaction_vectors", lambda table: vectors)
+    monkeypatch.setattr("talo_mini.studies.planting.EACH_LAYER", 2)
+    found = to_spoil(vlm, None, None)
+    assert sorted(found[:2]) == [("a", 1, False), ("b", 1, False)]
+    assert found[2:] == [("b", 0, True), ("a", 0, True)]
 
 
 def test_knocking_the_planted_layer_out_gives_the_clean_model_back(vlm):
@@ -89,11 +120,13 @@ def test_making_and_keeping_a_plant(tiny, tmp_path, monkeypatch):
                 "more",
                 1,
                 {path: (up.clone(), down.clone()) for path, (up, down) in plant.changes.items()},
+                needed=True,
             ),
         ],
     )
     monkeypatch.setattr("talo_mini.studies.planting.MINIS", tmp_path)
-    kept = load_plants("toy")
+    assert [p.name for p in load_plants("toy")] == ["more@2"]  # the other's layer is needed
+    kept = load_plants("toy", needed=True)
     assert [(p.name, p.task, p.layer) for p in kept] == [
         ("more@2", "more", 2),
         ("more@1", "more", 1),
