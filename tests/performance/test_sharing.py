@@ -43,3 +43,16 @@ def test_the_bound_with_the_beginning_once_is_the_higher_one(case):
     row = sharing.row_of(case, 1)
     assert row["bound_shared"] > row["bound_alone"] > 0
     assert row["share"] * row["bound_shared"] == pytest.approx(row["ratio"])
+
+
+def test_the_page_says_where_it_was_made_and_by_which_command(case, monkeypatch):
+    row = sharing.row_of(case, 1) | dict(machine="two cores", differing=0.012)
+    command = "python performance/sharing.py --only tiny"
+    text = sharing.page([row], 1, False, command, "shared.png")
+    assert text.startswith("# What questions share\n") and "{figure} shared.png" in text
+    assert f"two cores. Made by `{command}`." in text and "\n\n| model and questions |" in text
+    assert "in float32" in text and "every sixth layer" in text
+    monkeypatch.setattr(sharing, "GPU", "cuda")
+    text = sharing.page([row], 1, False, command, "shared.png")
+    assert text.startswith("# What questions share, on a GPU\n") and "in bfloat16" in text
+    assert "(at most 1.2% differ)" in text and "\n\n| model and questions |" in text

@@ -127,17 +127,16 @@ def test_the_shapes_for_a_gpu_run_when_they_are_small(build, monkeypatch):
         and (table.memory[:2] > 0).all()
     )
     assert "| this engine | " in benchmark.line(next(table.itertuples()))
-    written = benchmark.page(
-        [table, table.assign(model="another", turns=3)], "half of it", quick=True
-    )
-    assert (
-        "## small" in written
-        and "best of 1 turn." in written
-        and "best of 3 turns." in written
-        and "full sweep: half of it" in written
-    )
-    assert (
-        written.count("| plain hooks | ") == 2
-        and "sweep.py --quick --page" in written
-        and "{" not in written.replace("```{figure}", "").replace("{doc}`sharing`", "")
-    )
+    tables = [table, table.assign(model="another", turns=3)]
+    command = "python performance/sweep.py --quick"
+    written = benchmark.page(tables, "half of it", command, "speed.png")
+    assert "## small" in written and "best of 1 turn." in written
+    assert "best of 3 turns." in written and "full sweep: half of it" in written
+    assert written.count("| plain hooks | ") == 2 and f"`{command}`" in written
+    assert "{" not in written.replace("```{figure} speed.png", "").replace("{doc}`sharing`", "")
+
+    # on a GPU the choice of a layer is not timed again
+    monkeypatch.setattr(benchmark, "GPU", "cuda")
+    monkeypatch.setattr(benchmark, "machine", lambda: "a GPU")
+    on_a_gpu = benchmark.page(tables, None, command, "speed.png")
+    assert on_a_gpu.startswith("# Performance on a GPU\n") and "Choosing a layer" not in on_a_gpu
