@@ -95,26 +95,25 @@ class Case:
 def cases(quick: bool) -> list[Case]:
     """The minis' own questions in both forms, and easy-VQA's; a few of them where it is quick.
 
-    The shapes of larger models follow, with as many questions a picture as benchmarks have.
+    The shapes of larger models follow, with as many questions a picture as benchmarks have; on a
+    GPU they are all.
     """
+    shapes = [] if quick else [_shape(SHAPE, asked_smolvlm, asked) for asked in (1, 4, 18)]
+    if GPU:
+        larger = [_shape("Qwen2-VL-2B's shape", asked_qwen2vl, asked) for asked in (1, 4, 18)]
+        return shapes + larger
     few = 1 if quick else 10
     words = ["object_colour", "count_all", "chart_tallest", "digit_left"]
     pretrained = load_benchmark("mini-worlds", words, per_task=1 if quick else 2)
     llava, half = (partial(load_vlm, name) for name in ("llava-mini", "smollm-mini-half"))
-    found = [
-        Case(
-            "llava-mini, mini worlds, both forms",
-            llava,
-            load_benchmark("mini-worlds", per_task=few),
-        ),
-        Case("llava-mini, easy-VQA", llava, whole_pictures(load_benchmark("easy-vqa"), 10 * few)),
+    both = load_benchmark("mini-worlds", per_task=few)
+    easy = whole_pictures(load_benchmark("easy-vqa"), 10 * few)
+    return [
+        Case("llava-mini, mini worlds, both forms", llava, both),
+        Case("llava-mini, easy-VQA", llava, easy),
         Case("smollm-mini-half, four tasks, both forms", half, pretrained, (8,)),
+        *shapes,
     ]
-    if not quick:
-        found += [_shape(SHAPE, asked_smolvlm, asked) for asked in (1, 4, 18)]
-    if GPU:
-        found += [_shape("Qwen2-VL-2B's shape", asked_qwen2vl, asked) for asked in (1, 4, 18)]
-    return found
 
 
 def whole_pictures(benchmark: Benchmark, number: int) -> Benchmark:

@@ -30,6 +30,7 @@ from talo_mini.engine.memory import out_of_memory
 from talo_mini.engine.replay import one_pass
 from talo_mini.interventions import zeroed_weights
 from talo_mini.models.anatomy import find_anatomy
+from talo_mini.models.eager import telling_weights
 from talo_mini.models.temporary import replacement, temporarily
 from talo_mini.studies import select_layer
 
@@ -176,7 +177,8 @@ def operations(model, anatomy, inputs):
     the layers above it; of the last layer the keys and values of all positions and the rest for one
     position; the output embeddings once each.
     """
-    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+    # fused attention is not counted alike on every machine
+    with telling_weights(model), FlopCounterMode(display=False) as counter, torch.inference_mode():
         last(model, inputs)
     counts = {
         path.removeprefix(f"{type(model).__name__}."): sum(found.values())
@@ -184,7 +186,7 @@ def operations(model, anatomy, inputs):
     }
     stack, tokens = anatomy.stacks["decoder"], inputs["input_ids"].shape[1]
     whole = [counts[layer.path] for layer in stack]
-    attention = [
+    attentions = [
         sum(counts[path] for path in layer.parts["self-attention"].modules) for layer in stack
     ]
     ends = stack[-1].parts["self-attention"].modules
@@ -196,8 +198,8 @@ def operations(model, anatomy, inputs):
     )
     base = least
     for i in range(layers - 1):
-        least += whole[i] - attention[i] + sum(whole[i + 1 : -1]) + short
-    least += (whole[-1] - attention[-1]) / tokens + layers * counts.get("lm_head", 0)
+        least += whole[i] - attentions[i] + sum(whole[i + 1 : -1]) + short
+    least += (whole[-1] - attentions[-1]) / tokens + layers * counts.get("lm_head", 0)
     return base, least
 
 
