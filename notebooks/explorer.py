@@ -3,7 +3,7 @@
 import gzip
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,7 @@ from talo_mini.minis.tables import load_tables
 SCRIPT = "window.vegaEmbed = vegaEmbed;"  # Vega-Lite as one file, served with the book
 SEEDS = FOLDER.parent / "seeds"
 ACROSS = 20  # pictures in a row of a sheet
-QUALITY = 30  # of a sheet's pictures, of 100, where that is smaller than all of each pixel
+QUALITY = 20  # of a sheet's pictures, of 100, where that is smaller than all of each pixel
 
 
 def evidence(outcomes: pd.DataFrame) -> pd.DataFrame:
@@ -67,9 +67,9 @@ def evidence(outcomes: pd.DataFrame) -> pd.DataFrame:
     return told.assign(room=has_room(told, "base", "base_low"))
 
 
-def knockouts(outcomes: pd.DataFrame) -> list[str]:
-    """The columns of a wide table that tell of a part and layer ("head 3, 0")."""
-    return [name for name in outcomes if name.rpartition(", ")[2].isdecimal()]
+def knockouts(columns: Iterable[str]) -> list[str]:
+    """Those columns of a wide table that tell of a part and layer ("head 3, 0")."""
+    return [name for name in columns if name.rpartition(", ")[2].isdecimal()]
 
 
 def right_bits(outcomes: pd.DataFrame) -> dict[str, dict[str, str]]:

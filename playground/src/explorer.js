@@ -84,7 +84,7 @@ function specification(values, layers) {
   const domain = Array.from({ length: layers }, (_, layer) => layer);
   return {
     data: { values },
-    width: { step: layers > WIDE ? 22 : 34 },
+    width: { step: layers > WIDE ? 18 : 34 },
     height: { step: 16 },
     encoding: {
       x: {
@@ -264,11 +264,11 @@ class Explorer {
     }));
     const clear = values.filter(({ q }) => q < 0.05);
     const helping = clear.filter(({ delta }) => delta > 0);
-    this.count.textContent = `${told(this.table, this.evidence)} Of these ${values.length} ` +
-      `knockouts ${helping.length} clearly help, ${clear.length - helping.length} clearly hurt ` +
-      `(dots: q is below 5%, over all ${cells.length.toLocaleString("en")} cells of this model ` +
-      "and testbed, every part and form). Purple: better without. Click a cell for the " +
-      "questions behind it.";
+    this.count.textContent = `${told(this.table, this.evidence)} Of the ${values.length} ` +
+      `knockouts below, ${helping.length} clearly help and ${clear.length - helping.length} ` +
+      `clearly hurt (dots: q is below 5%, over all ${cells.length.toLocaleString("en")} cells of ` +
+      "this model and testbed, every part and form). Purple: better without. Click a cell for " +
+      "the questions behind it.";
     const layers = Math.max(...cells.map(({ layer }) => layer)) + 1;
     const view = await draw(this.map, specification(values, layers));
     view.addEventListener("click", (/** @type {any} */ _, /** @type {any} */ item) => {
@@ -310,7 +310,7 @@ class Explorer {
     this.flipped.replaceChildren(
       element("h3", {}, `${task.replaceAll("_", " ")} ${without(part, layer)}`),
       element("p", {}, `${table.model} on the ${table.testbed}: ${inWords(cell)}.` +
-        (table.live ? " A picture leads to the playground, with the same switch off." : "")),
+        (table.live ? " A picture leads to the playground, with the same part off." : "")),
       ...shown("Right only without it", gained), ...shown("Right only with it", lost),
       button("Close", () => this.flipped.replaceChildren()));
     this.root.dataset.told = `${task}, ${part}, ${layer}`;
