@@ -1,13 +1,18 @@
-"""What the explorer shows: every task, form, part and layer, and which questions each one flips."""
+"""What the explorer shows: every published table of outcomes, and the pictures of its questions."""
 
 import gzip
+import io
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import vl_convert
-from outcomes import PARTS, bits
+from outcomes import FOLDER, MINI, ON, TESTBED, bits, widened
+from PIL import Image
 
+from talo_mini import load_benchmark
 from talo_mini.analysis.significance import (
     accuracy_interval,
     false_discovery,
@@ -15,33 +20,35 @@ from talo_mini.analysis.significance import (
     paired_p,
 )
 from talo_mini.analysis.vectors import has_room
+from talo_mini.benchmarks.questions import Question
+from talo_mini.minis.tables import load_tables
 
 SCRIPT = "window.vegaEmbed = vegaEmbed;"  # Vega-Lite as one file, served with the book
+SEEDS = FOLDER.parent / "seeds"
+ACROSS = 20  # pictures in a row of a sheet
+QUALITY = 20  # of a sheet's pictures, of 100, where that is smaller than all of each pixel
 
 
 def evidence(outcomes: pd.DataFrame) -> pd.DataFrame:
-    """One row a task, form, part and layer of the wide table of outcomes (`outcomes.wide`).
+    """One row a task, form, part and layer of a wide table of outcomes (`outcomes.widened`).
 
     Each question is about a picture of its own, so that questions are the units. q is over all
-    rows. Columns: task, ability, trained, form, part, layer, questions, blind, informed, base,
-    accuracy, delta, low, high, q, room (whether the base model leaves room to gain).
+    rows. Columns: task, ability, form, part, layer, questions, blind, informed, base, accuracy,
+    delta, low, high, q, room (whether the base model leaves room to gain).
     """
-    rows = []
-    columns = [name for name in outcomes if name.partition(",")[0] in PARTS]
+    rows, columns = [], knockouts(outcomes)
     for (task, form), own in outcomes.groupby(["task", "form"], sort=False):
         base = own.base.to_numpy()
         after = own[columns].to_numpy()
         gained, lost = (after & ~base[:, None]).sum(0), (~after & base[:, None]).sum(0)
         low, high = paired_interval(gained, lost, len(own))
-        about = own.iloc[0]
         table = pd.DataFrame(
             dict(
                 task=task,
-                ability=about.ability,
-                trained=bool(about.trained),
+                ability=own.ability.iloc[0],
                 form=form,
-                part=[name.partition(",")[0] for name in columns],
-                layer=[int(name.partition(",")[2]) for name in columns],
+                part=[name.rpartition(", ")[0] for name in columns],
+                layer=[int(name.rpartition(", ")[2]) for name in columns],
                 questions=len(own),
                 blind=own.blind.mean(),
                 informed=own.informed.mean(),
@@ -60,20 +67,83 @@ def evidence(outcomes: pd.DataFrame) -> pd.DataFrame:
     return told.assign(room=has_room(told, "base", "base_low"))
 
 
+def knockouts(columns: Iterable[str]) -> list[str]:
+    """Those columns of a wide table that tell of a part and layer ("head 3, 0")."""
+    return [name for name in columns if name.rpartition(", ")[2].isdecimal()]
+
+
 def right_bits(outcomes: pd.DataFrame) -> dict[str, dict[str, str]]:
     """By "task, form" and column ("base", "head 3, 0"): a 1 or a 0 for each question, as text."""
-    columns = ["base", *(name for name in outcomes if name.partition(",")[0] in PARTS)]
+    columns = ["base", *knockouts(outcomes)]
     found = {}
     for (task, form), own in outcomes.groupby(["task", "form"], sort=False):
         found[f"{task}, {form}"] = {name: bits(own[name]) for name in columns}
     return found
 
 
-def write(outcomes: pd.DataFrame, folder: Path):
-    """Write the explorer's data and Vega-Lite into the playground's folder."""
-    table = evidence(outcomes).drop(columns=["p", "base_low"])
-    numbers = table.select_dtypes(float).columns
-    rounded = table.assign(**{name: table[name].round(4) for name in numbers})
-    told = dict(cells=rounded.to_dict("records"), right=right_bits(outcomes))
-    (folder / "evidence.pack").write_bytes(gzip.compress(json.dumps(told).encode(), mtime=0))
+def published(folder: Path = FOLDER, seeds: Path = SEEDS) -> Iterator[tuple[dict, pd.DataFrame]]:
+    """What the page says of each table that lies in the folders, and the wide table.
+
+    Fields: name, group, model, testbed (both in words), pictures (the testbed's registered name),
+    live (whether the playground runs this model on these questions). llava-mini comes first.
+    """
+    for path in sorted(folder.glob("*.parquet"), key=lambda path: (path.stem != MINI, path.stem)):
+        model, _, testbed = path.stem.partition(ON)
+        about = dict(name=path.stem, group="The minis", model=model, live=path.stem == MINI)
+        yield _placed(about, testbed or TESTBED), pd.read_parquet(path)
+    for (run, step), table in sorted(load_tables(seeds).items()):
+        model = f"{run.replace('-seed-', ', seed ')}, {step:,} steps"
+        about = dict(name=f"{run}-step-{step}", group="Other trainings", model=model, live=False)
+        yield _placed(about, table.benchmark.iloc[0]), widened(table)
+
+
+def _placed(about, testbed):
+    words = testbed.replace(f"{TESTBED}-", f"{TESTBED}, ").replace(TESTBED, "mini worlds")
+    return about | dict(testbed=words, pictures=testbed)
+
+
+def sheet(questions: list[Question]) -> bytes:
+    """The pictures of questions on one, in rows of `ACROSS`, as WebP: exact where that is small."""
+    pixels = np.stack([np.asarray(question.image) for question in questions])
+    rows = -(-len(pixels) // ACROSS)
+    _, height, width, _ = pixels.shape
+    whole = np.full((rows * ACROSS, height, width, 3), 255, np.uint8)
+    whole[: len(pixels)] = pixels
+    grid = whole.reshape(rows, ACROSS, height, width, 3).swapaxes(1, 2)
+    picture = Image.fromarray(grid.reshape(rows * height, ACROSS * width, 3))
+    found = []
+    for options in (dict(lossless=True), dict(quality=QUALITY)):
+        file = io.BytesIO()
+        picture.save(file, "WEBP", **options)
+        found.append(file.getvalue())
+    return min(found, key=len)
+
+
+def write_pictures(testbed: str, tasks: list[str], per_task: int, folder: Path):
+    """Write of each task of a testbed a sheet of pictures, and the questions and right answers."""
+    folder.mkdir(parents=True)
+    benchmark = load_benchmark(testbed, tasks, per_task, form="direct")
+    for task in tasks:
+        own = [question for question in benchmark.questions if question.task == task]
+        (folder / f"{task}.webp").write_bytes(sheet(own))
+        told = [[question.text, question.options[question.answer]] for question in own]
+        (folder / f"{task}.json").write_text(json.dumps(told), encoding="utf-8")
+
+
+def write(folder: Path, per_task: int):
+    """Write the tables' evidence, the pictures of testbeds that the playground lacks, Vega-Lite."""
+    (folder / "evidence").mkdir()
+    tables, tasks = [], {}
+    for about, outcomes in published():
+        found = evidence(outcomes).drop(columns=["p", "base_low"])
+        numbers = found.select_dtypes(float).columns
+        rounded = found.assign(**{name: found[name].round(4) for name in numbers})
+        told = dict(cells=rounded.to_dict("records"), right=right_bits(outcomes))
+        packed = gzip.compress(json.dumps(told).encode(), mtime=0)
+        (folder / "evidence" / f"{about['name']}.pack").write_bytes(packed)
+        tasks.setdefault(about["pictures"], dict()).update(dict.fromkeys(outcomes.task))
+        tables.append(about)
+    (folder / "evidence" / "tables.json").write_text(json.dumps(tables), encoding="utf-8")
+    for testbed in tasks.keys() - {TESTBED}:
+        write_pictures(testbed, list(tasks[testbed]), per_task, folder / "pictures" / testbed)
     (folder / "vega.js").write_text(vl_convert.javascript_bundle(SCRIPT), encoding="utf-8")

@@ -1,8 +1,9 @@
 """Write what a mini answers under every knockout as one table: `python notebooks/outcomes.py`.
 
-A row a question, a column a knockout. Answers are taken from the cache of sweeps where they lie
-there; without it llava-mini takes an hour on one core. smollm-mini-half, of which every head of 14
-tasks is swept, is work for a GPU: `python notebooks/outcomes.py smollm-mini-half`.
+A row a question, a column a knockout. Any mini on any of the mini worlds: `python
+notebooks/outcomes.py llava-mini mini-worlds-noisy`. Answers are taken from the cache of sweeps
+where they lie there; without it llava-mini takes an hour on one core. smollm-mini-half, of which
+every head of 14 tasks is swept, is work for a GPU.
 """
 
 import argparse
@@ -13,49 +14,68 @@ import pandas as pd
 import papermill
 
 from talo_mini import load_benchmark, load_vlm, sweep
+from talo_mini.benchmarks import SHIPPED
 from talo_mini.benchmarks.questions import Benchmark
+from talo_mini.interventions.names import layers_with
+from talo_mini.models.anatomy import PARTS
+from talo_mini.models.loading import shipped
 from talo_mini.models.vlm import VLM
 
 CHAPTER = Path(__file__).with_name("19_a_pretrained_language_model.ipynb")
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "book" / "data" / "outcomes"
 PER_TASK = 200
-PARTS = ("self-attention", "mlp", "head 0", "head 1", "head 2", "head 3")
+ATTENTIONS = {"self-attention": "head", "cross-attention": "cross-attention head"}
 MINI = "llava-mini"
+TESTBED = "mini-worlds"
+TESTBEDS = [name for name in SHIPPED if name.startswith(TESTBED) and not name.endswith("-train")]
+ON = "-on-"  # between a mini and its testbed in a table's name
 TABLE = FOLDER / f"{MINI}.parquet"
 PRETRAINED = ("smollm-mini-half", "smollm-mini")
 HEADS = ("self-attention", *(f"head {head}" for head in range(9)))
+ABOUT = ("question", "task", "ability", "form", "chance", "informed")
 
 
-def wide(vlm: VLM, benchmark: Benchmark, cache=None, parts=PARTS) -> pd.DataFrame:
+def parts_of(vlm: VLM) -> tuple[str, ...]:
+    """What is knocked out: attentions, MLPs, whole layers and heads, where the model has any."""
+    layers, heads = vlm.anatomy.stacks["decoder"], []
+    for attention, name in ATTENTIONS.items():
+        own = [layer.parts[attention].heads for layer in layers if attention in layer.parts]
+        heads += [f"{name} {head}" for head in range(max(own, default=0))]
+    return (*(part for part in PARTS if layers_with(vlm.anatomy, part)), *heads)
+
+
+def widened(outcomes: pd.DataFrame) -> pd.DataFrame:
+    """A row a question, a column a knockout, of a table of outcomes (a row for both).
+
+    Columns: question, task, ability, form, blind, informed, base, then one for each part and layer
+    ("head 3, 0"), true where the answer is right.
+    """
+    columns = {}
+    for (name, layer), rows in outcomes.groupby(["part", "layer"], sort=False):
+        known = "base" if name == "base" else f"{name}, {layer}"
+        columns[known] = rows.set_index("question").correct.astype(bool)
+    own = outcomes.loc[outcomes.part == "base", list(ABOUT)].reset_index(drop=True)
+    right = pd.DataFrame(columns).loc[own.question].reset_index(drop=True)
+    return pd.concat([own.rename(columns=dict(chance="blind")), right], axis=1)
+
+
+def wide(vlm: VLM, benchmark: Benchmark, cache=None, parts=None) -> pd.DataFrame:
     """Whether each question is answered right: by the base model, and without each part.
 
-    Columns: question, task, ability, trained, form, blind, informed, base, then a column for each
-    part and layer ("head 3, 0").
+    The columns of `widened`, and whether the task was `trained`; without `parts`, `parts_of`.
     """
     trained = {task.name: task.trained for task in benchmark.tasks}
-    tables = []
-    for form in benchmark.forms:
-        own = benchmark.subset(form=form)
-        about = pd.DataFrame(
-            dict(
-                question=[question.id for question in own.questions],
-                task=[question.task for question in own.questions],
-                ability=[own.task(question.task).ability for question in own.questions],
-                trained=[trained[question.task] for question in own.questions],
-                form=form,
-                blind=[question.chance for question in own.questions],
-                informed=[question.informed for question in own.questions],
-            )
-        )
-        table = sweep(vlm, own, parts, cache=cache)
-        columns = {}
-        for (name, layer), rows in table.groupby(["part", "layer"], sort=False):
-            known = "base" if name == "base" else f"{name}, {layer}"
-            columns[known] = rows.set_index("question").correct
-        right = pd.DataFrame(columns).loc[about.question].reset_index(drop=True)
-        tables.append(pd.concat([about, right.astype(bool)], axis=1))
-    return pd.concat(tables, ignore_index=True)
+    known = parts_of(vlm) if parts is None else parts
+    table = pd.concat(
+        [
+            widened(sweep(vlm, benchmark.subset(form=form), known, cache=cache))
+            for form in benchmark.forms
+        ],
+        ignore_index=True,
+    )
+    table.insert(3, "trained", table.task.map(trained))
+    return table
 
 
 def chapter_tasks() -> list[str]:
@@ -68,18 +88,25 @@ def bits(right: pd.Series) -> str:
     return "".join("01"[one] for one in right)
 
 
+def write(mini: str, testbed: str, folder: Path = FOLDER, per_task: int = PER_TASK) -> Path:
+    """Write the table of a mini on a testbed; it is named after both, or after the mini alone."""
+    tasks, parts = (chapter_tasks(), HEADS) if mini in PRETRAINED else (None, None)
+    benchmark = load_benchmark(testbed, tasks, per_task=per_task)
+    table = wide(load_vlm(mini), benchmark, ROOT / "runs" / "sweeps", parts)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{mini if testbed == TESTBED else f'{mini}{ON}{testbed}'}.parquet"
+    table.to_parquet(path, compression="zstd", index=False)
+    print(f"{len(table)} questions and {table.shape[1]} columns in {path}")
+    return path
+
+
 def main():
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("mini", nargs="?", default=MINI, choices=(MINI, *PRETRAINED))
-    name = parser.parse_args().mini
-    tasks, parts = (None, PARTS) if name == MINI else (chapter_tasks(), HEADS)
-    benchmark = load_benchmark("mini-worlds", tasks, per_task=PER_TASK)
-    table = wide(load_vlm(name), benchmark, ROOT / "runs" / "sweeps", parts)
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    path = FOLDER / f"{name}.parquet"
-    table.to_parquet(path, compression="zstd", index=False)
-    print(f"{len(table)} questions and {table.shape[1]} columns in {path.relative_to(ROOT)}")
+    parser.add_argument("mini", nargs="?", default=MINI, choices=shipped())
+    parser.add_argument("testbed", nargs="?", default=TESTBED, choices=TESTBEDS)
+    chosen = parser.parse_args()
+    write(chosen.mini, chosen.testbed)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import sliders
 import wasmtime
-from outcomes import TABLE, bits
+from outcomes import FOLDER, TABLE, bits
 
 from talo_mini import load_benchmark, load_vlm, sweep
 from talo_mini.benchmarks.questions import Benchmark, Question
@@ -64,7 +64,8 @@ def digest() -> str:
     sources = [path for path in HERE.rglob("*") if "node_modules" not in path.parts]
     builders = [Path(__file__).with_name(f"{name}.py") for name in BUILDERS]
     package = (HERE.parent / "talo_mini").rglob("*")
-    for path in sorted([*sources, *builders, TABLE, sliders.RESULTS, *package]):
+    tables = [path for place in (FOLDER, explorer.SEEDS) for path in place.glob("*.parquet")]
+    for path in sorted([*sources, *builders, *tables, sliders.RESULTS, *package]):
         if path.is_file() and path.suffix != ".pyc":
             found.update(str(path.relative_to(HERE.parent)).encode() + path.read_bytes())
     return found.hexdigest()
@@ -88,7 +89,7 @@ def write(folder: Path, per_task: int = PER_TASK, tasks=None):
     (folder / "questions" / "tasks.json").write_text(json.dumps(told), encoding="utf-8")
     outcomes = pd.read_parquet(TABLE)
     (folder / "questions" / "luck.json").write_text(json.dumps(cells(outcomes)), encoding="utf-8")
-    explorer.write(outcomes, folder)
+    explorer.write(folder, per_task)
     sliders.write(folder)
     if any(task.name == LANDING["task"] for task in benchmark.tasks):
         table, asked = swept(benchmark)

@@ -4,6 +4,10 @@ import json
 from itertools import product
 from pathlib import Path
 
+from explorer import knockouts
+from outcomes import TABLE
+from pyarrow.parquet import read_schema
+
 from talo_mini.analysis.significance import power, questions_needed
 
 RESULTS = Path(__file__).resolve().parent.parent / "book/experiments/09_planted_interference.json"
@@ -16,7 +20,7 @@ CORRECTIONS = {  # what is compared, and how many knockouts that are
     "one knockout": 1,
     "12 layers of a task": 12,
     "12 layers of 84 tasks and forms": 1008,
-    "every part of these": 6048,
+    "every part of these": 84 * len(knockouts(read_schema(TABLE).names)),
 }
 
 

@@ -31,19 +31,24 @@ export function onTheme(redraw) {
     document.documentElement, { attributeFilter: ["data-theme"] });
 }
 
+/** @typedef {Record<string, string | Record<string, string>>} Options */
+
 /**
- * A list to choose from: names and what each stands for.
+ * A list to choose from: names and what each stands for, or names of groups of such.
  * @param {string} name
- * @param {Record<string, string>} options
+ * @param {Options} options
  * @param {string} start
  * @param {(value: string) => void} chosen
  */
 export function chooser(name, options, start, chosen) {
   const onchange = (/** @type {any} */ event) => chosen(event.target.value);
-  const entries = Object.entries(options).map(([label, value]) =>
-    element("option", { value, selected: value === start }, label));
+  /** @param {Options} own @returns {HTMLElement[]} */
+  const entries = (own) => Object.entries(own).map(([label, value]) =>
+    typeof value === "string"
+      ? element("option", { value, selected: value === start }, label)
+      : element("optgroup", { label }, ...entries(value)));
   return element("label", { class: "pg-chooser" }, `${name} `,
-    element("select", { onchange }, ...entries));
+    element("select", { onchange }, ...entries(options)));
 }
 
 /**

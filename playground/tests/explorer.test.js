@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { arranged, inWords } from "../src/explorer.js";
+import { arranged, inWords, switches, told, without } from "../src/explorer.js";
+import { readSwitches, written } from "../src/switches.js";
+import { placeOf } from "../src/shown.js";
 
 /** @param {any} more @returns {any} */
 const cell = (more) => ({
@@ -28,4 +30,30 @@ test("only tasks with room, where that is asked for", () => {
 
 test("a cell in words has its interval and both accuracies", () => {
   assert.equal(inWords(cell({})), "+10.0 points [+2.0, +18.0], 50% → 60% of 200");
+});
+
+test("what is left out, in words", () => {
+  assert.equal(without("self-attention", 3), "without the attention of layer 3");
+  assert.equal(without("mlp", 0), "without the MLP of layer 0");
+  assert.equal(without("layer", 11), "without layer 11");
+  assert.equal(without("cross-attention head 2", 1), "without cross-attention head 2 of layer 1");
+});
+
+test("the playground can switch off whatever a cell leaves out", () => {
+  for (const part of ["self-attention", "mlp", "layer", "head 3"]) {
+    const off = switches(part, 2);
+    assert.equal(written(readSwitches(off, 12, 4)), off);
+  }
+  assert.equal(switches("layer", 2), "a2.m2");
+});
+
+test("a table in words has what it holds", () => {
+  const table = { name: "n", group: "g", model: "m", testbed: "t", pictures: "p", live: false };
+  assert.equal(told(table, { cells: CELLS, right: {} }),
+    "m on the t: 2 tasks, 2 layers, 200 questions of each task and form.");
+});
+
+test("pictures stand on a sheet in rows", () => {
+  assert.deepEqual(placeOf(0, 1280), [0, 0]);
+  assert.deepEqual(placeOf(45, 1280), [5 * 64, 2 * 64]);
 });

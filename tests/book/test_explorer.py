@@ -1,12 +1,17 @@
 """The explorer's cells are the interaction vectors of the package, its bits the outcomes."""
 
+import gzip
+import io
+import json
+
 import explorer
 import numpy as np
 import outcomes
 import pandas as pd
 import pytest
+from PIL import Image
 
-from talo_mini import interaction_vectors, load_benchmark, sweep
+from talo_mini import interaction_vectors, load_benchmark, load_vlm, sweep
 from talo_mini.analysis.vectors import has_room
 
 TASKS = ["object_colour", "map_west"]
@@ -35,11 +40,34 @@ def test_the_wide_table_holds_what_a_sweep_found(tiny, benchmark, table):
             assert (found == rows.loc[found.index]).all()
 
 
+def test_the_parts_of_a_model_are_those_it_has(tiny):
+    heads = [f"head {head}" for head in range(4)]
+    assert outcomes.parts_of(tiny) == ("self-attention", "mlp", "layer", *heads)
+    crossed = outcomes.parts_of(load_vlm("mllama-mini"))
+    assert set(heads) < set(crossed) and "cross-attention" in crossed
+    assert "cross-attention head 3" in crossed
+
+
+@pytest.mark.parametrize(
+    ("testbed", "name"),
+    [("mini-worlds", "tiny"), ("mini-worlds-noisy", "tiny-on-mini-worlds-noisy")],
+)
+def test_the_command_names_a_table_after_model_and_testbed(
+    tiny, monkeypatch, tmp_path, testbed, name
+):
+    monkeypatch.setattr(outcomes, "load_vlm", lambda mini: tiny)
+    monkeypatch.setattr(outcomes, "ROOT", tmp_path)
+    path = outcomes.write("tiny", testbed, tmp_path / "tables", per_task=1)
+    assert path == tmp_path / "tables" / f"{name}.parquet"
+    table = pd.read_parquet(path)
+    assert len(table) == 2 * table.task.nunique() and "layer, 3" in table
+
+
 def test_cells_are_interaction_vectors(tiny, benchmark, table):
     cells = explorer.evidence(table)
-    assert len(cells) == 2 * 2 * 4 * len(outcomes.PARTS)
+    assert len(cells) == 2 * 2 * 4 * len(outcomes.parts_of(tiny))
     for form in benchmark.forms:
-        for part in ("self-attention", "head 2"):
+        for part in ("self-attention", "layer", "head 2"):
             wanted = interaction_vectors(sweep(tiny, benchmark.subset(form=form), [part]), part)
             own = cells[(cells.form == form) & (cells.part == part)]
             both = wanted.merge(own, on=["task", "layer"], suffixes=("", "_own"))
@@ -56,6 +84,75 @@ def test_the_published_table_has_every_cell_and_bit():
     for key, columns in bits.items():
         task, form = key.split(", ")
         own = published[(published.task == task) & (published.form == form)]
-        assert len(columns) == 1 + 12 * len(outcomes.PARTS)
+        assert len(columns) == 1 + len(explorer.knockouts(published))
         assert columns["head 3, 0"].count("1") == own["head 3, 0"].sum()
         assert {len(one) for one in columns.values()} == {200}
+
+
+def test_a_table_without_heads_or_layers_has_its_own_cells_and_q(table):
+    few = table[[name for name in table if not name.startswith(("head", "layer"))]]
+    cells = explorer.evidence(few)
+    assert set(cells.part) == {"self-attention", "mlp"} and len(cells) == 2 * 2 * 4 * 2
+    every = explorer.evidence(table)
+    own = every[every.part.isin(["self-attention", "mlp"])].reset_index(drop=True)
+    assert np.allclose(cells.p, own.p) and (cells.room == own.room).all()
+    # q is over the rows of a table, so that it depends on how many there are
+    assert np.allclose(cells.q, explorer.false_discovery(cells.p))
+
+
+def test_a_table_of_outcomes_is_widened_as_the_command_writes_it(tiny, benchmark, table):
+    long = sweep(tiny, benchmark, outcomes.parts_of(tiny))
+    found = outcomes.widened(long).set_index("question").loc[table.question].reset_index()
+    pd.testing.assert_frame_equal(found, table.drop(columns="trained"), check_dtype=False)
+
+
+def test_each_published_table_is_named_and_its_questions_are_those_of_the_pictures():
+    names = set()
+    for about, outcomes_ in explorer.published():
+        names.add(about["name"])
+        assert about["model"] and about["testbed"].startswith("mini worlds")
+        for _, own in outcomes_.groupby(["task", "form"]):
+            numbers = own.question.str.split("/").str[1].astype(int)
+            assert list(numbers) == list(range(len(own)))
+    files = [*explorer.FOLDER.glob("*.parquet"), *explorer.SEEDS.glob("*.parquet")]
+    assert len(names) == len(files)
+
+
+def test_whatever_lies_in_the_folder_is_shown(monkeypatch, tmp_path, table):
+    """Tables of several models and testbeds; a testbed's pictures are drawn once."""
+    folder, built = tmp_path / "tables", tmp_path / "built"
+    for place in (folder, built):
+        place.mkdir()
+    noisy = "llava-mini-on-mini-worlds-noisy"
+    for name in ("b-mini", noisy, "llava-mini"):
+        table.to_parquet(folder / f"{name}.parquet")
+    found = explorer.published
+    monkeypatch.setattr(explorer, "published", lambda: found(folder))
+    explorer.write(built, per_task=3)
+    tables = json.loads((built / "evidence" / "tables.json").read_text())
+    assert [one["name"] for one in tables[:3]] == ["llava-mini", "b-mini", noisy]
+    assert [one["live"] for one in tables[:3]] == [True, False, False]
+    assert tables[2]["model"] == "llava-mini" and tables[2]["testbed"] == "mini worlds, noisy"
+    assert {one["group"] for one in tables[3:]} == {"Other trainings"}
+    assert "llava-mini, seed 1, 300 steps" in {one["model"] for one in tables}
+    for one in tables:
+        packed = (built / "evidence" / f"{one['name']}.pack").read_bytes()
+        assert json.loads(gzip.decompress(packed)).keys() == {"cells", "right"}
+    drawn = sorted(path.relative_to(built / "pictures") for path in built.glob("pictures/*/*"))
+    wanted = [f"{task}.{kind}" for task in sorted(TASKS) for kind in ("json", "webp")]
+    assert [path.as_posix() for path in drawn] == sorted(
+        f"mini-worlds-noisy/{name}" for name in wanted
+    )
+
+
+def test_a_sheet_holds_each_picture_where_the_page_looks_for_it(tmp_path):
+    asked = load_benchmark("mini-worlds-composed", ["object_colour"], 23, form="direct")
+    explorer.write_pictures(asked.name, ["object_colour"], 23, tmp_path / "drawn")
+    sheet = Image.open(io.BytesIO((tmp_path / "drawn" / "object_colour.webp").read_bytes()))
+    told = json.loads((tmp_path / "drawn" / "object_colour.json").read_text())
+    assert sheet.size == (20 * 64, 2 * 64)
+    for number, question in enumerate(asked.questions):
+        left, top = 64 * (number % 20), 64 * (number // 20)
+        own = np.asarray(sheet.convert("RGB").crop((left, top, left + 64, top + 64)), int)
+        assert abs(own - np.asarray(question.image, int)).mean() < 8
+        assert told[number] == [question.text, question.options[question.answer]]

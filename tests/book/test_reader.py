@@ -6,6 +6,8 @@ import shutil
 import threading
 from functools import partial
 
+import explorer
+import numpy as np
 import pandas as pd
 import printing
 import pytest
@@ -13,6 +15,7 @@ import run
 import sliders
 
 import playground
+from talo_mini import load_benchmark
 
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
@@ -278,23 +281,36 @@ def test_page_weights(html):
         most = 2_500_000 if name == printing.NAME else 700_000  # that one is all of them
         assert (html / name).stat().st_size < most, name
     own = html / "playground"
-    explorers = {"vega.js", "evidence.pack"}
+    chosen = {own / "evidence", own / "pictures"}  # loaded when a reader chooses them
     loaded = [
         path
         for path in own.rglob("*")
-        if path.is_file() and path.suffix != ".pack" and path.name not in explorers
+        if path.is_file()
+        and path.suffix != ".pack"
+        and path.name != "vega.js"
+        and not chosen & {*path.parents}
     ]
     assert sum(path.stat().st_size for path in loaded) < 8_000_000
+    first = own / "evidence" / "tables.json", own / "evidence" / "llava-mini.pack"
+    assert sum(path.stat().st_size for path in first) < 150_000
+    for path in (*own.glob("evidence/*.pack"), *own.glob("pictures/*/*.webp")):
+        assert path.stat().st_size < 400_000, path
+    for folder in own.glob("pictures/*"):
+        assert sum(path.stat().st_size for path in folder.iterdir()) < 16_000_000, folder
     tasks = json.loads((own / "questions" / "tasks.json").read_text())
     assert len(list((own / "questions").glob("*.pack"))) == len(tasks) == 42
+
+
+def wait_for_map(page, ready):
+    page.wait_for_selector(f"#talo-explorer[data-ready='{ready}'] svg")
 
 
 def test_the_explorer_sorts_filters_and_shows_the_questions_behind_a_cell(page, address):
     page.goto(f"{address}/book/explorer.html")
     root = page.locator("#talo-explorer")
-    page.wait_for_selector("#talo-explorer[data-ready='head 3, direct, ability, false'] svg")
+    wait_for_map(page, "llava-mini, head 3, direct, ability, false")
     page.select_option("label:has-text('Order') select", "best")
-    page.wait_for_selector("#talo-explorer[data-ready='head 3, direct, best, false']")
+    wait_for_map(page, "llava-mini, head 3, direct, best, false")
     assert root.get_attribute("data-first") == "map_west"
     page.locator("#talo-explorer .mark-symbol path").first.click()
     page.wait_for_selector("#talo-explorer[data-told='map_west, head 3, 0'] canvas")
@@ -302,9 +318,90 @@ def test_the_explorer_sorts_filters_and_shows_the_questions_behind_a_cell(page, 
     gained = int((table["head 3, 0"] & ~table.base).sum())
     assert f"Right only without it: {gained}" in root.inner_text()
     page.check("label:has-text('room to gain') input")
-    page.wait_for_selector("#talo-explorer[data-ready='head 3, direct, best, true']")
+    wait_for_map(page, "llava-mini, head 3, direct, best, true")
     assert "map_west" not in root.get_attribute("data-first")
     assert not page.wrong
+
+
+def test_the_explorer_shows_another_model_and_the_address_keeps_it(page, address):
+    page.goto(f"{address}/book/explorer.html")
+    root = page.locator("#talo-explorer")
+    wait_for_map(page, "llava-mini, head 3, direct, ability, false")
+    packs = [url for url in page.asked if "/evidence/" in url and url.endswith(".pack")]
+    assert [url.rpartition("/")[2] for url in packs] == ["llava-mini.pack"]
+    page.select_option("label:has-text('Model') select", "smollm-mini-half")
+    wait_for_map(page, "smollm-mini-half, head 3, direct, ability, false")
+    parts = page.locator("label:has-text('Part') option").all_inner_texts()
+    assert parts == ["attention", *(f"head {head}" for head in range(9))]
+    assert "over all 8,400 cells of this model and testbed" in root.inner_text()
+    page.select_option("label:has-text('Part') select", "self-attention")
+    page.select_option("label:has-text('Order') select", "best")
+    ready = "smollm-mini-half, self-attention, direct, best, false"
+    wait_for_map(page, ready)
+    page.locator("#talo-explorer .mark-symbol path").first.click()
+    page.wait_for_selector("#talo-explorer[data-told] canvas")
+    task, part, layer = root.get_attribute("data-told").split(", ")
+    table = pd.read_parquet(explorer.FOLDER / "smollm-mini-half.parquet")
+    own = table[(table.task == task) & (table.form == "direct")]
+    lost = int((own.base & ~own[f"{part}, {layer}"]).sum())
+    assert f"Right only with it: {lost}" in root.inner_text()
+    assert root.locator("figure a").count() == 0  # the playground runs another model
+    kept = page.url
+    page.goto("about:blank")
+    page.goto(kept)
+    wait_for_map(page, ready)
+    page.select_option("label:has-text('Model') select", "llava-mini, seed 1, 300 steps")
+    page.wait_for_selector("#talo-explorer[data-ready^='llava-mini-seed-1-step-300']")
+    assert not page.wrong
+
+
+def test_the_explorer_shows_the_pictures_of_another_testbed(page, address, html, tmp_path):
+    """Of noisy pictures, which stand on a sheet a task, whether or not a table of them ships."""
+    name, testbed = "llava-mini-on-mini-worlds-noisy", "mini-worlds-noisy"
+    explorer.write_pictures(testbed, ["map_west"], 200, tmp_path / testbed)
+    told = dict(name=name, group="The minis", model="llava-mini", live=False)
+    told |= dict(testbed="mini worlds, noisy", pictures=testbed)
+    folder = html / "playground" / "evidence"
+    known = json.loads((folder / "tables.json").read_text())
+    tables = [one for one in known if one["name"] != name] + [told]
+    page.route("**/evidence/tables.json", lambda route: route.fulfill(json=tables))
+    pack = folder / "llava-mini.pack"
+    page.route(f"**/evidence/{name}.pack", lambda route: route.fulfill(path=pack))
+
+    def sheet(route):
+        route.fulfill(path=tmp_path / testbed / route.request.url.rpartition("/")[2])
+
+    page.route(f"**/{testbed}/map_west.*", sheet)
+    page.goto(f"{address}/book/explorer.html#table={name}&part=head 3&form=direct&sort=best")
+    wait_for_map(page, f"{name}, head 3, direct, best, false")
+    page.locator("#talo-explorer .mark-symbol path").first.click()
+    page.wait_for_selector("#talo-explorer[data-told='map_west, head 3, 0'] canvas")
+    shown = page.evaluate(
+        """() => [...document.querySelector("#talo-explorer canvas").getContext("2d")
+        .getImageData(0, 0, 64, 64).data]"""
+    )
+    table = pd.read_parquet(playground.TABLE).query("task == 'map_west' and form == 'direct'")
+    number = int(np.flatnonzero(table["head 3, 0"] & ~table.base)[0])
+    pixels = np.array(shown).reshape(64, 64, 4)[..., :3].ravel()
+    asked = load_benchmark(testbed, ["map_west"], 2 * number + 2, form="direct").questions
+    alike = [np.corrcoef(pixels, np.asarray(one.image).ravel())[0, 1] for one in asked]
+    assert np.argmax(alike) == number and max(alike) > 0.5  # a sheet is compressed
+    assert page.locator("label:has-text('Testbed') option").count() >= 2
+    page.select_option("label:has-text('Testbed') select", "mini worlds")
+    wait_for_map(page, "llava-mini, head 3, direct, best, false")
+    assert not page.wrong
+
+
+def test_a_table_that_could_not_be_loaded_is_told(page, address):
+    page.goto(f"{address}/book/explorer.html")
+    wait_for_map(page, "llava-mini, head 3, direct, ability, false")
+    page.route("**/smollm-mini-half.pack", lambda route: route.abort())
+    page.select_option("label:has-text('Model') select", "smollm-mini-half")
+    page.wait_for_selector("#talo-explorer [role=alert]")
+    assert page.locator("label:has-text('Model') select").input_value() == "llava-mini"
+    page.unroute("**/smollm-mini-half.pack")
+    page.select_option("label:has-text('Model') select", "smollm-mini-half")
+    page.wait_for_selector("#talo-explorer[data-ready^='smollm-mini-half']")
 
 
 def test_a_slider_moves_what_planted_interference_and_power_show(page, address):
