@@ -135,6 +135,7 @@ def test_the_shapes_for_a_gpu_run_when_they_are_small(build, monkeypatch):
         and "best of 1 turn." in written
         and "best of 3 turns." in written
         and "full sweep: half of it" in written
+        and f"answers {table.times_plain_hooks[0]:.1f} (small), " in written
     )
     assert (
         written.count("| plain hooks | ") == 2
