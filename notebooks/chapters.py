@@ -85,9 +85,10 @@ def page(executed: nbformat.NotebookNode, name: str, published: dict, folder: Pa
     for part in opening[2:]:
         cells.insert(1, nbformat.v4.new_markdown_cell(part))
     prose = [cell for cell in cells if cell.cell_type == "markdown"][1:]  # the box stays as it is
-    printed = {} if published.get("stand_in") else published.get("solutions", {})
+    printed = published.get("solutions", {})
+    lead = exercises.STAND_IN if published.get("stand_in") else exercises.RUN
     for cell, source in zip(prose, terms.linked([cell.source for cell in prose]), strict=True):
-        cell.source = exercises.told(source, printed)
+        cell.source = exercises.told(source, printed, lead)
     for cell, heading in zip(cells, headings(cells), strict=True):
         if cell.cell_type == "code":
             cell.metadata.tags = shown(cell)

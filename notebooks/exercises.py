@@ -6,7 +6,9 @@ import nbformat
 
 CODE = re.compile(r"```python\n(.*?)```\n", re.DOTALL)
 TAG = "solution"
-TOLD = "{code}\nThe published run prints:\n\n```text\n{printed}\n```\n"
+TOLD = "{code}\n{lead} prints:\n\n```text\n{printed}\n```\n"
+RUN = "The published run"
+STAND_IN = "The published run, on the stand-in,"
 
 
 def appended(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -23,7 +25,7 @@ def taken(executed: nbformat.NotebookNode) -> dict[str, str]:
     """What each solution printed, by its code; their cells leave the notebook."""
     solutions = [cell for cell in executed.cells if TAG in cell.metadata.get("tags", [])]
     executed.cells = [cell for cell in executed.cells if cell not in solutions]
-    return {cell.source: "".join(map(_text, cell.outputs)).strip() for cell in solutions}
+    return {cell.source: "".join(map(_text, cell.outputs)).strip("\n") for cell in solutions}
 
 
 def _text(output):
@@ -34,11 +36,14 @@ def _text(output):
     return "" if "image/png" in data else data.get("text/plain", "") + "\n"
 
 
-def told(source: str, printed: dict[str, str]) -> str:
-    """A cell's text with what each of its solutions printed below it, where that is known."""
+def told(source: str, printed: dict[str, str], lead: str = RUN) -> str:
+    """A cell's text with what each of its solutions printed below it, where that is known.
+
+    `lead` says of what run that is.
+    """
 
     def below(match):
         own = printed.get(match.group(1).strip())
-        return TOLD.format(code=match.group(0), printed=own) if own else match.group(0)
+        return TOLD.format(code=match.group(0), lead=lead, printed=own) if own else match.group(0)
 
     return CODE.sub(below, source)

@@ -23,6 +23,7 @@ import papermill
 import sent_runs
 import stand_ins
 import status
+import summary
 import yaml
 from filelock import FileLock, Timeout
 from papermill.exceptions import PapermillExecutionError
@@ -287,6 +288,7 @@ def stage_book(stage: Path):
     architecture.draw(stage / "book" / "architecture.svg")
     tables = stage / "book" / "paper_vs_ours.md", stage / "book" / "claims_table.md"
     claims.write(stage / EXPERIMENTS, *tables)
+    summary.write(stage / EXPERIMENTS, stage / "book" / "summary.md")
 
 
 @contextmanager

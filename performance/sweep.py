@@ -401,7 +401,10 @@ def page(tables, saved, command, figure):
         + f"\n\nOf each way the best of {number} turn{'s' if number > 1 else ''}."
         for table, number in zip(tables, turns, strict=True)
     ]
+    ours = [next(table[table.contender == "this engine"].itertuples()) for table in tables]
+    speeds = [f"{row.times_plain_hooks:.1f} ({row.model})" for row in ours]
     return PAGE.format(
+        speeds=", ".join(speeds),
         tables="\n\n".join(shown),
         where=" on a GPU" if GPU else "",
         figure=figure,

@@ -64,11 +64,16 @@ NONE = "\N{EN DASH}"
 
 
 class Readable(pd.DataFrame):
-    """A table of text; in a notebook a long one is folded behind a click."""
+    """A table of text; in a notebook a long one is folded behind a click, elsewhere it is lines
+    that are not broken.
+    """
 
     @property
     def _constructor(self):
         return Readable
+
+    def __repr__(self):
+        return pd.DataFrame(self).to_string(index=False)
 
     def _repr_html_(self):
         table = pd.DataFrame(self).to_html(border=0, index=False)

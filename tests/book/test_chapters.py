@@ -65,6 +65,14 @@ def test_a_page_shows_the_answer_first_and_folds_what_draws(tmp_path):
     assert alt == "Figure: A part of it. Nothing gains"
 
 
+@pytest.mark.parametrize("page", ["README.md", "book/how_to_read.md"])
+def test_the_words_for_the_heat_map_are_its_title(page):
+    cells = nbformat.read(PUBLISHED / "03_do_all_layers_help.ipynb", 4).cells
+    form, finding = chapters.figures(cells)[0][1].split(": ")
+    text = (run.ROOT / page).read_text(encoding="utf-8")
+    assert f"; {form}: {finding}](" in text
+
+
 def test_pages_are_made_of_every_executed_notebook(tmp_path):
     for name in NAMES:
         source = PUBLISHED / f"{name}.ipynb"

@@ -1,6 +1,7 @@
 """Solutions run behind a chapter, and what they print stands on its page."""
 
 import json
+import re
 
 import exercises
 import nbformat
@@ -26,12 +27,18 @@ def test_what_was_printed_stands_below_the_code():
     assert told.count("The published run prints:") == 1
     assert "print(1)\n```\n\nThe published run prints:\n\n```text\none\n```\n" in told
     assert exercises.told(TEXT, {}) == TEXT
+    stand_in = exercises.told(TEXT, {"print(1)": "one"}, exercises.STAND_IN)
+    assert "The published run, on the stand-in, prints:" in stand_in
 
 
-def test_every_published_solution_was_run():
+def test_every_exercise_is_graded_and_its_published_solution_was_run():
     for path in run.NOTEBOOKS:
         cells = nbformat.read(path, 4).cells
         code = [c for cell in cells for c in exercises.CODE.findall(cell.source)]
         results = run.ROOT / run.EXPERIMENTS / f"{path.stem}.json"
         told = json.loads(results.read_text(encoding="utf-8"))
-        assert {one.strip() for one in code} == set(told.get("solutions", {})), path.stem
+        printed = told.get("solutions", {})
+        assert {one.strip() for one in code} == set(printed), path.stem
+        assert printed and all(printed.values()), f"{path.stem} has an answer in words only"
+        exercise = next(cell.source for cell in cells if "## Exercise" in cell.source)
+        assert re.search(r"^\*(Warm-up|Check|Open)\.\*", exercise, re.MULTILINE), path.stem

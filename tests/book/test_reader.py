@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import re
 import shutil
 import threading
 from functools import partial
@@ -21,7 +22,7 @@ playwright = pytest.importorskip("playwright.sync_api", reason="pip install play
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 KINDS = (
     *("book/index", "book/playground", "book/explorer", "book/paper_vs_ours", "book/use_it"),
-    *("book/reference", "book/glossary", "notebooks/05_talo", "search"),
+    *("book/summary", "book/reference", "book/glossary", "notebooks/05_talo", "search"),
 )
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -264,6 +265,14 @@ def test_pages_fit_phones_and_desktops(browser, address, html, theme, width):
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
         page.screenshot(path=looks / f"{name.split('/')[1]}-{theme}-{width}.png")
     context.close()
+
+
+def test_the_findings_fill_one_sheet_of_paper(browser, address):
+    page = browser.new_page()
+    page.goto(f"{address}/book/summary.html")
+    sheets = re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4"))
+    page.close()
+    assert len(sheets) == 1
 
 
 def test_without_scripts_answers_are_recorded(browser, address):

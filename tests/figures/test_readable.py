@@ -70,3 +70,8 @@ def test_an_index_shows_where_it_has_a_name():
     table = pd.DataFrame(dict(x=[1]), index=pd.Index(["first"], name="run"))
     assert "first" in readable(table)._repr_html_()
     assert "first" not in readable(table.rename_axis(None))._repr_html_()
+
+
+def test_as_text_it_has_no_numbers_of_rows_and_no_broken_lines():
+    told = repr(readable(pd.DataFrame(dict(task=["a" * 60], why=["b" * 60]))))
+    assert told.splitlines()[1].split() == ["a" * 60, "b" * 60]

@@ -133,6 +133,7 @@ def test_the_shapes_for_a_gpu_run_when_they_are_small(build, monkeypatch):
     assert "## small" in written and "best of 1 turn." in written
     assert "best of 3 turns." in written and "full sweep: half of it" in written
     assert written.count("| plain hooks | ") == 2 and f"`{command}`" in written
+    assert f"answers {table.times_plain_hooks[0]:.1f} (small), " in written
     assert "{" not in written.replace("```{figure} speed.png", "").replace("{doc}`sharing`", "")
 
     # on a GPU the choice of a layer is not timed again
