@@ -226,7 +226,7 @@ def summarised(marks: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
         accused = group.drop_duplicates("task").accused
         shares = dict(found=group.found, innocent=group.innocent, accused=accused)
         for name, values in shares.items():
-            low, high = mean_interval(values, seed)
+            low, high = np.clip(mean_interval(values, seed), 0, 1)
             row |= {name: values.mean(), f"{name}_low": low, f"{name}_high": high}
         rows.append(row | dict(harmful=len(harmful), found_of_harmful=harmful.found.mean()))
     return pd.DataFrame(rows)

@@ -188,6 +188,8 @@ def test_marks_are_averaged_over_plants_and_clean_models_counted_once():
     row = summarised(marks).iloc[0]
     assert row.found == pytest.approx(0.5) and row.recovered == pytest.approx(0.6 / 0.8)
     assert row.accused == pytest.approx(0.3)  # a task with two plants has one clean model
+    shares = row[[f"{name}_{end}" for name in ("found", "accused") for end in ("low", "high")]]
+    assert shares.between(0, 1).all()  # of three plants, whose mean is known badly
     assert row.harmful == 2 and row.found_of_harmful == pytest.approx(0.75)
 
 
