@@ -64,5 +64,6 @@ def needed() -> list[dict]:
 
 def write(folder: Path):
     """Write the figures' data into the playground's folder."""
-    told = dict(planted=planted(), power=studies(), needed=needed(), corrections=CORRECTIONS)
+    corrections = {name: str(compared) for name, compared in CORRECTIONS.items()}  # of a chooser
+    told = dict(planted=planted(), power=studies(), needed=needed(), corrections=corrections)
     (folder / "sliders.json").write_text(json.dumps(told), encoding="utf-8")

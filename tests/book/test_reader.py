@@ -427,6 +427,10 @@ def test_a_slider_moves_what_planted_interference_and_power_show(page, address):
     planted.locator("select").select_option("cautious")
     page.wait_for_selector("#talo-planted[data-ready*='the cautious rule']")
     assert "200 questions find a true gain of 10 points in 88%" in power.inner_text()
+    compared = power.locator("select")
+    assert compared.locator("option").all_inner_texts() == list(sliders.CORRECTIONS)
+    compared.select_option("12 layers of a task")
+    page.wait_for_selector("#talo-power[data-ready*='of 10 points in 59%']")
     power.locator("label:has-text('True gain') input").press("Home")
     page.wait_for_selector("#talo-power[data-ready*='a true gain of 1 point in']")
     assert not page.wrong

@@ -31,6 +31,6 @@ def test_what_is_written_is_read_again(tmp_path):
     sliders.write(tmp_path)
     told = json.loads((tmp_path / "sliders.json").read_text())
     assert told["planted"] == sliders.planted() and told["power"] == sliders.studies()
-    assert told["corrections"] == sliders.CORRECTIONS
+    assert told["corrections"] == {name: str(n) for name, n in sliders.CORRECTIONS.items()}
     (row,) = (r for r in told["needed"] if (r["gain"], r["compared"]) == (0.1, 1))
     assert power(0.1, 0.2, row["questions"]) >= 0.8 > power(0.1, 0.2, row["questions"] - 10)
