@@ -8,9 +8,12 @@ import { element, percent } from "./view.js";
  * @typedef {object} Mark what a rule does, as shares of draws with their 95% intervals
  * @property {number} strength @property {string} rule @property {number} shots
  * @property {number} damage @property {number} recovered
- * @property {number} found @property {number} found_low @property {number} found_high
- * @property {number} innocent @property {number} innocent_low @property {number} innocent_high
- * @property {number} accused @property {number} accused_low @property {number} accused_high
+ * @property {number} found
+ * @property {number | null} found_low @property {number | null} found_high
+ * @property {number} innocent
+ * @property {number | null} innocent_low @property {number | null} innocent_high
+ * @property {number} accused
+ * @property {number | null} accused_low @property {number | null} accused_high
  */
 /** @typedef {{ questions: number, gain: number, compared: number, power: number }} Seen */
 
@@ -33,8 +36,12 @@ export const rowOf = (rows, wanted) => rows.find((row) =>
 
 /** What a rule does, in a sentence. @param {Mark} mark */
 export function markInWords(mark) {
-  const share = (/** @type {"found" | "innocent" | "accused"} */ name) =>
-    `${percent(mark[name])} [${percent(mark[`${name}_low`])}, ${percent(mark[`${name}_high`])}]`;
+  const share = (/** @type {"found" | "innocent" | "accused"} */ name) => {
+    const [low, high] = [mark[`${name}_low`], mark[`${name}_high`]];
+    // plants that are all alike show no spread to tell an interval by
+    const interval = low === null || high === null ? "" : ` [${percent(low)}, ${percent(high)}]`;
+    return `${percent(mark[name])}${interval}`;
+  };
   return `With ${mark.shots} shots the ${mark.rule} rule leaves out the planted layer in ` +
     `${share("found")} of draws and another one in ${share("innocent")}; of the model without a ` +
     `plant it leaves out a layer in ${share("accused")}. The plant costs ` +

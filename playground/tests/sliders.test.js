@@ -22,6 +22,11 @@ test("what a rule does has its intervals", () => {
   assert.ok(words.includes("costs 28.4 points, of which TaLo wins 90% back"));
 });
 
+test("plants that are all alike have no interval", () => {
+  const words = markInWords({ ...MARK, found: 1, found_low: null, found_high: null });
+  assert.ok(words.includes("leaves out the planted layer in 100% of draws"));
+});
+
 test("what a study sees, and how many questions it would need", () => {
   const at = { questions: 100, gain: 0.1, compared: 1, power: 0.45 };
   assert.equal(powerInWords(at, 168), "100 questions find a true gain of 10 points in 45% " +
