@@ -340,10 +340,10 @@ def test_the_explorer_shows_another_model_and_the_address_keeps_it(page, address
     assert [url.rpartition("/")[2] for url in packs] == ["llava-mini.pack"]
     page.select_option("label:has-text('Model') select", "smollm-mini-half")
     wait_for_map(page, "smollm-mini-half, head 3, direct, ability, false")
-    parts = page.locator("label:has-text('Part') option").all_inner_texts()
+    parts = page.locator("#talo-explorer label:has-text('Part') option").all_inner_texts()
     assert parts == ["attention", *(f"head {head}" for head in range(9))]
     assert "over all 8,400 cells of this model and testbed" in root.inner_text()
-    page.select_option("label:has-text('Part') select", "self-attention")
+    page.select_option("#talo-explorer label:has-text('Part') select", "self-attention")
     page.select_option("label:has-text('Order') select", "best")
     ready = "smollm-mini-half, self-attention, direct, best, false"
     wait_for_map(page, ready)
