@@ -317,10 +317,14 @@ def beats_fine_tuning_with_room(found: dict) -> str:
     return f"{judged([Estimate.of(row)])}; {told}"
 
 
+def gains_of_few_shots(found: dict) -> list[dict]:
+    """What TaLo gains with 10 and 20 shots, where enough tasks have room."""
+    return [row for row in found["roomy"] if row["shots"] in (10, 20) and row["tasks"] >= FEWEST]
+
+
 def few_shots_suffice(found: dict) -> str:
     """C7: 10 to 20 shots suffice, where there is room."""
-    rows = [row for row in found.get("roomy", []) if row["shots"] in (10, 20)]
-    gains = [Estimate.of(row) for row in rows if row["tasks"] >= FEWEST]
+    gains = [Estimate.of(row) for row in gains_of_few_shots(found)]
     named = {sign: [] for sign in (1, 0, -1)}
     for row in found["more"]:
         named[Estimate.of(row).clear].append(row["name"])

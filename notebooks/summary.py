@@ -67,11 +67,7 @@ def shapes(found: dict) -> dict:
             for row in found["11"]["whole"]
             if row["of"] == "tasks with room" and row["tasks"] >= claims.FEWEST
         ],
-        few=[
-            row
-            for row in found["07"]["roomy"]
-            if row["shots"] in (10, 20) and row["tasks"] >= claims.FEWEST
-        ],
+        few=claims.gains_of_few_shots(found["07"]),
         case=next(filter(claims.helps_to_above_chance, found["23"]["confirmed"])),
     )
 

@@ -164,15 +164,14 @@ def benchmark(tasks=None, per_task: int | None = None) -> Benchmark:
 
     Raises BadInput for an unknown task.
     """
-    return _drawn(NAME, WORLDS, TASKS, tasks, _of_test(per_task), "test")
+    return _drawn(NAME, WORLDS, TASKS, tasks, per_task, "test")
 
 
 def train_benchmark(tasks=None, per_task: int | None = None) -> Benchmark:
     """The same tasks about pictures of the training half, as many questions as wanted: for probe
     sets and fine-tuning.
     """
-    count = TEST_QUESTIONS if per_task is None else per_task
-    return _drawn(f"{NAME}-train", WORLDS, TASKS, tasks, count, "train")
+    return _drawn(NAME, WORLDS, TASKS, tasks, per_task, "train")
 
 
 def composed_benchmark(
@@ -187,12 +186,9 @@ def composed_benchmark(
             f"most= is the largest number of objects in a picture, {composed.FEWEST} to "
             f"{composed.CELLS}, not {most}"
         )
-    worlds, name = composed.worlds(most), f"{NAME}-composed"
+    worlds = composed.worlds(most)
     known = _tasks(worlds, taught=False)
-    if split == "test":
-        return _drawn(name, worlds, known, tasks, _of_test(per_task), split, tries=PATIENT)
-    count = TEST_QUESTIONS if per_task is None else per_task
-    return _drawn(f"{name}-train", worlds, known, tasks, count, split, tries=PATIENT)
+    return _drawn(f"{NAME}-composed", worlds, known, tasks, per_task, split, tries=PATIENT)
 
 
 def shifted_benchmark(
@@ -205,15 +201,7 @@ def shifted_benchmark(
     """
     if not 0 < level <= 1:
         raise BadInput(f"level= is the share of things drawn otherwise, above 0 to 1, not {level}")
-    name = f"{NAME}-shifted"
-    if split == "test":
-        return _drawn(name, WORLDS, TASKS, tasks, _of_test(per_task), split, level=level)
-    count = TEST_QUESTIONS if per_task is None else per_task
-    return _drawn(f"{name}-train", WORLDS, TASKS, tasks, count, split, level=level)
-
-
-def _of_test(per_task):
-    return TEST_QUESTIONS if per_task is None else min(per_task, TEST_QUESTIONS)
+    return _drawn(f"{NAME}-shifted", WORLDS, TASKS, tasks, per_task, split, level=level)
 
 
 def harder_benchmark(name: str, tasks=None, per_task: int | None = None) -> Benchmark:
@@ -221,8 +209,17 @@ def harder_benchmark(name: str, tasks=None, per_task: int | None = None) -> Benc
     return harder(benchmark(tasks, per_task), name)
 
 
-def _drawn(name, worlds, known, tasks, count, split, **how):
-    """A benchmark of the known tasks of some worlds, or those of them that are named."""
+def _drawn(name, worlds, known, tasks, per_task, split, **how):
+    """A benchmark of the known tasks of some worlds, or those of them that are named.
+
+    Of the test half at most `TEST_QUESTIONS` a task and form, of the training half as many as
+    wanted; `how` they are drawn is told to `_drawn_questions`.
+    """
+    count = TEST_QUESTIONS if per_task is None else per_task
+    if split == "test":
+        count = min(count, TEST_QUESTIONS)
+    else:
+        name = f"{name}-train"
     chosen = known if tasks is None else tuple(find_task(known, task, name) for task in tasks)
     askers = _askers(worlds)
     questions = []
