@@ -2,7 +2,9 @@
 there.
 """
 
+import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import finishing
 import nbformat
 import pytest
 import run
+import summary
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -106,6 +109,25 @@ def test_no_page_stays_that_is_no_longer_built(html):
     there = {path.relative_to(html).with_suffix("").as_posix() for path in html.rglob("*.html")}
     own = {name for name in there if name.split("/")[0] in ("book", "notebooks")}
     assert own == set(CHAPTERS)
+
+
+def test_runs_with_few_questions_become_a_book_whatever_they_did_not_find(html, tmp_path):
+    """A small run may find no head that helps and no task with room; what is said of the published
+    runs, in boxes and on the page of all findings, stays.
+    """
+    made = tmp_path / run.EXPERIMENTS
+    shutil.copytree(ROOT / run.EXPERIMENTS, made)
+    for name, empty in (
+        ("23_the_head_that_interferes", dict(confirmed=[])),
+        ("07_how_many_shots", dict(roomy=[])),
+        ("05_talo", dict(harder=[])),
+    ):
+        path = made / f"{name}.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | empty), encoding="utf-8")
+    run.stage_book(tmp_path)
+    assert "could not be tested here" in (tmp_path / "book" / "paper_vs_ours.md").read_text()
+    told = (tmp_path / "book" / "summary.md").read_text()
+    assert told == summary.told(ROOT / run.EXPERIMENTS)
 
 
 def test_a_site_that_fails_leaves_the_last_one(tmp_path):
