@@ -457,8 +457,8 @@ def main():
     if not chosen.quick:
         cases["SmolVLM-256M's shape"] = (smolvlm, (1, 8) if GPU else (1,), turns if GPU else 1)
     if GPU:
-        cases["Qwen2-VL-2B's shape"] = (partial(made_there, qwen2vl_2b), (1, 4, 16), turns)
-        cases["LLaVA-NeXT-8B's shape"] = (partial(made_there, llava_next_8b), (1, 2), turns)
+        cases["Qwen2-VL-2B's shape"] = (partial(made_there, qwen2vl_2b), (4, 16), 2)
+        cases["LLaVA-NeXT-8B's shape"] = (partial(made_there, llava_next_8b), (1, 2), 1)
     cases = {name: case for name, case in cases.items() if chosen.only in name}
     tables = []
     for name, (make, batches, repeats) in cases.items():  # one model at a time is held

@@ -50,6 +50,11 @@ class _Row:
             self.origins.append(origin)
         return self.children[key]
 
+    def grow(self, place: int, token: int) -> int:
+        """The place of a token of text behind another place."""
+        following = (max(self.positions[place]) + 1,) * len(self.positions[place])
+        return self.add(place, token, following, self.origins[place])
+
     def seen(self, length: int) -> np.ndarray:
         """Which tokens each one sees, [length, length]; padding sees itself."""
         seen = np.eye(length, dtype=bool)
@@ -68,9 +73,10 @@ def packed(vlm: VLM, questions: Sequence[Question], template: str) -> Asked:
     if len(rows) == len(questions) and not any(map(partial(by_whole_text, vlm), questions)):
         return apart(vlm, questions, template)
     _check_able(vlm)
-    plain = vlm.inputs(questions, template)
+    # each picture is prepared once, with the first question about it
+    own = vlm.inputs([questions[group[0]] for group in rows], template)
     try:
-        return _shared(vlm, questions, template, rows, plain)
+        return _shared(vlm, questions, template, rows, own)
     except (CannotPack, BadInput):
         raise
     except Exception as error:  # a model of another kind, whose questions can still be asked alone
@@ -79,20 +85,14 @@ def packed(vlm: VLM, questions: Sequence[Question], template: str) -> Asked:
         raise CannotPack(" ".join(str(error).split())[:100]) from error
 
 
-def _shared(vlm, questions, template, rows, plain):
-    positions = _positions(vlm.model, plain)
-    _check_tensors(plain, positions)
-    trees, ends = _trees(plain, positions, rows)
-    image = vlm.image_token
-    for tree, group in zip(trees, rows, strict=True):
-        if tree.tokens.count(image) != (plain["input_ids"][group[0]] == image).sum():
-            raise CannotPack("its prompts do not begin with their pictures")
+def _shared(vlm, questions, template, rows, own):
+    positions = _positions(vlm.model, own)
+    _check_tensors(own, positions)
+    trees, ends = _trees(vlm, questions, template, rows, own, positions)
     wanted = _wanted(vlm, questions, trees, rows, ends)
     length = max(len(tree.tokens) for tree in trees)
     _check_window(vlm.model.config.get_text_config(), length)
-    firsts = [questions[group[0]] for group in rows]
-    own = plain if len(rows) == len(questions) else vlm.inputs(firsts, template)
-    tensors = _tensors(vlm, own, plain, trees, length, positions.ndim == 3)
+    tensors = _tensors(vlm, own, trees, length, positions.ndim == 3)
     return Asked(tensors, wanted, lambda: apart(vlm, questions, template))
 
 
@@ -244,21 +244,43 @@ def _check_tensors(plain, positions):
             raise CannotPack(f"it also takes {name}")
 
 
-def _trees(plain, positions, rows):
+def _trees(vlm, questions, template, rows, own, positions):
     """A tree for each row, and the place where each question's prompt ends."""
-    trees, ends = [], {}
     axes = positions if positions.ndim == 3 else positions[None]
-    for group in rows:
-        tree = _Row()
+    short, trees, ends = vlm.tokens(questions, template), [], {}
+    for row, group in enumerate(rows):
+        tree, place = _Row(), -1
+        columns = own["attention_mask"][row].nonzero()[:, 0].tolist()
+        ids, spots = own["input_ids"][row].tolist(), axes[:, row].T.tolist()
+        for column in columns:
+            place = tree.add(place, ids[column], tuple(spots[column]), (row, column))
+        whole = list(tree.tokens)
         for number in group:
-            own = plain["attention_mask"][number].nonzero()[:, 0].tolist()
-            ids, spots = plain["input_ids"][number].tolist(), axes[:, number].T.tolist()
-            place = -1
-            for column in own:
-                place = tree.add(place, ids[column], tuple(spots[column]), (number, column))
+            split = _after(short[group[0]], short[number], whole)
+            if split is None:
+                raise CannotPack("its processor writes more than its tokenizer")
+            place, more = split
+            if vlm.image_token in [*more, *whole[place + 1 :]]:
+                raise CannotPack("its prompts do not begin with their pictures")
+            for token in more:
+                place = tree.grow(place, token)
             ends[number] = place
         trees.append(tree)
     return trees, ends
+
+
+def _after(first, other, whole):
+    """Up to which place of the whole first prompt another is the same, and how it goes on.
+
+    `first` and `other` begin with the picture's place in short, `whole` with all its tokens; None
+    where `whole` does not end as `first` does.
+    """
+    pairs = enumerate(zip(first, other, strict=False))
+    same = next((at for at, (one, two) in pairs if one != two), min(len(first), len(other)))
+    rest = len(first) - same
+    if whole[len(whole) - rest :] != first[same:]:
+        return None
+    return len(whole) - rest - 1, other[same:]
 
 
 def _wanted(vlm, questions, trees, rows, ends):
@@ -279,13 +301,12 @@ def _steps(tree, row, place, path, places):
     steps = []
     for token in path:
         if steps:
-            following = (max(tree.positions[place]) + 1,) * len(tree.positions[place])
-            place = tree.add(place, steps[-1][1], following, tree.origins[place])
+            place = tree.grow(place, steps[-1][1])
         steps.append((places.setdefault((row, place), len(places)), token))
     return tuple(steps)
 
 
-def _tensors(vlm, own, plain, trees, length, rotary):
+def _tensors(vlm, own, trees, length, rotary):
     """What the model is called with: one row a tree."""
     device, dtype = vlm.model.device, vlm.model.dtype
     pad = [length - len(tree.tokens) for tree in trees]
@@ -302,10 +323,10 @@ def _tensors(vlm, own, plain, trees, length, rotary):
         position_ids=positions.permute(2, 0, 1) if rotary else positions[..., 0],
     )
     for name in CARRIED:
-        if name in plain:
+        if name in own:
             origins = [
                 tree.origins + [(0, 0)] * more for tree, more in zip(trees, pad, strict=True)
             ]
             number, column = torch.tensor(origins, device=device).permute(2, 0, 1)
-            tensors[name] = plain[name][number, column]
+            tensors[name] = own[name][number, column]
     return tensors

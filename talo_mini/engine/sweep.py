@@ -19,6 +19,7 @@ from ..models.vlm import VLM
 from ..outcomes.store import Keeper, OutcomeStore
 from ..outcomes.table import COLUMNS, UNSCORED
 from ..progress import progress
+from .ahead import Ahead
 from .batches import Batch, batches, cells_at_once, halved
 from .key import answers_key, check_can_answer
 from .logits import hooked_logits, replayed_logits
@@ -207,6 +208,11 @@ def _answers(vlm, benchmark, waiting: list[Batch], means) -> Iterator[list[dict]
 
     Raises BadInput at the end, when all others are answered, for questions that are refused.
     """
+    with Ahead(vlm, benchmark.prompt) as ahead:
+        yield from _batch_by_batch(vlm, benchmark, waiting, means, ahead)
+
+
+def _batch_by_batch(vlm, benchmark, waiting, means, ahead):
     ways = _ways(waiting)
     # the longest row that was compared with hooks, by whether rows were shared and by cells
     checked: dict[tuple, int] = {}
@@ -218,7 +224,7 @@ def _answers(vlm, benchmark, waiting: list[Batch], means) -> Iterator[list[dict]
             waiting.insert(0, Batch(batch.questions[CHECKED:], batch.cells))
             batch = Batch(batch.questions[:CHECKED], batch.cells)
         try:
-            inputs = layout(vlm, batch.questions, benchmark.prompt)
+            inputs = ahead.inputs(layout, batch)
         except CannotPack as why:
             _next_way(vlm, ways, why)
             waiting.insert(0, batch)
@@ -233,10 +239,12 @@ def _answers(vlm, benchmark, waiting: list[Batch], means) -> Iterator[list[dict]
             continue
         seeds = [int(question.digest[:15], 16) for question in batch.questions]
         shared, now = inputs.alone is not None, batch.cells[: cells_at_once(vlm, inputs)]
+        rest = Batch(batch.questions, batch.cells[len(now) :])
         try:
             # what only long rows show is met again where they are twice as long
             length = inputs["input_ids"].shape[1]
             check = length >= 2 * checked.get((shared, now), 0)
+            ahead.begin(layout, [] if check else [rest, *waiting])  # a check lays out by itself
             logits = method(vlm, inputs, now, check, means, pictures, seeds)
             rows = _rows(vlm, benchmark, batch.questions, now, logits, inputs)
         except CannotReplay as why:
@@ -250,8 +258,8 @@ def _answers(vlm, benchmark, waiting: list[Batch], means) -> Iterator[list[dict]
             continue
         if check:
             checked[shared, now] = length
-        if len(now) < len(batch.cells):
-            waiting.insert(0, Batch(batch.questions, batch.cells[len(now) :]))
+        if rest.cells:
+            waiting.insert(0, rest)
         yield rows
     _raise_refused(refused)
 

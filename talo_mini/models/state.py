@@ -44,6 +44,16 @@ def check_prompt(model: nn.Module, name: str):
             )
 
 
+def check_length(model: nn.Module, name: str, longest: int):
+    """Raise BadInput where a prompt is longer than the positions that the model knows."""
+    most = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    if isinstance(most, int) and 0 < most < longest:
+        raise BadInput(
+            f"its prompt is {longest} tokens long, and {name} knows {most} positions; "
+            "shorten the text or shrink the picture"
+        )
+
+
 def strange_code(model: nn.Module) -> str | None:
     """A hook or a method that neither torch nor Hugging Face wrote, or None.
 

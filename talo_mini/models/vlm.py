@@ -20,7 +20,7 @@ from .asked import wanted_logits
 from .greedy import ends_of_answers, greedily
 from .ownership import owned
 from .processors import move_padding, picture_limits
-from .state import check_ready
+from .state import check_length, check_ready
 
 THINKING = re.compile(r"think|thought|reason", re.IGNORECASE)
 
@@ -91,23 +91,17 @@ class VLM:
                 f"question {asked[0].id!r} shows {pictures} pictures, and the prompt of "
                 f"{self.name} has a place for one; leave such questions out"
             )
-        texts, images = [write_prompt(q, template) for q in asked], [q.images for q in asked]
-        system = prompt_of(template).system
-        if self.processor.chat_template:
-            texts = [self.chat(text, system=system, pictures=pictures) for text in texts]
-        else:
-            texts = [f"{system}\n{text}".lstrip("\n") for text in texts]
+        texts, options = self._written(asked, template, pictures)
+        images = [q.images for q in asked]
+        if not self.processor.chat_template:
             images = [image for (image,) in images]
-        begin = self.processor.tokenizer.bos_token
-        # a template that writes the first token leaves nothing to add
-        begun = {"add_special_tokens": False} if begin and texts[0].startswith(begin) else {}
         batch = self.processor(
             text=texts,
             images=images,
             return_tensors="pt",
             padding=True,
             padding_side="left",
-            **begun,
+            **options,
         )
         batch.pop("labels", None)
         if "qformer_input_ids" in batch:
@@ -117,9 +111,26 @@ class VLM:
         if self._start is not None:
             batch["decoder_input_ids"] = torch.full((len(asked), 1), self._start)
         self._check_placeholder(batch)
-        self._check_length(batch)
+        check_length(self.model, self.name, batch["input_ids"].shape[1])
         device = self.model.device
         return batch.to("cpu" if device.type == "meta" else device, dtype=self.model.dtype)
+
+    def tokens(self, questions: Sequence[Question], template: str) -> list[list[int]]:
+        """Each prompt by the tokenizer alone: a picture is the few tokens that hold its place."""
+        texts, options = self._written(questions, template, pictures_each(questions))
+        return self.processor.tokenizer(texts, **options).input_ids
+
+    def _written(self, questions, template, pictures) -> tuple[list[str], dict]:
+        """The prompts as text, and how the tokenizer begins them."""
+        texts, system = [write_prompt(q, template) for q in questions], prompt_of(template).system
+        if self.processor.chat_template:
+            texts = [self.chat(text, system=system, pictures=pictures) for text in texts]
+        else:
+            texts = [f"{system}\n{text}".lstrip("\n") for text in texts]
+        begin = self.processor.tokenizer.bos_token
+        # a template that writes the first token leaves nothing to add
+        begun = bool(begin) and texts[0].startswith(begin)
+        return texts, {"add_special_tokens": False} if begun else {}
 
     def chat(self, text: str, answer: bool = True, system: str = "", pictures: int = 1) -> str:
         """A prompt as the chat template writes it, pictures first, behind a system prompt.
@@ -154,16 +165,6 @@ class VLM:
             raise BadInput(
                 f"{self.name}: a prompt holds no place for the picture; give its processor a "
                 "chat_template that writes one"
-            )
-
-    def _check_length(self, batch):
-        """Raise BadInput where a prompt is longer than the positions that the model knows."""
-        text = self.model.config.get_text_config()
-        most, longest = getattr(text, "max_position_embeddings", None), batch["input_ids"].shape[1]
-        if isinstance(most, int) and 0 < most < longest:
-            raise BadInput(
-                f"its prompt is {longest} tokens long, and {self.name} knows {most} positions; "
-                "shorten the text or shrink the picture"
             )
 
     @cached_property

@@ -263,6 +263,30 @@ def test_rows_twice_as_long_are_compared_with_hooks_again(tiny, questions, monke
     assert len(checked) == 2 and checked[1] >= 2 * checked[0]
 
 
+def test_each_picture_is_prepared_once(tiny, questions, monkeypatch):
+    prepared, own = [], type(tiny.processor.image_processor).preprocess
+
+    def counted(self, images, *args, **options):
+        prepared.extend(images)
+        return own(self, images, *args, **options)
+
+    monkeypatch.setattr(type(tiny.processor.image_processor), "preprocess", counted)
+    assert len(packed(tiny, questions, "bare")["input_ids"]) == 3
+    assert len(prepared) == 3
+
+
+def test_a_processor_that_writes_more_than_its_tokenizer_is_told(tiny, questions, monkeypatch):
+    own = tiny.processor.tokenizer
+
+    def longer(self, asked, template):
+        return [[*ids, own.eos_token_id] for ids in tokens(self, asked, template)]
+
+    tokens = type(tiny).tokens
+    monkeypatch.setattr(type(tiny), "tokens", longer)
+    with pytest.raises(CannotPack, match="writes more than its tokenizer"):
+        packed(tiny, questions, "bare")
+
+
 def test_a_window_shorter_than_a_row_is_told(tiny, questions, monkeypatch):
     monkeypatch.setattr(tiny.model.config.text_config, "sliding_window", 20, raising=False)
     with pytest.raises(CannotPack, match="looks back 20 tokens only"):

@@ -1,0 +1,58 @@
+"""While a GPU works on a batch, the CPU prepares the next one: scales pictures, writes prompts.
+
+Beside a small model that takes longer than the model's own work.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+
+from ..benchmarks.questions import Question
+from ..models.asked import Asked
+from ..models.vlm import VLM
+from .batches import Batch
+
+Layout = Callable[[VLM, Sequence[Question], str], Asked]
+
+
+class Ahead:
+    """Inputs of batches, each laid out when it is asked for, or begun before in a thread.
+
+    A context: behind it nothing is begun any more.
+    """
+
+    def __init__(self, vlm: VLM, prompt: str, beside: bool | None = None):
+        self.vlm, self.prompt = vlm, prompt
+        if beside is None:  # beside a CPU that runs the model nothing is won
+            beside = vlm.model.device.type == "cuda"
+        # where a prompt has no place for its picture the layout runs the model, which is one's own
+        able = beside and vlm.image_token is not None
+        self.thread = ThreadPoolExecutor(1) if able else None
+        self.begun: tuple[tuple, Future] | None = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        if self.thread is not None:
+            self.thread.shutdown(cancel_futures=True)
+
+    def begin(self, layout: Layout, following: Sequence[Batch]):
+        """Lay out the first of these batches that lacks a cell, beside what is done meanwhile.
+
+        The tokenizer must not be used until its inputs are asked for.
+        """
+        batch = next((one for one in following if one.cells), None)
+        if self.thread is not None and batch is not None:
+            work = self.thread.submit(layout, self.vlm, batch.questions, self.prompt)
+            self.begun = (layout, batch.questions), work
+
+    def inputs(self, layout: Layout, batch: Batch) -> Asked:
+        """The inputs of a batch's questions; raises what their layout raises."""
+        begun, self.begun = self.begun, None
+        if begun is not None:
+            asked, work = begun
+            if asked == (layout, batch.questions):
+                return work.result()
+            if not work.cancel():
+                wait([work])  # of other questions: a batch was cut, or is laid out in another way
+        return layout(self.vlm, batch.questions, self.prompt)
