@@ -83,7 +83,8 @@ def judged(rows: list[Estimate]) -> str:
         clear = f"{signs.count(1)} of {len(signs)} means clearly above zero"
         return f"reproduced in part: {clear}{below}"
     if -1 in signs:
-        return f"contradicted: {signs.count(-1)} of {len(signs)} means clearly below zero"
+        means = f"{signs.count(-1)} of {len(signs)} means" if len(signs) > 1 else "the mean is"
+        return f"contradicted: {means} clearly below zero"
     most = max(rows, key=lambda row: row.high)
     return f"bounded: the mean gain is at most {most.number(most.high)} points (95%)"
 

@@ -382,6 +382,9 @@ def bars_of(table):
     ]
 
 
+UTILISATION = """ *Model FLOP utilisation* is what the sweep
+needs, at least, beside what the GPU's data sheet promises in that time (dense, half precision)."""
+
 CHOOSING = """Choosing a layer for TaLo needs even less. The base model answers the probe questions
 first; only where it errs can a layer gain, and a layer that can no longer win is asked no more
 (`select_layer`). The choice is that of a full sweep: {saved}.
@@ -409,6 +412,7 @@ def page(tables, saved, command, figure):
         where=" on a GPU" if GPU else "",
         figure=figure,
         choosing=CHOOSING.format(saved=saved) if saved else "",
+        utilisation=UTILISATION if GPU else "",
         command=command,
         machine=machine(),
         kind="bfloat16" if GPU else "float32",
