@@ -127,7 +127,7 @@ def written_words(
     vlm: VLM, benchmark: Benchmark, layer: int, part: str = "self-attention", top: int = 5
 ) -> list[str]:
     """The words that a part promotes at the answer's position, on average over the questions, the
-    strongest first.
+    strongest first, a word with and without a space before it once.
 
     Its output is read through the output embeddings, without the final norm.
     """
@@ -142,7 +142,10 @@ def written_words(
             vlm.last_logits(vlm.inputs(questions, benchmark.prompt))
     embeddings = vlm.model.get_output_embeddings()
     logits = embeddings(sum(written).to(embeddings.weight.dtype))
-    return vlm.processor.tokenizer.convert_ids_to_tokens(logits.topk(top).indices.tolist())
+    tokenizer = vlm.processor.tokenizer
+    strongest = logits.argsort(descending=True)[: 4 * top].tolist()
+    words = dict.fromkeys(tokenizer.decode([token]).strip() for token in strongest)
+    return [word for word in words if word][:top]
 
 
 def looks_at_case(
