@@ -10,6 +10,7 @@ from ..benchmarks.questions import Question
 from ..models.asked import Asked
 from ..models.vlm import VLM
 from .batches import Batch
+from .memory import out_of_memory
 
 Layout = Callable[[VLM, Sequence[Question], str], Asked]
 
@@ -48,11 +49,17 @@ class Ahead:
 
     def inputs(self, layout: Layout, batch: Batch) -> Asked:
         """The inputs of a batch's questions; raises what their layout raises."""
-        begun, self.begun = self.begun, None
-        if begun is not None:
-            asked, work = begun
-            if asked == (layout, batch.questions):
+        if self.begun is not None:
+            (asked, work), self.begun = self.begun, None
+            if asked != (layout, batch.questions):  # a batch was cut, or goes another way
+                work.cancel() or wait([work])
+            elif not _ran_out_of_memory(work):
                 return work.result()
-            if not work.cancel():
-                wait([work])  # of other questions: a batch was cut, or is laid out in another way
+            del work  # and the memory of its inputs
         return layout(self.vlm, batch.questions, self.prompt)
+
+
+def _ran_out_of_memory(work: Future) -> bool:
+    """Whether there was too little memory for it beside the batch before, in the end."""
+    error = work.exception()
+    return isinstance(error, Exception) and out_of_memory(error)

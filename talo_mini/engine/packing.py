@@ -18,6 +18,7 @@ from ..errors import BadInput
 from ..interventions.hooks import NO_SOFTMAX
 from ..models.asked import Asked, Wanted
 from ..models.scoring import next_tokens
+from ..models.state import check_length
 from ..models.vlm import VLM
 from .memory import out_of_memory
 
@@ -256,12 +257,8 @@ def _trees(vlm, questions, template, rows, own, positions):
             place = tree.add(place, ids[column], tuple(spots[column]), (row, column))
         whole = list(tree.tokens)
         for number in group:
-            split = _after(short[group[0]], short[number], whole)
-            if split is None:
-                raise CannotPack("its processor writes more than its tokenizer")
-            place, more = split
-            if vlm.image_token in [*more, *whole[place + 1 :]]:
-                raise CannotPack("its prompts do not begin with their pictures")
+            place, more = _after(short[group[0]], short[number], whole, vlm.image_token)
+            check_length(vlm.model, vlm.name, place + 1 + len(more))
             for token in more:
                 place = tree.grow(place, token)
             ends[number] = place
@@ -269,18 +266,31 @@ def _trees(vlm, questions, template, rows, own, positions):
     return trees, ends
 
 
-def _after(first, other, whole):
+def _after(first, other, whole, image):
     """Up to which place of the whole first prompt another is the same, and how it goes on.
 
-    `first` and `other` begin with the picture's place in short, `whole` with all its tokens; None
-    where `whole` does not end as `first` does.
+    `first` and `other` hold the picture's place in short, `whole` all its tokens. Raises CannotPack
+    where the tokenizer alone does not write what stands behind the picture.
     """
-    pairs = enumerate(zip(first, other, strict=False))
-    same = next((at for at, (one, two) in pairs if one != two), min(len(first), len(other)))
-    rest = len(first) - same
-    if whole[len(whole) - rest :] != first[same:]:
-        return None
-    return len(whole) - rest - 1, other[same:]
+    tail = len(first) - (_last(first, image) + 1 or _common(first, whole) + 1)
+    if whole[len(whole) - tail :] != first[len(first) - tail :]:
+        raise CannotPack("its processor writes more than its tokenizer")
+    same = _common(first, other)
+    place = len(whole) - (len(first) - same) - 1
+    if image in [*other[same:], *whole[place + 1 :]]:
+        raise CannotPack("its prompts do not begin with their pictures")
+    return place, other[same:]
+
+
+def _last(tokens, token) -> int:
+    """The last place of a token, -1 where it is not."""
+    return max((place for place, one in enumerate(tokens) if one == token), default=-1)
+
+
+def _common(one, two) -> int:
+    """How many tokens two lists begin with alike."""
+    pairs = enumerate(zip(one, two, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(two)))
 
 
 def _wanted(vlm, questions, trees, rows, ends):

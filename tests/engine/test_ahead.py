@@ -75,6 +75,19 @@ def test_what_a_layout_raises_is_raised_in_its_turn(tiny, benchmark):
         assert ahead.inputs(packed, two)
 
 
+def test_memory_that_was_short_beside_another_batch_is_asked_for_again(tiny, benchmark):
+    two = Batch(list(benchmark.questions[:2]), CELLS)
+
+    def short_in_a_thread(*given):
+        if threading.current_thread() is not threading.main_thread():
+            raise torch.OutOfMemoryError("out of memory")
+        return packed(*given)
+
+    with Ahead(tiny, "bare", beside=True) as ahead:
+        ahead.begin(short_in_a_thread, [two])
+        assert ahead.inputs(short_in_a_thread, two)
+
+
 def test_nothing_runs_beside_a_model_on_the_cpu(tiny, benchmark):
     two = Batch(list(benchmark.questions[:2]), CELLS)
     with Ahead(tiny, "bare") as ahead:

@@ -275,16 +275,39 @@ def test_each_picture_is_prepared_once(tiny, questions, monkeypatch):
     assert len(prepared) == 3
 
 
-def test_a_processor_that_writes_more_than_its_tokenizer_is_told(tiny, questions, monkeypatch):
-    own = tiny.processor.tokenizer
+def lengthened(questions):
+    """A question, and another about the same picture whose text begins with its text."""
+    first = dataclasses.replace(questions[0], form="direct")
+    return [first, dataclasses.replace(first, id="longer", text=f"{first.text} is it red?")]
 
-    def longer(self, asked, template):
-        return [[*ids, own.eos_token_id] for ids in tokens(self, asked, template)]
 
-    tokens = type(tiny).tokens
-    monkeypatch.setattr(type(tiny), "tokens", longer)
+def test_what_a_processor_adds_to_the_text_is_told(tiny, questions, monkeypatch):
+    """Where a template writes nothing behind the text, one prompt begins the other."""
+    own, end = type(tiny).inputs, tiny.processor.tokenizer.eos_token_id
+
+    def ended(self, *given):
+        inputs = own(self, *given)
+        mark = torch.full_like(inputs["input_ids"][:, :1], end)
+        inputs["input_ids"] = torch.cat([inputs["input_ids"], mark], 1)
+        inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
+        return inputs
+
+    bare = "{{ '<image>' }}{{ messages[0]['content'][-1]['text'] }}"
+    monkeypatch.setattr(tiny.processor, "chat_template", bare)
+    both = lengthened(questions)
+    assert packed(tiny, both, "bare").alone
+    monkeypatch.setattr(type(tiny), "inputs", ended)
     with pytest.raises(CannotPack, match="writes more than its tokenizer"):
-        packed(tiny, questions, "bare")
+        packed(tiny, both, "bare")
+
+
+def test_every_prompt_of_a_row_fits_the_model(tiny, questions, monkeypatch):
+    both = lengthened(questions)
+    short = tiny.inputs(both[:1])["input_ids"].shape[1]
+    monkeypatch.setattr(tiny.model.config.text_config, "max_position_embeddings", short)
+    with pytest.raises(BadInput, match=f"knows {short} positions"):
+        packed(tiny, both, "bare")
+    assert packed(tiny, both[:1], "bare")
 
 
 def test_a_window_shorter_than_a_row_is_told(tiny, questions, monkeypatch):
