@@ -172,6 +172,27 @@ def looks_at_case(
     return looked, before, after
 
 
+def looks_at_cases(
+    vlm: VLM, benchmark: Benchmark, cases: pd.DataFrame, part: str = "self-attention", cache=None
+) -> tuple[pd.DataFrame, list[tuple[pd.DataFrame, pd.DataFrame]]]:
+    """`looks_at_case` for each row of a table with columns task, form and layer.
+
+    That table with a look's keys as further columns (its delta takes the place of the table's), and
+    of each row the leads before and after. Raises BadInput where the
+    benchmark has no question of a case's task and form.
+    """
+    looks, leads = [], []
+    for case in cases.itertuples():
+        own = [q for q in benchmark.questions if (q.task, q.form) == (case.task, case.form)]
+        if not own:
+            raise BadInput(f"{benchmark.name} has no question of {case.task}, {case.form} form")
+        looked, before, after = looks_at_case(vlm, benchmark.only(own), case.layer, part, cache)
+        looks.append(looked)
+        leads.append((before, after))
+    named = cases.drop(columns="delta", errors="ignore").reset_index(drop=True)
+    return named.join(pd.DataFrame(looks)), leads
+
+
 def looks_at_plants(
     vlm: VLM, plants: list[Plant], strength: float, per_task: int, name: str = "mini-worlds"
 ) -> tuple[pd.DataFrame, dict]:

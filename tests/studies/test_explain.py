@@ -10,6 +10,7 @@ from talo_mini.studies.explain import (
     hit_rates,
     logit_lens,
     looks_at_case,
+    looks_at_cases,
     looks_at_plants,
     written_words,
 )
@@ -92,6 +93,20 @@ def test_looks_at_a_case_agree_with_the_knockout(tiny, benchmark):
     assert before.iloc[:, 2].equals(after.iloc[:, 2])  # below the knocked-out layer all is alike
     assert looked["lead"] == pytest.approx(before.iloc[:, -1].mean())
     assert looked["picture"] + looked["first"] + looked["text"] == pytest.approx(1, abs=1e-4)
+
+
+def test_looks_at_several_cases_are_those_at_each(tiny, benchmark):
+    task, form = benchmark.questions[0].task, benchmark.questions[0].form
+    cases = pd.DataFrame(dict(task=task, form=form, layer=[2, 1], delta=7.0, clear=[True, False]))
+    looked, leads = looks_at_cases(tiny, benchmark, cases)
+    own = [q for q in benchmark.questions if (q.task, q.form) == (task, form)]
+    for row, (before, after), layer in zip(looked.itertuples(), leads, (2, 1), strict=True):
+        one, *both = looks_at_case(tiny, benchmark.only(own), layer)
+        assert (row.layer, row.delta, row.writes) == (layer, one["delta"], one["writes"])
+        assert before.equals(both[0]) and after.equals(both[1])
+    assert list(looked.clear) == [True, False]
+    with pytest.raises(BadInput, match="has no question of unheard, choice form"):
+        looks_at_cases(tiny, benchmark, cases.assign(task="unheard", form="choice"))
 
 
 def test_looks_at_plants_see_where_the_lead_falls():
