@@ -67,11 +67,27 @@ def answer(name, scene, wanted, seed=0):
 def test_answers_about_a_known_scene():
     assert answer("leftmost_of_colour", SCENE, "leftmost red") == "square"
     assert answer("rightmost_of_shape", SCENE, "rightmost circle") == "red"
+    assert answer("leftmost_of_shape", SCENE, "leftmost circle") == "blue"
+    assert answer("corner_of_colour", SCENE, "nearest to the blue") == "bottom-left"
+    assert (
+        answer("colour_left_of_shape", SCENE, "blue object left or right of the square") == "left"
+    )
+    assert answer("colour_above_shape", SCENE, "blue object above or below the square") == "below"
     assert answer("leftmost_size", SCENE, "leftmost") == "small"
     assert answer("leftmost_corner", SCENE, "leftmost") == "bottom-left"
     assert answer("ends_same_colour", SCENE, "same colour") == "no"
     assert answer("count_colour_size", SCENE, "small red") == "1"
     assert answer("exists_of_size", SCENE, "large red square") == "yes"
+    more = (SCENE[0], (*SCENE[1], Thing("cross", "green", "large", 2, 2, (0, 0))))
+    asked_of = "green object above or below the leftmost"
+    assert answer("colour_above_leftmost", more, asked_of) == "above"
+
+
+def test_what_is_seen_from_itself_is_never_asked():
+    """A thing known by its colour and by its shape at once has no side to itself."""
+    alone = (SCENE[0], SCENE[1][1:2])
+    for name in ("colour_left_of_shape", "colour_above_shape"):
+        assert ASKED[name][1](alone, random.Random(0)) is None
 
 
 def test_answers_about_charts_digits_and_tables():

@@ -9,12 +9,16 @@ from functools import partial
 
 from . import charts, digits, maps, objects
 from .objects import COLOURS, CORNERS, COUNTS, SHAPES, YES_NO, corner, extreme, shown
-from .world import Asked, World
+from .world import Asked, World, unique
 
 CELLS = 16  # places for an object
 FEWEST, MOST = 7, 12  # objects a picture; training has at most 6
 TRIED = (7, 9, 12, 15)  # numbers of most objects that the command tries
 PARITY = ("even", "odd")
+BESIDE = {
+    "left or right of": ("column", ("left", "right")),
+    "above or below": ("row", ("above", "below")),
+}
 TAUGHT = {"north": ("latitude", 1), "south": ("latitude", -1), "east": ("longitude", 1)}
 
 
@@ -23,23 +27,76 @@ def _first(things, side=1):
     return extreme((None, things), side) if len(things) > 1 else None
 
 
+def _end_of(scene, rng, side, known, asked):
+    """Of the things that are alike in one field, the one at an end of the picture: its value in
+    another field, and the values of all of them; None where all are alike there too.
+    """
+    like = getattr(rng.choice(scene[1]), known)
+    things = [thing for thing in scene[1] if getattr(thing, known) == like]
+    thing, seen = _first(things, side), shown((None, things), asked)
+    return None if thing is None or len(seen) < 2 else (like, getattr(thing, asked), seen)
+
+
 def leftmost_of_colour(scene, rng):
-    colour = rng.choice(scene[1]).colour
-    things = [thing for thing in scene[1] if thing.colour == colour]
-    thing, seen = _first(things), shown((None, things), "shape")
-    if thing is None or len(seen) < 2:  # one shape: the second step is not needed
+    found = _end_of(scene, rng, 1, "colour", "shape")
+    if found is None:
         return None
-    return Asked(f"what shape is the leftmost {colour} object?", thing.shape, SHAPES, seen=seen)
+    colour, shape, seen = found
+    return Asked(f"what shape is the leftmost {colour} object?", shape, SHAPES, seen=seen)
+
+
+def _colour_of_end(scene, rng, word, side):
+    found = _end_of(scene, rng, side, "shape", "colour")
+    if found is None:
+        return None
+    shape, colour, seen = found
+    return Asked(f"what colour is the {word} {shape}?", colour, tuple(COLOURS), seen=seen)
+
+
+def leftmost_of_shape(scene, rng):
+    return _colour_of_end(scene, rng, "leftmost", 1)
 
 
 def rightmost_of_shape(scene, rng):
-    shape = rng.choice(scene[1]).shape
-    things = [thing for thing in scene[1] if thing.shape == shape]
-    thing, seen = _first(things, -1), shown((None, things), "colour")
-    if thing is None or len(seen) < 2:
+    return _colour_of_end(scene, rng, "rightmost", -1)
+
+
+def corner_of_colour(scene, rng):
+    thing = unique(scene[1], "colour", rng)
+    corners = {corner(other) for other in scene[1]}
+    return thing and Asked(
+        f"which corner is nearest to the {thing.colour} object?",
+        corner(thing),
+        CORNERS,
+        seen=tuple(sorted(corners)),
+    )
+
+
+def _beside(one, relation, other, called):
+    """Where a thing known by its colour lies, seen from another; None where they lie alike."""
+    axis, words = BESIDE[relation]
+    if one is None or other is None or getattr(one, axis) == getattr(other, axis):
         return None
-    text = f"what colour is the rightmost {shape}?"
-    return Asked(text, thing.colour, tuple(COLOURS), seen=seen)
+    answer = words[getattr(one, axis) > getattr(other, axis)]
+    return Asked(f"is the {one.colour} object {relation} the {called}?", answer, words)
+
+
+def _beside_shape(scene, rng, relation):
+    one, other = unique(scene[1], "colour", rng), unique(scene[1], "shape", rng)
+    return other and _beside(one, relation, other, other.shape)
+
+
+def colour_left_of_shape(scene, rng):
+    return _beside_shape(scene, rng, "left or right of")
+
+
+def colour_above_shape(scene, rng):
+    return _beside_shape(scene, rng, "above or below")
+
+
+def colour_above_leftmost(scene, rng):
+    one, other = unique(scene[1], "colour", rng), _first(scene[1])
+    return _beside(one, "above or below", other, "leftmost object")
 
 
 def leftmost_size(scene, rng):
@@ -173,7 +230,17 @@ def is_farthest(scene, rng):
 TWO_STEPS: dict[str, dict[str, tuple[Callable, ...]]] = {
     "objects": {
         "counting": (count_colour_size,),
-        "spatial": (leftmost_of_colour, rightmost_of_shape, leftmost_size, leftmost_corner),
+        "spatial": (
+            leftmost_of_colour,
+            leftmost_of_shape,
+            rightmost_of_shape,
+            leftmost_size,
+            leftmost_corner,
+            corner_of_colour,
+            colour_left_of_shape,
+            colour_above_shape,
+            colour_above_leftmost,
+        ),
         "logic": (ends_same_colour, exists_of_size),
     },
     "charts": {"charts and tables": (tallest_value, chart_parity, chart_sum)},
