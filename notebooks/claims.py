@@ -24,7 +24,7 @@ FEWEST = 3  # tasks with room, below which their mean says nothing of TaLo
 QUESTIONS = (
     ("Why do some benchmarks need every layer?", "03_do_all_layers_help"),
     ("Would more training data of the domain remove it?", "13_fine_tuned_models"),
-    ("Does more training remove it?", "22_seeds_and_training"),
+    ("Does more training remove it?", "19_a_pretrained_language_model"),
     ("Does it come back in another training run?", "22_seeds_and_training"),
     ("Does it happen in a pretrained language model?", "19_a_pretrained_language_model"),
     ("Which part of a layer interferes, and with what?", "23_the_head_that_interferes"),
@@ -412,9 +412,9 @@ CLAIMS = (
         "12_against_fine_tuning",
         beats_fine_tuning,
         "+2 to 4 points, over 10 times faster",
-        "a mini VLM trained from scratch on drawn pictures; only tasks it was never taught, where "
-        "there is room to gain and fine-tuning has most to teach; chapter 24 has models in which "
-        "one layer is at fault",
+        "a mini VLM trained from scratch on drawn pictures; only tasks it was never taught and "
+        "answers no better than a guess, where fine-tuning has most to teach; chapter 24 has "
+        "models in which one layer is at fault",
         beats_fine_tuning_with_room,
         "24_where_a_layer_is_in_the_way",
     ),

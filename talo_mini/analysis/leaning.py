@@ -60,7 +60,7 @@ def shift_gains(
     return pd.DataFrame(rows)
 
 
-def mean_shift_gains(gains: pd.DataFrame, tasks, seed: int = 0) -> pd.DataFrame:
+def mean_shift_gains(gains: pd.DataFrame, tasks) -> pd.DataFrame:
     """The mean of TaLo's gain, of the shift's, and of their difference over some of the tasks.
 
     `gains` is what `shift_gains` gave. Columns: method (talo, shift, ahead), tasks, delta, low and
@@ -68,7 +68,7 @@ def mean_shift_gains(gains: pd.DataFrame, tasks, seed: int = 0) -> pd.DataFrame:
     """
     kept, rows = gains[gains.task.isin(set(tasks))], []
     for method in ("talo", "shift", "ahead"):
-        (low, high), p = mean_interval(kept[method], seed), mean_p(kept[method])
+        (low, high), p = mean_interval(kept[method]), mean_p(kept[method])
         row = dict(method=method, tasks=len(kept), delta=kept[method].mean())
         rows.append(row | dict(low=low, high=high, p=p))
     return pd.DataFrame(rows)

@@ -42,7 +42,7 @@ def best_by_luck(
     return table, np.array(luck), np.array(mild_luck)
 
 
-def winners_curse(gains: pd.DataFrame, seed: int = 0) -> dict:
+def winners_curse(gains: pd.DataFrame) -> dict:
     """What draws of TaLo that bypassed a layer gained on the probe questions, and on the rest.
 
     `gains` are rows of `talo_gains`, several of one task together. Every draw that acted counts
@@ -51,5 +51,5 @@ def winners_curse(gains: pd.DataFrame, seed: int = 0) -> dict:
     acted = gains[gains.acted > 0].assign(probed=lambda t: t.acted * t.probe_delta)
     sums = acted.groupby("task")[["acted", "probed", "delta"]].sum()
     probe, rest = (sums[name].sum() / sums.acted.sum() for name in ("probed", "delta"))
-    low, high = ratio_interval(sums.probed - sums.delta, sums.acted, seed)
+    low, high = ratio_interval(sums.probed - sums.delta, sums.acted)
     return dict(probe=float(probe), rest=float(rest), delta=float(probe - rest), low=low, high=high)

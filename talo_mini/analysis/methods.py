@@ -5,7 +5,7 @@ import pandas as pd
 from .significance import false_discovery, mean_interval, mean_p
 
 
-def method_curves(runs: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+def method_curves(runs: pd.DataFrame) -> pd.DataFrame:
     """Each method's mean change of accuracy against the number of labelled questions.
 
     `runs` has the columns method, shots, task, draw, delta and seconds. Draws of one task are not
@@ -15,14 +15,14 @@ def method_curves(runs: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     by_task = runs.groupby(["method", "shots", "task"], sort=False)[["delta", "seconds"]].mean()
     rows = []
     for (method, shots), group in by_task.groupby(["method", "shots"], sort=False):
-        low, high = mean_interval(group.delta, seed)
+        low, high = mean_interval(group.delta)
         row = dict(method=method, shots=shots, tasks=len(group), delta=group.delta.mean())
         row |= dict(low=max(low, -1.0), high=min(high, 1.0), seconds=group.seconds.mean())
         rows.append(row)
     return pd.DataFrame(rows).sort_values(["shots"], kind="stable").reset_index(drop=True)
 
 
-def method_differences(runs: pd.DataFrame, first: str, seed: int = 0) -> pd.DataFrame:
+def method_differences(runs: pd.DataFrame, first: str) -> pd.DataFrame:
     """What one method gains more than each other, with the same labelled questions, by task.
 
     Columns: shots, method (the other), tasks, delta (first - other), low, high (95% interval over
@@ -37,7 +37,7 @@ def method_differences(runs: pd.DataFrame, first: str, seed: int = 0) -> pd.Data
         for method in others:
             other = by_task.loc[shots, method]
             ahead = own.delta - other.delta
-            low, high = mean_interval(ahead, seed)
+            low, high = mean_interval(ahead)
             row = dict(shots=shots, method=method, tasks=len(ahead), delta=ahead.mean())
             row |= dict(low=low, high=high, p=mean_p(ahead))
             rows.append(row | dict(times_longer=other.seconds.mean() / own.seconds.mean()))

@@ -47,7 +47,7 @@ def interactions(outcomes: pd.DataFrame, part: str) -> pd.DataFrame:
     return table.assign(q=false_discovery(table.p))
 
 
-def sums_predict(pairs: pd.DataFrame, mild: float = 0.05, seed: int = 0) -> pd.DataFrame:
+def sums_predict(pairs: pd.DataFrame, mild: float = 0.05) -> pd.DataFrame:
     """How well the sum of two knockouts predicts both together.
 
     `pairs` are `interactions`. Two rows: all pairs, and those in which each layer alone costs less
@@ -62,7 +62,7 @@ def sums_predict(pairs: pd.DataFrame, mild: float = 0.05, seed: int = 0) -> pd.D
         if name == "all":
             kept, own = means, pairs
         by_task = own.groupby("task").apply(_correlation, include_groups=False).dropna()
-        low, high = mean_interval(by_task, seed, most=1)
+        low, high = mean_interval(by_task, most=1)
         row = dict(of=name, pairs=len(kept), r=_correlation(kept), delta=by_task.mean())
         row |= dict(low=low, high=high, together=kept.together.mean(), added=kept.added.mean())
         rows.append(row)

@@ -123,7 +123,7 @@ def ways_to_choose(
         able = tasks_above_chance(outcomes)
         for name, gain in (by_task | {WAYS[-1]: talo}).items():
             for tasks, some in (("all", gain), ("above chance", gain[gain.index.isin(able)])):
-                low, high = mean_interval(some, seed)
+                low, high = mean_interval(some)
                 row = dict(form=form, method=name, tasks=tasks, delta=some.mean())
                 gains.append(row | dict(low=low, high=high))
         row = dict(form=form, chance=outcomes.chance.mean(), informed=outcomes.informed.mean())
@@ -131,7 +131,7 @@ def ways_to_choose(
         row |= dict(all_right=right.all(1).mean(), by_luck=oracle_by_luck(right, base.task, seed))
         limits.append(row)
         router = by_task["learned router"]
-        beside.append(dict(form=form) | difference_of_means(router, talo, seed))
+        beside.append(dict(form=form) | difference_of_means(router, talo))
     return tuple(map(pd.DataFrame, (gains, limits, beside)))
 
 

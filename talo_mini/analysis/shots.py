@@ -21,7 +21,7 @@ def gains_of_more_shots(
             talo_gains(outcomes, part, number, draws, seed).set_index("task").delta
             for number in (few, most[name])
         )
-        row = dict(name=name, few=few, most=most[name]) | difference_of_means(more, less, seed)
+        row = dict(name=name, few=few, most=most[name]) | difference_of_means(more, less)
         rows.append(row | dict(p=mean_p(more - less)))
     table = pd.DataFrame(rows)
     return table.assign(q=false_discovery(table.p))

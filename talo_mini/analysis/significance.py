@@ -7,7 +7,6 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 LEVEL = 0.95
-FEW = 12  # values below which a bootstrap interval is too narrow
 
 
 def accuracy_interval(right, questions):
@@ -46,11 +45,9 @@ def false_discovery(p):
     return q
 
 
-def mean_interval(
-    values, seed: int = 0, resamples: int = 2000, most: float = np.inf
-) -> tuple[float, float]:
-    """95% interval of the mean of independent values: bootstrap (scipy, BCa), Student's t for fewer
-    than FEW values.
+def mean_interval(values, most: float = np.inf) -> tuple[float, float]:
+    """95% interval of the mean of independent values: the means that Student's t test (`mean_p`)
+    would not reject, so that interval and test never contradict each other.
 
     nan for a single value, and where all are equal: they show no spread to tell one by. Student's t
     knows no bounds: of what cannot leave [-most, most], as correlations do not leave [-1, 1], the
@@ -59,13 +56,8 @@ def mean_interval(
     values = np.asarray(values, dtype=float)
     if len(values) < 2 or np.ptp(values) == 0:
         return float("nan"), float("nan")
-    if len(values) < FEW:
-        low, high = stats.t.interval(LEVEL, len(values) - 1, values.mean(), stats.sem(values))
-        return max(-most, float(low)), min(most, float(high))
-    result = stats.bootstrap(
-        (values,), np.mean, n_resamples=resamples, rng=np.random.default_rng(seed)
-    )
-    return float(result.confidence_interval.low), float(result.confidence_interval.high)
+    low, high = stats.ttest_1samp(values, 0).confidence_interval(LEVEL)
+    return max(-most, float(low)), min(most, float(high))
 
 
 def mean_p(values) -> float:
@@ -78,26 +70,16 @@ def mean_p(values) -> float:
     return float(stats.ttest_1samp(values, 0).pvalue) if values.any() else 1.0
 
 
-def ratio_interval(top, bottom, seed: int = 0, resamples: int = 2000) -> tuple[float, float]:
-    """95% interval of a ratio of two sums over the same independent things (tasks): bootstrap
-    (scipy, BCa).
+def ratio_interval(top, bottom) -> tuple[float, float]:
+    """95% interval of a ratio of two sums over the same independent things (tasks): Student's t on
+    the linearised ratio; nan for a single thing.
 
-    Student's t on the linearised ratio for fewer than FEW things, nan for a single one.
+    Source: Cochran 1977, Sampling Techniques, chapter 6.
     """
     top, bottom = np.asarray(top, dtype=float), np.asarray(bottom, dtype=float)
     ratio = top.sum() / bottom.sum()
-    rest = (top - ratio * bottom) / bottom.mean()
-    if len(rest) < FEW or np.ptp(rest) == 0:
-        low, high = mean_interval(rest)
-        return float(ratio + low), float(ratio + high)
-    result = stats.bootstrap(
-        (top, bottom),
-        lambda top, bottom, axis: top.sum(axis) / bottom.sum(axis),
-        paired=True,
-        n_resamples=resamples,
-        rng=np.random.default_rng(seed),
-    )
-    return float(result.confidence_interval.low), float(result.confidence_interval.high)
+    low, high = mean_interval((top - ratio * bottom) / bottom.mean())
+    return float(ratio + low), float(ratio + high)
 
 
 def clustered(

@@ -142,7 +142,7 @@ def nearest_in_ability(
     )
 
 
-def vector_agreement(one: pd.DataFrame, other: pd.DataFrame, seed: int = 0, first: int = 0) -> dict:
+def vector_agreement(one: pd.DataFrame, other: pd.DataFrame, first: int = 0) -> dict:
     """The correlation of each task's vector in two tables [tasks, layers], mean over tasks.
 
     Layers below `first` are left out, and tasks whose vector varies in neither. Keys: delta, low,
@@ -152,7 +152,7 @@ def vector_agreement(one: pd.DataFrame, other: pd.DataFrame, seed: int = 0, firs
     layers = [layer for layer in other.columns if layer >= first]
     with np.errstate(invalid="ignore", divide="ignore"):
         r = one.loc[varied, layers].corrwith(other.loc[varied, layers], axis=1).dropna()
-    low, high = mean_interval(r, seed, most=1)
+    low, high = mean_interval(r, most=1)
     pooled = np.corrcoef(one[layers].to_numpy().ravel(), other[layers].to_numpy().ravel())[0, 1]
     return dict(delta=float(r.mean()), low=low, high=high, tasks=len(r), pooled=float(pooled))
 
@@ -234,7 +234,7 @@ def shared_structure(
     )
 
 
-def carried_over(ways: dict[str, pd.DataFrame], seed: int = 0) -> pd.DataFrame:
+def carried_over(ways: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """What layers chosen on some tasks change on others, by the way they are carried.
 
     `ways` holds rows of `transfer` by name. Columns: way, sources (tasks that a layer comes from),
@@ -250,7 +250,7 @@ def carried_over(ways: dict[str, pd.DataFrame], seed: int = 0) -> pd.DataFrame:
         values = table.groupby("from" if many else "to").delta.mean()
         low, high = table.low.mean(), table.high.mean()
         if len(values) > 1:
-            low, high = mean_interval(values, seed)
+            low, high = mean_interval(values)
         row = dict(way=way, sources=table["from"].nunique(), targets=table.to.nunique())
         rows.append(row | dict(delta=values.mean(), low=low, high=high))
     return pd.DataFrame(rows)

@@ -10,7 +10,7 @@ from .talo import mean_gain, talo_gains
 from .vectors import gain_kind, has_room, task_accuracy
 
 
-def mean_change(vectors: pd.DataFrame, seed: int = 0) -> dict:
+def mean_change(vectors: pd.DataFrame) -> dict:
     """The mean change over all layers and tasks of vectors, and how many changes are clear.
 
     Keys: knockouts, delta, low, high (95% interval over tasks), worst (mean accuracy without the
@@ -18,7 +18,7 @@ def mean_change(vectors: pd.DataFrame, seed: int = 0) -> dict:
     chance from above it); fractions.
     """
     by_task, clear = vectors.groupby("task").delta.mean(), vectors[vectors.q < 0.05]
-    low, high = mean_interval(by_task, seed)
+    low, high = mean_interval(by_task)
     return dict(
         knockouts=len(vectors),
         delta=float(by_task.mean()),
@@ -31,28 +31,28 @@ def mean_change(vectors: pd.DataFrame, seed: int = 0) -> dict:
     )
 
 
-def difference_of_means(one: pd.Series, other: pd.Series, seed: int = 0) -> dict:
+def difference_of_means(one: pd.Series, other: pd.Series) -> dict:
     """The mean of one - other over the tasks that both have: delta, low, high (95%), tasks."""
-    return mean_value(one - other, seed)
+    return mean_value(one - other)
 
 
-def by_layer(vectors: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+def by_layer(vectors: pd.DataFrame) -> pd.DataFrame:
     """The mean over tasks of each layer's knockout: layer, delta, low, high (95%), fractions."""
-    return mean_by(vectors, "layer", seed)
+    return mean_by(vectors, "layer")
 
 
-def mean_by(table: pd.DataFrame, column: str, seed: int = 0) -> pd.DataFrame:
+def mean_by(table: pd.DataFrame, column: str) -> pd.DataFrame:
     """The mean of a table's delta for each value of a column: that column, delta, low, high (95%
     interval over its rows).
     """
     rows = []
     for value, group in table.groupby(column):
-        low, high = mean_interval(group.delta, seed)
+        low, high = mean_interval(group.delta)
         rows.append({column: value} | dict(delta=group.delta.mean(), low=low, high=high))
     return pd.DataFrame(rows)
 
 
-def mean_gains(gains: dict, names: Sequence[str], seed: int = 0) -> pd.DataFrame:
+def mean_gains(gains: dict, names: Sequence[str]) -> pd.DataFrame:
     """TaLo's mean gain over the tasks of several tables.
 
     `gains` are rows of `talo_gains` by a tuple whose items become the columns `names`. Further
@@ -61,7 +61,7 @@ def mean_gains(gains: dict, names: Sequence[str], seed: int = 0) -> pd.DataFrame
     """
     rows = []
     for key, own in gains.items():
-        low, high = mean_interval(own.delta, seed)
+        low, high = mean_interval(own.delta)
         row = dict(zip(names, key, strict=True)) | dict(tasks=len(own), base=own.base.mean())
         row |= dict(informed=own.informed.mean(), delta=own.delta.mean(), low=low, high=high)
         row |= dict(p=mean_p(own.delta), acted=own.acted.mean(), harmed=own.harmed.mean())
@@ -70,9 +70,7 @@ def mean_gains(gains: dict, names: Sequence[str], seed: int = 0) -> pd.DataFrame
     return table.assign(q=false_discovery(table.p))
 
 
-def beside_luck(
-    gains: pd.DataFrame, released: pd.DataFrame, room: pd.Series, seed: int = 0
-) -> pd.DataFrame:
+def beside_luck(gains: pd.DataFrame, released: pd.DataFrame, room: pd.Series) -> pd.DataFrame:
     """TaLo's mean gain over tasks beside the released rule's, luck's and hindsight's.
 
     `gains` and `released` are of `talo_gains`; `room` tells which rows of `gains` have room for a
@@ -90,7 +88,7 @@ def beside_luck(
     ):
         if table.empty:
             continue
-        low, high = mean_interval(table[column], seed)
+        low, high = mean_interval(table[column])
         found = dict(delta=table[column].mean(), low=low, high=high)
         found |= dict(p=mean_p(table.delta)) if column == "delta" else {}
         found |= mean_gain(table) if method.endswith("with room") else {}
@@ -99,14 +97,14 @@ def beside_luck(
     return pd.DataFrame(rows)
 
 
-def mean_value(values, seed: int = 0, most: float = np.inf) -> dict:
+def mean_value(values, most: float = np.inf) -> dict:
     """The mean of one value a task: delta, low, high (95% interval over tasks), tasks.
 
     What is nan is left out, so are intervals of a single value. The interval of values that cannot
     leave [-most, most] does not leave it either.
     """
     kept = pd.Series(values, dtype=float).dropna()
-    low, high = mean_interval(kept, seed, most=most) if len(kept) > 1 else (np.nan, np.nan)
+    low, high = mean_interval(kept, most=most) if len(kept) > 1 else (np.nan, np.nan)
     return dict(delta=float(kept.mean()), low=low, high=high, tasks=len(kept))
 
 

@@ -263,7 +263,7 @@ def shots_curve(
             rows.append(dict(shots=number, tasks=0))
             continue
         gains = _averages(kept, part, Probing(number, draws, seed, rule, level))
-        low, high = mean_interval(gains.delta, seed)
+        low, high = mean_interval(gains.delta)
         acted = gains.acted > 0
         curse = (gains.probe_delta - gains.delta / gains.acted)[acted].mean()
         row = dict(shots=number, tasks=len(gains), delta=gains.delta.mean(), low=low, high=high)

@@ -10,14 +10,14 @@ from .vectors import gain_kind, matrix
 NEAR_ONE = 0.999  # Fisher's z of a correlation of 1 is infinite
 
 
-def fisher_mean(correlations, seed: int = 0) -> dict:
+def fisher_mean(correlations) -> dict:
     """The mean of correlations in Fisher's z, so that its 95% interval ends at 1.
 
     Keys: delta, low, high.
     """
     values = pd.Series(correlations).dropna().clip(-NEAR_ONE, NEAR_ONE)
     z = np.arctanh(values)
-    low, high = np.tanh(mean_interval(z, seed))
+    low, high = np.tanh(mean_interval(z))
     return dict(delta=float(np.tanh(z.mean())), low=float(low), high=float(high))
 
 
@@ -49,7 +49,7 @@ def followed(vectors: dict, probing: dict) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def vectors_moved(vectors: dict, outcomes: dict, trained: list[str], seed: int = 0) -> pd.DataFrame:
+def vectors_moved(vectors: dict, outcomes: dict, trained: list[str]) -> pd.DataFrame:
     """How far training moved the vectors and the accuracy of the tasks that were trained, each, and
     of all others.
 
@@ -68,8 +68,8 @@ def vectors_moved(vectors: dict, outcomes: dict, trained: list[str], seed: int =
         after, change = matrix(vectors[dose]), right[dose] - right[0]
         same, moved = before.corrwith(after, axis=1), (after - before).abs().mean(axis=1)
         late = before.drop(columns=0, errors="ignore").corrwith(after, axis=1)
-        deep = fisher_mean(late.drop(trained), seed)
-        others = fisher_mean(same.drop(trained), seed) | dict(deep=deep["delta"])
+        deep = fisher_mean(late.drop(trained))
+        others = fisher_mean(same.drop(trained)) | dict(deep=deep["delta"])
         others |= dict(deep_low=deep["low"], deep_high=deep["high"])
         others |= dict(moved=moved.drop(trained).mean())
         by_task = change.drop(trained, level="task").groupby("task").mean()
@@ -77,14 +77,14 @@ def vectors_moved(vectors: dict, outcomes: dict, trained: list[str], seed: int =
         own = pd.DataFrame(dict(delta=same, deep=late, moved=moved))
         found += [(task, dict(own.loc[task]), change[task]) for task in trained]
         for name, row, changes in found:
-            low, high = mean_interval(changes, seed)
+            low, high = mean_interval(changes)
             row = dict(questions=dose, tasks=name) | row | dict(base_change=changes.mean())
             rows.append(row | dict(base_change_low=low, base_change_high=high))
     return pd.DataFrame(rows)
 
 
-def by_dose(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+def by_dose(table: pd.DataFrame) -> pd.DataFrame:
     """The mean over plants at each dose: questions, base, delta, low, high (95%), fractions."""
-    return mean_by(table, "questions", seed).assign(
+    return mean_by(table, "questions").assign(
         base=table.groupby("questions").base.mean().to_numpy()
     )

@@ -20,7 +20,7 @@ HEADERS = {  # what a column is called; the unit behind it says how its fraction
     "talo": "TaLo (points)",
     "shift": "shift of the scores (points)",
     "ahead": "TaLo ahead (points)",
-    "beside": "beside the first (points)",
+    "beside": "minus the first (points)",
     "random": "a random layer (points)",
     "hindsight": "best in hindsight (points)",
     "regret": "short of hindsight (points)",

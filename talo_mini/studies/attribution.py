@@ -201,7 +201,7 @@ def ranking(both: pd.DataFrame, top: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def ranking_summary(ranks: dict[str, pd.DataFrame], seed: int = 0) -> pd.DataFrame:
+def ranking_summary(ranks: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Means over tasks of `ranking` tables by part.
 
     Columns: part, tasks, rank_correlation and found, each with _low and _high (95% intervals over
@@ -209,7 +209,7 @@ def ranking_summary(ranks: dict[str, pd.DataFrame], seed: int = 0) -> pd.DataFra
     """
     rows = []
     for part, own in ranks.items():
-        rank, found = (mean_value(own[name], seed, most=1) for name in ("correlation", "found"))
+        rank, found = (mean_value(own[name], most=1) for name in ("correlation", "found"))
         row = dict(part=part, tasks=len(own))
         for name, mean in dict(rank_correlation=rank, found=found).items():
             row |= {name: mean["delta"], f"{name}_low": mean["low"], f"{name}_high": mean["high"]}
@@ -240,7 +240,7 @@ def proposed_neurons(
     return {kind: confirm(vlm, measured_on, some).merge(some) for kind, some in proposals.items()}
 
 
-def neuron_summary(confirmed: dict[str, pd.DataFrame], seed: int = 0) -> pd.DataFrame:
+def neuron_summary(confirmed: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """What removing neurons of each kind does, means over tasks.
 
     Columns: kind, knockouts, lead (nats) with lead_low and lead_high, rises (share of knockouts
@@ -249,7 +249,7 @@ def neuron_summary(confirmed: dict[str, pd.DataFrame], seed: int = 0) -> pd.Data
     rows = []
     for kind, some in confirmed.items():
         lead, change = (
-            mean_value(some.groupby("task")[column].mean(), seed) for column in ("exact", "delta")
+            mean_value(some.groupby("task")[column].mean()) for column in ("exact", "delta")
         )
         clear = some[some.q < 0.05]
         row = dict(kind=kind, knockouts=len(some), lead=lead["delta"])
@@ -260,13 +260,13 @@ def neuron_summary(confirmed: dict[str, pd.DataFrame], seed: int = 0) -> pd.Data
     return pd.DataFrame(rows)
 
 
-def rank_by_task(table: pd.DataFrame, seed: int = 0) -> dict:
+def rank_by_task(table: pd.DataFrame) -> dict:
     """The rank correlation of estimate and exact change within each task, mean over tasks.
 
     Keys: r, low, high (95% interval over tasks).
     """
     values = table.groupby("task").apply(_rank_correlation, include_groups=False)
-    found = mean_value(values, seed, most=1)
+    found = mean_value(values, most=1)
     return dict(r=found["delta"], low=found["low"], high=found["high"])
 
 

@@ -210,7 +210,7 @@ def plant_damage(
     return pd.DataFrame(rows)
 
 
-def summarised(marks: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+def summarised(marks: pd.DataFrame) -> pd.DataFrame:
     """Marks averaged over planted models, one row a strength, rule and number of shots.
 
     Columns: strength, rule, shots, damage, delta, recovered (of all damage), found, innocent (with
@@ -226,7 +226,7 @@ def summarised(marks: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
         accused = group.drop_duplicates("task").accused
         shares = dict(found=group.found, innocent=group.innocent, accused=accused)
         for name, values in shares.items():
-            low, high = np.clip(mean_interval(values, seed), 0, 1)
+            low, high = np.clip(mean_interval(values), 0, 1)
             row |= {name: values.mean(), f"{name}_low": low, f"{name}_high": high}
         rows.append(row | dict(harmful=len(harmful), found_of_harmful=harmful.found.mean()))
     return pd.DataFrame(rows)

@@ -49,7 +49,7 @@ def test_the_mean_change_counts_what_is_clear():
     assert (found["clearly_hurt"], found["clearly_help"]) == (4, 1)
     assert found["help_above_chance"] == 1 and found["knockouts"] == 16
     assert found["worst"] == pytest.approx(0.1)
-    assert (found["low"], found["high"]) == mean_interval(vectors.groupby("task").delta.mean(), 0)
+    assert (found["low"], found["high"]) == mean_interval(vectors.groupby("task").delta.mean())
 
 
 def test_means_of_layers_and_of_differences():
@@ -181,7 +181,7 @@ def test_mean_gains_are_over_tasks_and_corrected_over_the_table():
     found = mean_gains({("m", "x"): gains, ("m", "y"): -gains}, ["model", "part"])
     assert list(found.part) == ["x", "y"] and list(found.tasks) == [4, 4]
     assert found.delta[0] == pytest.approx(0.175) == -found.delta[1]
-    assert (found.low[0], found.high[0]) == mean_interval(gains.delta, 0)
+    assert (found.low[0], found.high[0]) == mean_interval(gains.delta)
     assert list(found.q) == list(false_discovery(found.p)) and found.informed[0] == 0.25
 
 
@@ -199,14 +199,14 @@ def test_layers_are_carried_over_with_intervals_over_what_varies():
     pair = dict(layer=1, low=-0.1, high=0.3)
     many = pd.DataFrame([{"from": f"s{i}", "to": "t", "delta": 0.1 * i, **pair} for i in range(4)])
     alike = carried_over({"many": many, "one": one_layer(pair)}).set_index("way")
-    assert alike.low["one"] == mean_interval(one_layer(pair).delta, 0)[0]  # one layer: targets vary
+    assert alike.low["one"] == mean_interval(one_layer(pair).delta)[0]  # one layer: targets vary
     many = many.assign(layer=range(4))
     one = one_layer(pair)
     found = carried_over({"many": many, "one": one}).set_index("way")
     assert list(found.sources) == [4, 1] and list(found.targets) == [1, 4]
     assert (found.low["one"], found.high["one"]) == (-0.1, 0.3)  # a single source: its questions
     alone = carried_over({"one": one}).iloc[0]
-    assert (alone.low, alone.high) == mean_interval(one.delta, 0)
+    assert (alone.low, alone.high) == mean_interval(one.delta)
     none = one.assign(layer=-1)
     assert carried_over({"one": one, "none": none.head(1)}).delta.isna().sum() == 1
 
