@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..errors import BadInput
 from .questions import LETTERS, Question
 
+DECIMAL = re.compile(r"[-+]?\d+\.\d*")
 LETTER_AND_WORDS = re.compile(r"\(?([A-Za-z])[.):]+\s+(.+)", re.DOTALL)
 
 
@@ -18,8 +19,20 @@ def by_letter(answer, options: Sequence[str]) -> int | None:
 
 
 def by_words(answer, options: Sequence[str]) -> int | None:
-    """The option whose words an answer is."""
-    return options.index(str(answer)) if str(answer) in options else None
+    """The option whose words an answer is; of a number, the only one that writes the same number:
+    2 where an option is "2.0".
+    """
+    if str(answer) in options:
+        return options.index(str(answer))
+    if isinstance(answer, bool) or not isinstance(answer, int | float):
+        return None
+    same = [place for place, option in enumerate(options) if _number(option) == answer]
+    return same[0] if len(same) == 1 else None
+
+
+def _number(option):
+    """The number that an option with a decimal point is; None for all else."""
+    return float(option) if DECIMAL.fullmatch(option) else None
 
 
 def by_number(answer, options: Sequence[str]) -> int | None:
@@ -81,8 +94,9 @@ def ways_of(rows: Iterable[tuple[object, Sequence[str]]], first: int | None = No
     written = not any(fits)
     numbers = Places(None, written)
     counted = [(numbers.number(answer), len(options)) for answer, options in rows]
-    for own, (number, _) in zip(fits, counted, strict=True):
-        own |= {numbers} if number is not None else set()
+    for own, (number, size) in zip(fits, counted, strict=True):
+        is_place = number is not None and (first is not None or 0 <= number <= size or not own)
+        own |= {numbers} if is_place else set()
     if first is None and any(number == 0 for number, _ in counted):
         first = 0
     elif first is None and any(number == size for number, size in counted):

@@ -1,18 +1,18 @@
 """Questions that a program already holds: a data frame, a `datasets.Dataset`, a parquet file."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from PIL import Image
+from pyarrow.parquet import read_schema
 
 from ..errors import BadInput
 from .pictures import encoded_png
 from .questions import Benchmark, Question, Task
 from .tables import checked_columns
-
-WHOLE = "answer", "index", "id"  # numbers that a missing cell elsewhere has made floats
 
 
 def of_questions(questions: Sequence, prompt: str) -> Benchmark:
@@ -44,30 +44,59 @@ def rows_of(data) -> list[dict]:
     if not rows:
         raise BadInput("the data hold no rows; give a question a row")
     names = dict(zip(columns, checked_columns("the data", columns), strict=True))
-    return [{names[key]: _plain(names[key], cell) for key, cell in row.items()} for row in rows]
+    return [{names[key]: plain(cell) for key, cell in row.items()} for row in rows]
 
 
 def read_parquet(path: Path) -> list[dict]:
     """The rows of a parquet file. Raises BadInput where it cannot be read."""
     try:
-        frame = pd.read_parquet(path)
+        frame, names = pd.read_parquet(path), _class_names(path)
     except (OSError, ValueError) as error:
         raise BadInput(f"{path.name} cannot be read as parquet ({str(error)[:200]})") from error
+    for column, own in names.items():
+        frame[column] = frame[column].map(dict(enumerate(own)))
     return rows_of(frame)
 
 
+def _class_names(path):
+    """The names of the classes of each column that `datasets` wrote as their numbers."""
+    metadata = read_schema(path).metadata or {}
+    told = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
+    return {
+        column: feature["names"]
+        for column, feature in told.items()
+        if isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
+    }
+
+
 def _undecoded(data):
-    """The rows of a Dataset with pictures as the files they came in, where they did."""
+    """The rows of a Dataset with pictures as the files they came in, where they did, and classes
+    by their names.
+    """
+    from datasets import ClassLabel
     from datasets import Image as ImageFeature
 
+    classes = {}
     for name, feature in data.features.items():
         if isinstance(feature, ImageFeature):
             data = data.cast_column(name, ImageFeature(decode=False))
-    return data
+        if isinstance(feature, ClassLabel):
+            classes[name] = feature
+    for row in data:
+        named = {name: _class_name(feature, row[name]) for name, feature in classes.items()}
+        yield row | named
 
 
-def _plain(column, cell):
-    """A cell as files would give it: a picture as bytes, numpy's values as Python's own."""
+def _class_name(feature, number):
+    """The name of a class; a negative number is how datasets writes that there is none."""
+    return feature.int2str(number) if number is not None and number >= 0 else None
+
+
+def plain(cell):
+    """A cell as files would give it: a picture as bytes, numpy's values as Python's own.
+
+    A whole float is an integer: a missing cell elsewhere in its column may have made it a float.
+    """
     if isinstance(cell, Image.Image):
         return encoded_png(cell)
     if isinstance(cell, dict) and "bytes" in cell:  # as datasets keeps a picture
@@ -77,9 +106,9 @@ def _plain(column, cell):
     if isinstance(cell, np.generic):
         cell = cell.item()
     if isinstance(cell, list | tuple):
-        return [_plain(column, item) for item in cell]
+        return [plain(item) for item in cell]
     if (isinstance(cell, float) and cell != cell) or cell is pd.NA or cell is pd.NaT:
         return None
-    if isinstance(cell, float) and cell.is_integer() and column in WHOLE:
+    if isinstance(cell, float) and cell.is_integer():
         return int(cell)
     return cell

@@ -90,7 +90,7 @@ class _Table:
         self.pictures = PictureCells(name, folder, self.rows)
         self.numbers = {id(row): i for i, row in enumerate(self.rows)}
         self.fine, self.broad = self._levels()
-        self.ways = () if is_open else ways_of(self._answers(), self.first)
+        self.ways = ways_of(self._answers(), self.first) if self.letters or not is_open else ()
         self.rotations = {} if is_open else self._rotations()
 
     def _check_columns(self):
@@ -165,7 +165,8 @@ class _Table:
         try:
             options = frozenset(self._options(row, []).values())
             picture, group = self.pictures.reference(row), text(row, GROUP)
-            asked = text(row, "question"), options, picture, _label(row, self.fine)
+            written = text(row, "question"), optional(row, "hint")
+            asked = *written, options, picture, _label(row, self.fine)
             self._index(row)  # raises where it is no text
         except (Malformed, Unusable):
             return None
@@ -240,7 +241,7 @@ class _Table:
     def read(self, row: dict, notes: Notes) -> tuple[Question, str]:
         """The question of a row and its ability."""
         if self.is_open:
-            return self._made(row, notes, _accepted(row.get("answer")), 0, "open")
+            return self._made(row, notes, self._accepted(row, notes), 0, "open")
         options = self._options(row, notes)
         text(row, GROUP)  # raises where it is no text
         if len(options) < 2:
@@ -254,6 +255,14 @@ class _Table:
             raise Unusable(self.rotations[id(row)][0])
         place = self._answer_index(row, options)
         return self._made(row, notes, tuple(options.values()), place, "choice")
+
+    def _accepted(self, row, notes):
+        """The answers accepted to an open question; of a row with options, the right one."""
+        if any(text(row, column) for column in self.letters.values()):
+            options = self._options(row, [])
+            notes.append("its options are not shown; the right one's words are accepted")
+            return (list(options.values())[self._answer_index(row, options)],)
+        return _accepted(row.get("answer"))
 
     def _made(self, row, notes, options, place, form):
         task = optional(row, self.fine) or optional(row, "category") or optional(row, "task")

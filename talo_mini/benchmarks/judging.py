@@ -1,8 +1,9 @@
 """Whether an answer that a model wrote is right: one function a rule."""
 
 import re
-import string
+import unicodedata
 from collections.abc import Callable
+from itertools import dropwhile
 
 from ..errors import BadInput
 from .answers import parse_answer
@@ -12,6 +13,9 @@ UNPARSED = -2  # the answer where what was written names no option; it is wrong
 LIKE = 0.5  # least likeness of a close answer
 TOLERANCE = 0.05  # of a number, relative to the right one (ChartQA's)
 NUMBER = re.compile(r"[-+]?\d[\d,]*\.?\d*")
+SYMBOLS = "$+<=>^`|~\N{MINUS SIGN}"  # that stand around words as punctuation does
+SIGN = re.compile(r"[-\N{MINUS SIGN}]?\.?$")  # before a digit: of a number
+NAMED = {"+": re.compile(r"\++"), "#": re.compile("#")}  # behind a letter: C++, F#
 
 
 def option(question: Question, text: str) -> int:
@@ -60,10 +64,34 @@ def accepted(question: Question) -> tuple[str, ...]:
 
 
 def plain(text: str) -> str:
-    """A text in small letters, without articles, punctuation around words and doubled spaces."""
-    words = (word.strip(string.punctuation) for word in text.lower().split())
+    """A text in small letters, without articles, punctuation around words and doubled spaces.
+
+    Signs and points of numbers stay ("-5", ".5"), and so do names such as C++ and C#.
+    """
+    words = [_bare(word) for word in unicodedata.normalize("NFC", text).lower().split()]
     kept = " ".join(word for word in words if word and word not in ("a", "an", "the"))
-    return kept or text.lower().strip()  # which may be an article itself
+    # the answer may be an article itself, or nothing but marks
+    return kept or " ".join(filter(None, words)) or text.lower().strip()
+
+
+def _bare(word):
+    """A word without the marks around it."""
+    found = _from_first_letter(_from_first_letter(word)[::-1])[::-1]
+    before, after = word.split(found, 1) if found else ("", "")
+    if found[:1].isdigit():
+        sign = SIGN.search(before)
+        return (sign[0].replace("\N{MINUS SIGN}", "-") if sign else "") + found
+    if found[:1].isalpha() and after[:1] in ("+", "#"):
+        return found + NAMED[after[:1]].match(after)[0]
+    return found
+
+
+def _from_first_letter(word):
+    return "".join(dropwhile(_is_mark, word))
+
+
+def _is_mark(letter):
+    return letter in SYMBOLS or unicodedata.category(letter).startswith("P")
 
 
 def _near(text, right):

@@ -10,7 +10,7 @@ from .options import options_list
 from .rows import FILLERS, SHOWN, Malformed, Unusable
 
 PLACES = ("image", "image_path", "file_name", "image_file")
-NUMBERED = re.compile(r"image_?(\d+)")  # a column for each of several pictures
+NUMBERED = re.compile(r"(image|image_path|file_name|image_file)_?(\d+)")  # one for each of several
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 MISSING = (None, "", *FILLERS)
 DATA_HEAD = re.compile(r"^data:[\w/+.;=-]*;base64,")
@@ -18,10 +18,18 @@ INDEX_LENGTH, PATH_LENGTH = 64, 1024  # at most; base64 is longer
 
 
 def picture_columns(columns) -> list[str]:
-    """Those columns that name pictures: the one place that is used, or numbered ones in order."""
-    single = [name for name in PLACES if name in columns]
-    numbered = [name for name in columns if NUMBERED.fullmatch(str(name))]
-    return single or sorted(numbered, key=lambda name: int(NUMBERED.sub(r"\1", name)))
+    """Those columns that name pictures: the one place that is used, and its numbered ones in order.
+
+    `image` is the first picture where image_2, ... stand beside it; where image_1 does, it names
+    what they do.
+    """
+    single = next((name for name in PLACES if name in columns), None)
+    matches = [match for match in map(NUMBERED.fullmatch, map(str, columns)) if match]
+    stem = single or min((match[1] for match in matches), key=PLACES.index, default=None)
+    numbered = {int(match[2]): match[0] for match in matches if match[1] == stem}
+    in_order = [numbered[number] for number in sorted(numbered)]
+    with_first = single is None or not numbered or min(numbered) < 2
+    return (in_order or ([single] if single else [])) if with_first else [single, *in_order]
 
 
 class PictureCells:
@@ -51,8 +59,6 @@ class PictureCells:
         columns = picture_columns(there)
         if not columns:
             raise Unusable("no picture")
-        if columns[0] in PLACES:
-            columns = columns[:1]
         named = [(item, column) for column in columns for item in _items(row[column], column)]
         cells = [(item, column) for value, column in named for item in self._meant(value, column)]
         if not cells:

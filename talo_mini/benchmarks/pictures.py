@@ -11,6 +11,7 @@ from ..errors import BadInput
 MOST_PIXELS = 100_000_000  # of one picture: 300 MB when decoded
 SIXTEEN_BITS = 65535
 ORIENTATION = 0x0112  # the EXIF tag; from 5 on the picture lies on its side
+PNG_MODES = "1", "L", "LA", "P", "RGB", "RGBA", "I;16"
 FEW = 16  # floats that end between 1 and this are neither shares nor eight bits
 
 
@@ -33,10 +34,29 @@ def decoded(encoded: bytes) -> Image.Image:
 
 
 def encoded_png(picture: Image.Image) -> bytes:
-    """A picture as the bytes of a PNG file."""
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
+    """A picture as the bytes of a PNG file, turned as its EXIF note says.
+
+    Raises BadInput where it holds several pictures, or has values that no PNG can hold.
+    """
+    _check_single(picture)
+    turned, buffer = ImageOps.exif_transpose(picture), io.BytesIO()
+    if turned.mode.startswith(("I", "F")) and turned.mode not in PNG_MODES:
+        turned = Image.fromarray(_eight_bits(np.asarray(turned)))
+    if turned.mode not in PNG_MODES:
+        try:
+            turned = turned.convert("RGBA" if "a" in turned.mode.lower() else "RGB")
+        except ValueError as error:
+            raise BadInput(
+                f"a picture of the mode {turned.mode} cannot be used; {error}"
+            ) from error
+    turned.save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def _check_single(picture):
+    frames = getattr(picture, "n_frames", 1)
+    if frames > 1 and picture.format != "MPO":  # a photograph and its thumbnail
+        raise BadInput(f"it holds {frames} pictures (an animation, or pages); save one of them")
 
 
 def _read(encoded, read):
@@ -74,9 +94,7 @@ def _turned_size(picture):
 
 def _to_rgb(picture):
     _bounded_size(picture)
-    frames = getattr(picture, "n_frames", 1)
-    if frames > 1 and picture.format != "MPO":  # a photograph and its thumbnail
-        raise BadInput(f"it holds {frames} pictures (an animation, or pages); save one of them")
+    _check_single(picture)
     see_through = picture.info.get("transparency")
     picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith(("I", "F")):

@@ -17,6 +17,7 @@ SYNONYMS = {
     "image": ("picture", "photo", "img", "images"),
     "category": ("subject", "skill", "topic"),
 }
+KNOWN_TOO = {"category": ("task",)}  # which says the same, and is read as it is
 LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -98,7 +99,7 @@ def with_known_names(rows: list[dict]) -> list[dict]:
     renamed = {}
     for known, others in SYNONYMS.items():
         found = [name for name in others if name in there]
-        if known not in there and len(found) == 1:
+        if not there & {known, *KNOWN_TOO.get(known, ())} and len(found) == 1:
             renamed[found[0]] = known
     if not renamed:
         return rows

@@ -1,11 +1,12 @@
 """Questions that a program holds: data frames, Datasets, parquet files, lists, natural names."""
 
+import io
 import json
 
 import numpy as np
 import pandas as pd
 import pytest
-from datasets import Dataset, DatasetDict
+from datasets import ClassLabel, Dataset, DatasetDict
 from datasets import Image as ImageFeature
 from drawings import png
 from PIL import Image
@@ -53,6 +54,75 @@ def test_a_missing_cell_does_not_make_answers_floats():
     frame = pd.DataFrame([*rows(), dict(question="?", image=png(), category="hue")])
     assert frame.answer.dtype == float
     check(load_benchmark(frame, skip_malformed=True))
+
+
+def test_numbers_are_one_answer_whether_a_missing_cell_made_them_floats_or_not(tmp_path):
+    """Options and answers that are counts: the frame of a file says what the file says."""
+    path = tmp_path / "counts.csv"
+    asked = [("2", 1, 2, 3, 4), ("3", 1, 2, 3, ""), ("1", 1, 5, 3, 2), ("4", 9, 2, 3, 4)]
+    for colour in COLOURS:
+        (tmp_path / f"{colour}.png").write_bytes(png(colour))
+    lines = [
+        f"how many {i}?,{','.join(map(str, options))},{right},{tmp_path / colour}.png"
+        for i, (colour, (right, *options)) in enumerate(zip(COLOURS, asked, strict=True))
+    ]
+    path.write_text("\n".join(["question,A,B,C,D,answer,image", *lines]))
+    frame = pd.read_csv(path)
+    assert frame.D.dtype == float
+    frame.to_parquet(tmp_path / "counts.parquet")
+    floats = frame.assign(answer=frame.answer.astype(float))
+    for data in (str(path), frame, floats, str(tmp_path / "counts.parquet")):
+        found = load_benchmark(data)
+        assert [q.options[q.answer] for q in found.questions] == ["2", "3", "1", "4"]
+        assert found.questions[0].options == ("1", "2", "3", "4")
+
+
+def test_an_answer_that_is_a_number_is_the_option_that_writes_the_same_number():
+    options = [["0.5", "1.0", "7.0"], ["7.0", "0.5", "1.5"]]
+    data = [
+        dict(question=f"{i}?", options=own, answer=7.0, image=png())
+        for i, own in enumerate(options)
+    ]
+    found = load_benchmark(pd.DataFrame(data))
+    assert [q.options[q.answer] for q in found.questions] == ["7.0", "7.0"]
+
+
+def test_classes_of_a_dataset_are_their_names(tmp_path):
+    """Not places among options that a row shows in another order."""
+    names = ["cat", "dog", "cow"]
+    shown = [["dog", "cow", "cat"], ["cow", "cat", "dog"], ["cat", "dog", "cow"]]
+    data = [
+        dict(image=dict(bytes=png(), path=None), question=f"{i}?", options=own, label=i)
+        for i, own in enumerate(shown)
+    ]
+    made = Dataset.from_list(data).cast_column("label", ClassLabel(names=names))
+    made.to_parquet(tmp_path / "pets.parquet")
+    for source in (made, str(tmp_path / "pets.parquet")):
+        found = load_benchmark(source)
+        assert [q.options[q.answer] for q in found.questions] == names
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "YCbCr", "HSV", "F", "I", "PA", "RGBa", "RGBX"])
+def test_pictures_of_every_mode_are_shown(mode):
+    picture = Image.new("RGB", (4, 2), (200, 200, 200))
+    given = (
+        picture.convert("RGBA").convert(mode) if mode in ("PA", "RGBa") else picture.convert(mode)
+    )
+    (question,) = load_benchmark(pd.DataFrame(rows()[:1]).assign(image=[given])).questions
+    assert np.allclose(question.image.getpixel((1, 1)), 200, atol=3)
+
+
+def test_a_picture_in_memory_is_turned_and_an_animation_refused():
+    exif, buffer = Image.Exif(), io.BytesIO()
+    exif[0x0112] = 6
+    Image.new("RGB", (40, 20)).save(buffer, "JPEG", exif=exif)
+    frame = pd.DataFrame(rows()[:1])
+    turned = load_benchmark(frame.assign(image=[Image.open(buffer)])).questions[0].image
+    assert turned.size == (20, 40)
+    frames, moving = [Image.new("L", (4, 4), grey) for grey in (0, 255)], io.BytesIO()
+    frames[0].save(moving, "GIF", save_all=True, append_images=frames[1:])
+    with pytest.raises(BadInput, match="holds 2 pictures"):
+        load_benchmark(frame.assign(image=[Image.open(moving)]))
 
 
 def test_a_frame_with_paths_reads_where_they_lead(tmp_path, monkeypatch):

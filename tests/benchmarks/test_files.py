@@ -667,3 +667,39 @@ def test_marks_of_pictures_that_name_nothing_are_told(tmp_path, text, told):
     path = tsv(tmp_path / "a.tsv", {**ROW, "image": str([IMAGE, IMAGE]), "question": text})
     with pytest.raises(BadInput, match=told):
         load_benchmark(path)
+
+
+def test_a_second_picture_beside_the_first_is_shown(tmp_path):
+    for column in ("image", "image_path"):
+        (tmp_path / "one.png").write_bytes(png("red"))
+        (tmp_path / "two.png").write_bytes(png("blue"))
+        row = ROW | {column: "one.png", f"{column}_2": "two.png"}
+        names = [name for name in COLUMNS if name != "image"]
+        path = tsv(tmp_path / "q.tsv", row, columns=[*names, f"{column}_2", column])
+        (question,) = load_benchmark(path).questions
+        assert [image.getpixel((1, 1)) for image in question.images] == [(255, 0, 0), (0, 0, 255)]
+        both = ROW | {column: "two.png", f"{column}_1": "one.png", f"{column}_2": "two.png"}
+        path = tsv(tmp_path / "q.tsv", both, columns=[*names, f"{column}_1", f"{column}_2", column])
+        assert load_benchmark(path).questions[0].images[0].getpixel((1, 1)) == (255, 0, 0)
+
+
+def test_a_column_task_is_the_task_whatever_stands_beside_it(tmp_path):
+    for other in ("subject", "skill", "topic"):
+        row = ROW | {"task": "counting", other: "biology"}
+        columns = [name for name in COLUMNS if "category" not in name]
+        path = tsv(tmp_path / "q.tsv", row, columns=[other, *columns, "task"])
+        assert [task.name for task in load_benchmark(path).tasks] == ["counting"]
+
+
+def test_questions_that_differ_by_their_hint_are_two(tmp_path):
+    rows = [
+        ROW | dict(index=str(i), hint=hint, answer=answer)
+        for i, (hint, answer) in enumerate([("of the left one", "A"), ("of the right one", "B")])
+    ]
+    found = load_benchmark(tsv(tmp_path / "q.tsv", *rows))
+    assert [q.answer for q in found.questions] == [0, 1] and not found.left_out
+
+
+def test_of_a_choice_that_is_asked_openly_the_right_words_are_accepted(tmp_path):
+    found = load_benchmark(tsv(tmp_path / "q.tsv", ROW), form="open")
+    assert found.questions[0].options == ("blue",) and "not shown" in found.repaired[0]

@@ -182,3 +182,25 @@ def test_a_smaller_batch_where_memory_runs_out(tiny, benchmark, monkeypatch):
 def test_close_answers_differ_in_half_of_the_letters_at_most(text, right, expected):
     question = Question("q", "t", png(), "?", ("another", right), 0, "open")
     assert close(question, text) == expected
+
+
+@pytest.mark.parametrize(
+    "right,written,same",
+    [
+        ("5", "-5", False),
+        ("-3", "3", False),
+        ("-3", "(\N{MINUS SIGN}3)", True),
+        (".5", "5", False),
+        ("C", "C++", False),
+        ("C++", "\u201cC++\u201d.", True),
+        ("A", "A.", True),
+        ("B", "(B)", True),
+        ("caf\u00e9", "cafe\u0301!", True),
+        ("\u732b", "\u732b\u3002", True),
+        ("the", "The", True),
+        ("5", "$5.", True),
+    ],
+)
+def test_signs_of_numbers_and_names_count_marks_around_words_do_not(right, written, same):
+    question = Question("q", "t", png(), "?", (right,), 0, "open")
+    assert exact(question, written) is same
