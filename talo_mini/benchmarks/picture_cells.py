@@ -28,8 +28,9 @@ def picture_columns(columns) -> list[str]:
     stem = single or min((match[1] for match in matches), key=PLACES.index, default=None)
     numbered = {int(match[2]): match[0] for match in matches if match[1] == stem}
     in_order = [numbered[number] for number in sorted(numbered)]
-    with_first = single is None or not numbered or min(numbered) < 2
-    return (in_order or ([single] if single else [])) if with_first else [single, *in_order]
+    if single is None or (numbered and min(numbered) < 2):
+        return in_order
+    return [single, *in_order]
 
 
 class PictureCells:

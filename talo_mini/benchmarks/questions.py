@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
+from numbers import Integral
 
 from PIL import Image
 
@@ -43,9 +44,23 @@ class Question:
     more: tuple[bytes, ...] = ()
 
     def __post_init__(self):
-        for what, value in (("text", self.text), *(("option", one) for one in self.options)):
+        if isinstance(self.options, str) or not isinstance(self.options, Sequence):
+            raise BadInput(f"question {self.id!r}: its options are a tuple of texts")
+        texts = [(name, getattr(self, name)) for name in ("task", "text", "hint", "written")]
+        for what, value in (*texts, *(("option", one) for one in self.options)):
             if not isinstance(value, str):
                 raise BadInput(f"question {self.id!r}: its {what} {value!r} is no text; write one")
+        for picture in self.encoded:
+            if not isinstance(picture, bytes):
+                raise BadInput(
+                    f"question {self.id!r}: its picture is a {type(picture).__name__}; give the "
+                    "bytes of a file (PNG, JPEG, ...)"
+                )
+        if isinstance(self.answer, bool) or not isinstance(self.answer, Integral):
+            raise BadInput(
+                f"question {self.id!r}: its answer {self.answer!r} is no option's place; write the "
+                "number of the right option, from 0"
+            )
         if not 0 <= self.answer < len(self.options):
             raise BadInput(
                 f"question {self.id!r}: its answer (option {self.answer}) is not among its "

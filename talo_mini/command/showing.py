@@ -1,6 +1,8 @@
 """`talo-mini models`, `benchmarks`, `inspect` and `vectors`: what there is, and what was found."""
 
+import re
 from argparse import Namespace
+from functools import partial
 from pathlib import Path
 
 import matplotlib
@@ -13,12 +15,19 @@ from ..benchmarks import ON_THE_HUB, SHIPPED
 from ..errors import BadInput
 from ..figures import show_heat_map, show_similarity
 from ..models.loading import shipped
-from ..outcomes.table import BASE, check_sound
+from ..outcomes.table import BASE, NAMED, NUMBERS, check_sound
 from .processes import check_single
 from .sweeping import told_changes
 from .words import add_model, loaded_model
 
-READERS = {".parquet": pd.read_parquet, ".csv": pd.read_csv}
+# names stay as they are written: "None" is one, and "01" is another than "1"
+read_csv = partial(
+    pd.read_csv,
+    dtype=dict.fromkeys(NAMED, str),
+    keep_default_na=False,
+    na_values={name: ["", "nan"] for name in NUMBERS},
+)
+READERS = {".parquet": pd.read_parquet, ".csv": read_csv}
 FEWEST = 3  # tasks of which a likeness is worth drawing
 
 
@@ -66,21 +75,35 @@ def run_vectors(chosen: Namespace):
     if chosen.part is not None and chosen.part not in found:
         raise BadInput(f"{chosen.outcomes} has no part {chosen.part!r}; it has: {', '.join(found)}")
     matplotlib.use("agg")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(
+            f"--out {folder} is no folder that can be made ({error.strerror})"
+        ) from error
+    forms = [(form, own) for form, own in table.groupby("form", sort=False)]
     for part in [chosen.part] if chosen.part else found:
-        vectors = interaction_vectors(table, part)
-        name = part.replace(": ", "-").replace(", ", "-").replace(" ", "-")
-        vectors.to_csv(folder / f"{name}.csv", index=False)
-        _save(show_heat_map(vectors, f"{part}, {table.model.iloc[0]}"), folder / f"{name}.png")
-        deltas = matrix(vectors)
-        if (deltas.nunique(axis=1) > 1).sum() >= FEWEST:  # others are like none
-            similar = similarity(deltas)
-            abilities = vectors.drop_duplicates("task").set_index("task").ability
-            linkage, _ = cluster_order(similar)
-            figure = show_similarity(similar, abilities, linkage, f"{part}: which tasks are alike")
-            _save(figure, folder / f"{name}-similarity.png")
+        for form, own in forms:
+            _draw(own, part, folder, f", {form} form" if len(forms) > 1 else "")
         print(told_changes(table, part))
     print(f"tables and figures are in {folder}")
+
+
+def _draw(table, part, folder, form):
+    """The table and the figures of one part, of outcomes in one form."""
+    vectors = interaction_vectors(table, part)
+    name = re.sub(r"[:,]? ", "-", f"{part}{form}".removesuffix(" form"))
+    vectors.to_csv(folder / f"{name}.csv", index=False)
+    _save(show_heat_map(vectors, f"{part}{form}, {table.model.iloc[0]}"), folder / f"{name}.png")
+    deltas = matrix(vectors)
+    if (deltas.nunique(axis=1) > 1).sum() >= FEWEST:  # others are like none
+        similar = similarity(deltas)
+        abilities = vectors.drop_duplicates("task").set_index("task").ability
+        linkage, _ = cluster_order(similar)
+        figure = show_similarity(
+            similar, abilities, linkage, f"{part}{form}: which tasks are alike"
+        )
+        _save(figure, folder / f"{name}-similarity.png")
 
 
 def _save(figure, path):

@@ -51,13 +51,20 @@ def add(commands):
 
 
 def told_changes(table: pd.DataFrame, part: str) -> str:
-    """Which knockouts of a part clearly help or hurt which task, in words."""
+    """Which knockouts of a part clearly help or hurt which task, in words, form by form."""
+    forms = [(form, own) for form, own in table.groupby("form", sort=False)]
+    if len(forms) == 1:
+        return _told_changes(table, part, part)
+    return "\n".join(_told_changes(own, part, f"{part}, {form} form") for form, own in forms)
+
+
+def _told_changes(table, part, title):
     vectors = interaction_vectors(table, part).sort_values("delta")
     rows = [(row, Estimate.of(row)) for row in vectors.to_dict("records")]
     helps = [(row, change) for row, change in rows[::-1] if change.clear > 0]
     hurts = [(row, change) for row, change in rows if change.clear < 0]
     lines = [
-        f"{part}: of {len(rows)} knockouts {len(hurts)} clearly hurt, {len(helps)} clearly help "
+        f"{title}: of {len(rows)} knockouts {len(hurts)} clearly hurt, {len(helps)} clearly help "
         "(false discovery rate 5%)"
     ]
     for word, some in (("helps", helps), ("hurts", hurts)):

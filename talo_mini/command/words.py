@@ -90,7 +90,7 @@ def _prompt(written):
     if written is None or not written.endswith(".txt"):
         return written
     try:
-        return Path(written).read_text(encoding="utf-8")
+        return Path(written).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"--prompt {written} cannot be read ({error})") from error
 

@@ -292,14 +292,11 @@ def _raise_refused(refused):
     if not refused:
         return
     question, error = refused[0]
-    if isinstance(error, BadInput):
-        raise error
-    others = f", and {len(refused) - 1} more questions" if len(refused) > 1 else ""
-    told = " ".join(str(error).split())[:300]
-    raise BadInput(
-        f"question {question.id!r}{others} cannot be put to the model, the processor says: {told}; "
-        "change the picture or the text, or leave it out (all others were answered)"
-    ) from error
+    told = " ".join(str(error).split())[:500]
+    own = repr(question.id)
+    named = told if own in told else f"question {own} cannot be put to the model: {told}"
+    more = f"; so are {len(refused) - 1} more questions" if len(refused) > 1 else ""
+    raise BadInput(f"{named}{more} (all others were answered)") from error
 
 
 def _rows(vlm, benchmark, questions, cells, logits, inputs):

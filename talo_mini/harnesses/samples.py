@@ -1,6 +1,7 @@
 """Sample logs of lmms-eval as a table of outcomes: one log for each knockout, one for the base."""
 
 import json
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -43,9 +44,14 @@ def _run(cell, folder, metric):
         raise BadInput(f"{folder} holds several logs of {doubled[0]!r}; keep that of one run")
     rows = []
     for path, task in zip(paths, tasks, strict=True):
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        for number, line in enumerate(_lines(path), 1):
             rows.append(_row(cell, f"{path.name}, line {number}", task, line, metric))
     return pd.DataFrame(rows, columns=[*COLUMNS, "written"])
+
+
+def _lines(path):
+    """The lines of a log; what ends a line of text elsewhere (U+2028) ends none of JSON."""
+    return [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
 
 
 def _row(cell, where, task, line, metric):
@@ -55,6 +61,8 @@ def _row(cell, where, task, line, metric):
         score, number = float(told[metric]), told["doc_id"]
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(f"{where} tells no {metric!r} or doc_id ({error})") from error
+    if not math.isfinite(score):
+        raise BadInput(f"{where}: its {metric!r} is {score}, which is neither right nor wrong")
     correct = score > 0.5
     return dict(
         model="lmms-eval",

@@ -48,8 +48,11 @@ def export(vlm: VLM, folder: str | Path, *knockouts: Knockout) -> Path:
         raise BadInput("a knockout is in force on the model; export it outside the block")
     if not knockouts:
         raise BadInput("there is nothing to fold in: no knockout was given, so copy the model")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise BadInput(f"{folder} cannot be made ({error.strerror})") from error
     try:
         with folded(vlm.anatomy, *knockouts):
             vlm.model.save_pretrained(unfinished)

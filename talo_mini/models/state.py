@@ -3,10 +3,13 @@
 import hashlib
 import inspect
 import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import nn
 
+from ..benchmarks.questions import Question
 from ..errors import BadInput
 
 OWN_CODE = ("torch.", "transformers.", "accelerate.", "peft.", "bitsandbytes.", "talo_mini.")
@@ -52,6 +55,32 @@ def check_length(model: nn.Module, name: str, longest: int):
             f"its prompt is {longest} tokens long, and {name} knows {most} positions; "
             "shorten the text or shrink the picture"
         )
+
+
+def check_words(texts: Iterable[str], special: Iterable[str], whose: str, name: str):
+    """Raise BadInput where a text holds what a tokenizer reads as one special token."""
+    for text in texts:
+        found = next((token for token in special if token in text), None)
+        if found:
+            raise BadInput(
+                f"{whose} holds {found!r}, which {name} reads as a special token; write it "
+                "otherwise"
+            )
+
+
+@contextmanager
+def refusals_named(questions: Sequence[Question]) -> Iterator[None]:
+    """Inside the block what a processor says against its input is a BadInput that names the
+    question; of several together, the first.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, ArithmeticError) as error:
+        told = " ".join(str(error).split())[:300]
+        raise BadInput(
+            f"question {questions[0].id!r} cannot be put to the model, the processor says: {told}; "
+            "change the picture or the text, or leave it out"
+        ) from error
 
 
 def strange_code(model: nn.Module) -> str | None:

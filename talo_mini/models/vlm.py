@@ -20,7 +20,7 @@ from .asked import wanted_logits
 from .greedy import ends_of_answers, greedily
 from .ownership import owned
 from .processors import move_padding, picture_limits
-from .state import check_length, check_ready
+from .state import check_length, check_ready, check_words, refusals_named
 
 THINKING = re.compile(r"think|thought|reason", re.IGNORECASE)
 
@@ -95,14 +95,9 @@ class VLM:
         images = [q.images for q in asked]
         if not self.processor.chat_template:
             images = [image for (image,) in images]
-        batch = self.processor(
-            text=texts,
-            images=images,
-            return_tensors="pt",
-            padding=True,
-            padding_side="left",
-            **options,
-        )
+        options |= dict(return_tensors="pt", padding=True, padding_side="left")
+        with refusals_named(asked):
+            batch = self.processor(text=texts, images=images, **options)
         batch.pop("labels", None)
         if "qformer_input_ids" in batch:
             # it counts positions from the left, and the processor pads between picture and text
@@ -122,6 +117,8 @@ class VLM:
 
     def _written(self, questions, template, pictures) -> tuple[list[str], dict]:
         """The prompts as text, and how the tokenizer begins them."""
+        if "{question}" in template:
+            check_words([template], self._special, "the prompt", self.name)
         texts, system = [write_prompt(q, template) for q in questions], prompt_of(template).system
         if self.processor.chat_template:
             texts = [self.chat(text, system=system, pictures=pictures) for text in texts]
@@ -205,18 +202,16 @@ class VLM:
 
         A special token in it, or a template that lets the model think before it answers.
         """
-        for text in (question.text, question.hint, question.written, *question.options):
-            special = next((token for token in self._special if token in text), None)
-            if special:
-                raise BadInput(
-                    f"question {question.id!r}: its text holds {special!r}, which {self.name} "
-                    "reads as a special token; write it otherwise"
-                )
+        self._check_words(question)
         if self._thinks:
             raise BadInput(
                 f"question {question.id!r}: the chat template of {self.name} lets it think before "
                 "it answers, so its next token is no answer; use a template that does not"
             )
+
+    def _check_words(self, question):
+        texts = question.text, question.hint, question.written, *question.options
+        check_words(texts, self._special, f"question {question.id!r}: its text", self.name)
 
     @cached_property
     def _special(self) -> tuple[str, ...]:
@@ -366,6 +361,8 @@ class VLM:
         A benchmark is asked under its own prompt, as a sweep asks it, where no other is named.
         """
         asked, template = _with_prompt(questions, template)
+        for question in asked:
+            self._check_words(question)
         batch = whole_number("batch", batch)
         max_new_tokens = whole_number("max_new_tokens", max_new_tokens)
         texts, parts = [], list(parted(asked, batch))

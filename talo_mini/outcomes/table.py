@@ -93,6 +93,18 @@ def check_single(table: pd.DataFrame):
     )
 
 
+def _check_forms(base):
+    """Raise BadInput where one task is asked in several forms: their changes may be opposite."""
+    forms = base.groupby("task", sort=False).form.unique()
+    several = forms[forms.map(len) > 1]
+    if len(several):
+        told = ", ".join(several.iloc[0])
+        raise BadInput(
+            f"task {several.index[0]!r} is asked in {len(several.iloc[0])} forms ({told}); analyse "
+            f"one at a time: outcomes[outcomes.form == {several.iloc[0][0]!r}]"
+        )
+
+
 def with_part(table: pd.DataFrame, part: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The base model's rows and the rows of one knocked-out part, of one model and effect.
 
@@ -106,6 +118,7 @@ def with_part(table: pd.DataFrame, part: str) -> tuple[pd.DataFrame, pd.DataFram
             f"the outcomes need rows of the base model and of {part!r}; they hold: {found}"
         )
     check_single(pd.concat([base, knocked]))
+    _check_forms(base)
     strange = knocked.question[~knocked.question.isin(base.question)]
     if len(strange):
         raise BadInput(

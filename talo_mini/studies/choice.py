@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -188,11 +188,16 @@ class Choice:
     def save(self, path: str | Path) -> Path:
         """Write the choice as JSON. Raises BadInput where the file cannot be written."""
         told = {"schema": SCHEMA, **asdict(self)}
+        for task in told["tasks"]:  # JSON knows no nan
+            task |= {name: None for name, value in task.items() if value != value}
+        written = json.dumps(told, indent=1, allow_nan=False) + "\n"
+        beside = Path(f"{path}.part")  # what stands there stays whole until the new one is
         try:
-            Path(path).write_text(
-                json.dumps(told, indent=1, allow_nan=False) + "\n", encoding="utf-8"
-            )
+            beside.write_text(written, encoding="utf-8")
+            beside.replace(path)
         except OSError as error:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
             raise BadInput(f"{path} cannot be written ({error.strerror})") from error
         return Path(path)
 
@@ -232,6 +237,11 @@ def _made(told, path):
     _check_fields(told, Choice, path)
     for task in told["tasks"]:
         _check_fields(task, TaskChoice, path)
+        if (task["part"] is None) != (task["layer"] is None):
+            raise BadInput(
+                f"{path}: task {task['task']!r} names a part without a layer, or a layer without a "
+                "part; write both, or null for both"
+            )
     tasks = tuple(TaskChoice(**task) for task in told["tasks"])
     lists = {name: tuple(told[name]) for name in ("parts", "probe_pictures")}
     choice = Choice(**{**told, **lists, "tasks": tasks})

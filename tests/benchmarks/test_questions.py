@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from drawings import png
 from hypothesis import given
@@ -214,3 +215,24 @@ def test_shares_that_do_not_exist_are_told(number, of):
     benchmark = load_benchmark("mini-worlds", tasks=["more"], per_task=4)
     with pytest.raises(BadInput, match=r"there is no share|it is a whole number"):
         benchmark.share(number, of)
+
+
+@pytest.mark.parametrize(
+    "change,told",
+    [
+        (dict(answer=1.0), "its answer 1.0 is no option's place"),
+        (dict(answer="B"), "its answer 'B' is no option's place"),
+        (dict(answer=True), "its answer True is no option's place"),
+        (dict(hint=None), "its hint None is no text"),
+        (dict(task=7), "its task 7 is no text"),
+        (dict(options="AB"), "its options are a tuple of texts"),
+        (dict(image_bytes="x.png"), "its picture is a str; give the bytes"),
+        (dict(more=(bytearray(b"x"),)), "its picture is a bytearray; give the bytes"),
+    ],
+)
+def test_a_field_of_another_kind_is_refused_when_the_question_is_made(change, told):
+    """Not after a sweep that asked it."""
+    fields = dict(id="q", task="t", image_bytes=png(), text="?", options=("a", "b"), answer=1)
+    assert Question(**fields | dict(answer=np.int64(1))).answer == 1
+    with pytest.raises(BadInput, match=f"question 'q': {told}"):
+        Question(**fields | change)

@@ -17,8 +17,8 @@ from checkpoints import CHECKPOINTS, save_checkpoint
 from conftest import made_up_outcomes
 
 import talo_mini.command as command
-from talo_mini import BadInput, load_benchmark, load_vlm, sweep
-from talo_mini.command import processes, sweeping, words
+from talo_mini import BadInput, interaction_vectors, load_benchmark, load_vlm, sweep
+from talo_mini.command import processes, showing, sweeping, words
 from talo_mini.engine.rows import LIBRARY
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -286,6 +286,40 @@ def test_the_layers_that_clearly_change_a_task_are_named():
     assert told[0].startswith("self-attention: of 3 knockouts 1 clearly hurt, 1 clearly help")
     assert told[1].startswith("  without layer 1 helps see a: +50.0 points [")
     assert told[2].startswith("  without layer 2 hurts see a: -50.0 points [") and len(told) == 3
+
+
+def test_each_form_is_told_and_drawn_by_itself(tmp_path, capsys):
+    """Together a gain and a loss would be no change at all."""
+    half, right, wrong = np.arange(40) < 20, np.full((40, 1), True), np.full((40, 1), False)
+    tables = [
+        made_up_outcomes({"see a": half}, {"see a": after}).assign(
+            form=form, question=lambda t, form=form: t.question + form
+        )
+        for form, after in (("choice", right), ("direct", wrong))
+    ]
+    table = pd.concat(tables, ignore_index=True)
+    told = sweeping.told_changes(table, "self-attention")
+    assert "choice form: of 1 knockouts 0 clearly hurt, 1 clearly help" in told
+    assert "direct form: of 1 knockouts 1 clearly hurt, 0 clearly help" in told
+    with pytest.raises(BadInput, match="'see a' is asked in 2 forms"):
+        interaction_vectors(table)
+    table.to_csv(tmp_path / "outcomes.csv", index=False)
+    command.main(["vectors", str(tmp_path / "outcomes.csv"), "--out", str(tmp_path / "drawn")])
+    names = {path.name for path in (tmp_path / "drawn").iterdir()}
+    assert {"self-attention-choice.csv", "self-attention-direct.png"} <= names
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SystemExit):
+        command.main(["vectors", str(tmp_path / "outcomes.csv"), "--out", str(tmp_path / "file")])
+    assert "is no folder that can be made" in capsys.readouterr().err
+
+
+def test_names_in_a_csv_stay_as_they_are_written(tmp_path):
+    right = np.full(20, True)
+    table = made_up_outcomes(
+        {"None": right, "01": right}, dict.fromkeys(("None", "01"), right[:, None])
+    )
+    table.to_csv(tmp_path / "outcomes.csv", index=False)
+    assert set(showing.read_outcomes(str(tmp_path / "outcomes.csv")).task) == {"None", "01"}
 
 
 def test_only_the_layers_asked_for_are_swept(folder, expected, tmp_path):

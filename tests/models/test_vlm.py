@@ -210,6 +210,24 @@ def test_a_template_that_lets_the_model_think_first_is_refused(tiny):
             vlm.check(asked())
 
 
+def test_what_a_sweep_refuses_is_not_generated_either(tiny):
+    with pytest.raises(BadInput, match="its text holds '</s>'"):
+        tiny.generate([asked(text="what is </s> here?")])
+    for own in ("{question}</s>", "<image> {question}"):
+        with pytest.raises(BadInput, match="the prompt holds '"):
+            tiny.generate([asked()], own)
+
+
+def test_a_processors_own_refusal_names_the_question(tiny, monkeypatch):
+    def refusing(**given):
+        raise ValueError("absolute aspect ratio must be smaller than 200")
+
+    monkeypatch.setattr(type(tiny.processor), "__call__", lambda self, **given: refusing())
+    question = asked()
+    with pytest.raises(BadInput, match=f"{question.id}' cannot be put to .* aspect ratio must"):
+        tiny.generate([question])
+
+
 def test_a_prompt_without_a_place_for_the_picture_is_refused(tiny):
     processor = copy.copy(tiny.processor)
     processor.chat_template = tiny.processor.chat_template.replace("<image>", "")

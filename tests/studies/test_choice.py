@@ -69,6 +69,17 @@ def test_a_file_says_the_same(tmp_path, choice):
     assert list(choice.table().task) == [task.task for task in choice.tasks]
 
 
+def test_what_cannot_be_told_is_no_number_and_a_file_is_whole_or_as_it_was(tmp_path, choice):
+    path = choice.save(tmp_path / "choice.json")
+    unsure = replace(choice.tasks[0], low=float("nan"), high=float("nan"))
+    told = replace(choice, tasks=(unsure, *choice.tasks[1:]))
+    again = Choice.load(told.save(path))
+    assert again.tasks[0].low is None and again.tasks[1:] == choice.tasks[1:]
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(BadInput, match="cannot be written"):
+        choice.save(tmp_path / "no folder" / "choice.json")
+
+
 @pytest.mark.parametrize(
     "spoil, told",
     [
@@ -78,6 +89,7 @@ def test_a_file_says_the_same(tmp_path, choice):
         (lambda file: file | {"tasks": [{"task": "t"}]}, "TaskChoice"),
         (lambda file: file | {"effect": "zzz"}, "unknown effect"),
         (lambda file: [], "no choice"),
+        (lambda file: file | {"tasks": [file["tasks"][0] | {"part": None, "layer": 0}]}, "both"),
     ],
 )
 def test_a_spoiled_file_is_refused(tmp_path, choice, spoil, told):
