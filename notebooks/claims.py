@@ -256,7 +256,8 @@ def kind_hardly_matters(found: dict) -> str:
     told += "" if special else "; that noise is special is not seen"
     if pair["deep_high"] < 0.95:
         r = Estimate(pair["deep"], unit="r")
-        told += f"; without layers 0 and 1 zeroing and uniform attention agree less (r = {r})"
+        told += f"; without layers 0 and 1 they agree with r = {r}"
+        told += f", a vector with itself on new questions {found['ceiling_without_0_and_1']:.2f}"
     return f"{status}: {told}"
 
 
@@ -293,7 +294,10 @@ def gains_carry_over(found: dict) -> str:
         return (
             f"could not be tested here: {plural(sum(r['tasks'] for r in room), 'task')} with room"
         )
-    return f"{judged([Estimate.of(row) for row in rows])}; over the tasks with room to gain"
+    told = ", ".join(f"{row['model']} on {row['benchmark']} {Estimate.of(row)}" for row in rows)
+    if len({row["model"] for row in rows}) < 2:
+        return f"could not be tested here: one model alone has enough tasks with room ({told})"
+    return f"{judged([Estimate.of(row) for row in rows])} ({told}), over the tasks with room"
 
 
 def beats_fine_tuning(found: dict) -> str:

@@ -72,12 +72,12 @@ def harder(found):
     found["harder"] = [row | dict(q=0.01, tasks=20)]
 
 
-def whole(delta, q, tasks=9):
+def whole(delta, q, tasks=9, models=("one", "two")):
     def edit(found):
         row = dict(of="tasks with room", delta=delta, q=q, tasks=tasks)
         found["whole"] = [
             dict(row, model=model, benchmark="b", low=delta - 0.1, high=delta + 0.1)
-            for model in ("one", "two")
+            for model in models
         ]
 
     return edit
@@ -171,13 +171,19 @@ def test_the_status_follows_the_numbers(experiments):
             "11_whole_benchmarks",
             whole(0.1, 0.01),
             "C5",
-            " reproduced; over the tasks with room to gain\n",
+            " reproduced (one on b +10.0 points",
         ),
         (
             "11_whole_benchmarks",
             whole(-0.1, 0.001),
             "C5",
-            "contradicted: 2 of 2 means clearly below zero; over the tasks with room to gain\n",
+            "contradicted: 2 of 2 means clearly below zero (one on b -10.0 points",
+        ),
+        (
+            "11_whole_benchmarks",
+            whole(-0.1, 0.001, models=("one", "one")),
+            "C5",
+            "could not be tested here: one model alone has enough tasks with room (one on b -10.0",
         ),
         (
             "11_whole_benchmarks",
