@@ -39,6 +39,7 @@ FIGURE = """
 ```
 """
 END = "````"
+FOUND = "## What we found"  # ends the cell before the findings
 
 
 def boxes() -> dict[str, dict]:
@@ -68,10 +69,14 @@ def page(executed: nbformat.NotebookNode, name: str, published: dict, folder: Pa
     cells[0].source = "\n".join([f"# {int(name[:2])}. {title.removeprefix('# ')}", *rest])
     limits = filled(box["limits"], published)
     text = BOX.format(question=box["question"], answer=answer, limits=limits)
+    printed, lead = published.get("solutions", {}), exercises.RUN
     if published.get("stand_in"):  # what a stand-in answered is nobody's finding
+        printed, lead = dict.fromkeys(printed, exercises.NOT_RUN), exercises.STAND_IN
         for cell in cells:
             if cell.cell_type == "code":
                 cell.outputs = []
+            elif cell.source.endswith(FOUND):
+                cell.source += f"\n\n{answer}"
     # a small run may find nothing to draw
     for picture, title in figures(cells)[box["figure"] - 1 :][:1]:
         figure = f"{name}-box.png"
@@ -85,8 +90,6 @@ def page(executed: nbformat.NotebookNode, name: str, published: dict, folder: Pa
     for part in opening[2:]:
         cells.insert(1, nbformat.v4.new_markdown_cell(part))
     prose = [cell for cell in cells if cell.cell_type == "markdown"][1:]  # the box stays as it is
-    printed = published.get("solutions", {})
-    lead = exercises.STAND_IN if published.get("stand_in") else exercises.RUN
     for cell, source in zip(prose, terms.linked([cell.source for cell in prose]), strict=True):
         cell.source = exercises.told(source, printed, lead)
     for cell, heading in zip(cells, headings(cells), strict=True):

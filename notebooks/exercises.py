@@ -8,7 +8,8 @@ CODE = re.compile(r"```python\n(.*?)```\n", re.DOTALL)
 TAG = "solution"
 TOLD = "{code}\n{lead} prints:\n\n```text\n{printed}\n```\n"
 RUN = "The published run"
-STAND_IN = "The published run, on the stand-in,"
+STAND_IN = "A run on real weights"
+NOT_RUN = "not run yet"
 
 
 def appended(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:

@@ -401,7 +401,7 @@ def page(tables, saved, command, figure):
         f"## {table.model[0]}\n\n"
         + HEAD
         + "\n".join(map(line, table.itertuples()))
-        + f"\n\nOf each way the best of {number} turn{'s' if number > 1 else ''}."
+        + ("\n\nOne turn each." if number == 1 else f"\n\nOf each way the best of {number} turns.")
         for table, number in zip(tables, turns, strict=True)
     ]
     ours = [next(table[table.contender == "this engine"].itertuples()) for table in tables]

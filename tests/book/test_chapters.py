@@ -86,6 +86,10 @@ def test_pages_are_made_of_every_executed_notebook(tmp_path):
         figure = tmp_path / f"{name}-box.png"
         assert not figure.exists() if stand_in else figure.stat().st_size > 3000
         assert any(cell.get("outputs") for cell in cells) != bool(stand_in)
+        written = "\n".join(cell.source for cell in cells)
+        not_run = "## What we found\n\nNot run on real weights yet" in written
+        assert not_run == bool(stand_in)
+        assert "prints:\n\n```text\nnot run yet" in written or not stand_in
         for cell in cells:
             if any("image/png" in o.get("data", {}) for o in cell.get("outputs", [])):
                 assert len(cell.metadata.mystnb["image"]["alt"]) > 40

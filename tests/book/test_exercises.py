@@ -28,7 +28,7 @@ def test_what_was_printed_stands_below_the_code():
     assert "print(1)\n```\n\nThe published run prints:\n\n```text\none\n```\n" in told
     assert exercises.told(TEXT, {}) == TEXT
     stand_in = exercises.told(TEXT, {"print(1)": "one"}, exercises.STAND_IN)
-    assert "The published run, on the stand-in, prints:" in stand_in
+    assert "A run on real weights prints:" in stand_in
 
 
 def test_every_exercise_is_graded_and_its_published_solution_was_run():

@@ -130,7 +130,7 @@ def test_the_shapes_for_a_gpu_run_when_they_are_small(build, monkeypatch):
     tables = [table, table.assign(model="another", turns=3)]
     command = "python performance/sweep.py --quick"
     written = benchmark.page(tables, "half of it", command, "speed.png")
-    assert "## small" in written and "best of 1 turn." in written
+    assert "## small" in written and "One turn each." in written
     assert "best of 3 turns." in written and "full sweep: half of it" in written
     assert written.count("| plain hooks | ") == 2 and f"`{command}`" in written
     assert f"answers {table.times_plain_hooks[0]:.1f} (small), " in written
