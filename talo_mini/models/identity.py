@@ -4,13 +4,15 @@ version makes of them.
 
 import hashlib
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import CodeType, FunctionType, MethodType
 
 import torch
 from transformers.utils import cached_file
 
-from .state import made_of
+from .state import made_of, of_a_library, source_of, written_by
 
 PROCESSOR_FILES = (
     "processor_config.json",
@@ -52,6 +54,7 @@ def files_of(source, model, processor, revision: str, limits: dict) -> Files:
     """The files of a loaded model; `limits` of pictures were given beside them."""
     found = [(name, _words(source, name, revision)) for name in PROCESSOR_FILES]
     told = [limits, *((name, words) for name, words in found if words is not None)]
+    told += _strange_code(processor)
     return Files(
         _words(source, "config.json", revision),
         model.config.to_json_string(),
@@ -111,7 +114,42 @@ def _made(processor) -> str:
         elif hasattr(tool, "to_dict"):
             told = json.dumps(tool.to_dict(), sort_keys=True, default=str)
             read.append((name, type(tool).__name__, told))
+    read += _strange_code(processor)
     return hashlib.blake2b(repr(read).encode(), digest_size=8).hexdigest()
+
+
+def _strange_code(processor) -> list[str]:
+    """The code in a processor and its tools that no library wrote: classes, replaced methods."""
+    found = []
+    for tool in (processor, *vars(processor).values()):
+        for kind in type(tool).__mro__[:-1]:
+            if of_a_library(kind.__module__):
+                found += _replaced(vars(kind))
+            elif not _is_known(kind.__module__):
+                found.append(source_of(kind))
+        found += _replaced(getattr(tool, "__dict__", {}))
+    return found
+
+
+def _replaced(attributes) -> list[str]:
+    """The functions among attributes that no library wrote, by their code."""
+    codes = [
+        (name, getattr(value, "__code__"))  # noqa: B009 (methods have their function's)
+        for name, value in sorted(attributes.items())
+        if isinstance(value, FunctionType | MethodType) and not _is_known(written_by(value))
+    ]
+    return [f"{name} {_words_of(code)}" for name, code in codes]
+
+
+def _words_of(code):
+    """What a function does, whatever file it stands in."""
+    consts = [_words_of(one) if isinstance(one, CodeType) else repr(one) for one in code.co_consts]
+    return code.co_code.hex(), code.co_names, consts
+
+
+def _is_known(written_in):
+    """Whether a method is a library's own, or Python's (of a dataclass, say)."""
+    return of_a_library(written_in) or written_in.partition(".")[0] in sys.stdlib_module_names
 
 
 def _uses_torchvision(tool) -> bool:

@@ -12,7 +12,15 @@ from torch import nn
 from ..benchmarks.questions import Question
 from ..errors import BadInput
 
-OWN_CODE = ("torch.", "transformers.", "accelerate.", "peft.", "bitsandbytes.", "talo_mini.")
+OWN_CODE = (
+    "torch.",
+    "transformers.",
+    "tokenizers.",
+    "accelerate.",
+    "peft.",
+    "bitsandbytes.",
+    "talo_mini.",
+)
 PLAIN = (str, int, float, bool, type(None), torch.dtype)
 # what says nothing of answers
 OF_EVERY_MODULE = {
@@ -93,10 +101,10 @@ def strange_code(model: nn.Module) -> str | None:
     for path, module in model.named_modules():
         where = repr(path) if path else "the model"
         for hook in (*module._forward_hooks.values(), *module._forward_pre_hooks.values()):
-            if not _of_a_library(_written_by(hook)):
+            if not of_a_library(written_by(hook)):
                 return f"someone put a hook on {where}"
         hooked = getattr(module, "_hf_hook", None)
-        if hooked is not None and not _of_a_library(type(hooked).__module__):
+        if hooked is not None and not of_a_library(type(hooked).__module__):
             return f"someone put a hook on {where}"
         for name, value in vars(module).items():
             shadows = callable(value) and not isinstance(value, nn.Module | type)
@@ -109,16 +117,17 @@ def strange_code(model: nn.Module) -> str | None:
 
 def _own(function, module) -> bool:
     """Whether a method was written where its module's classes were, or by a known library."""
-    writer = _written_by(function)
+    writer = written_by(function)
     classes = (kind.__module__ for kind in type(module).__mro__)
-    return _of_a_library(writer) or writer in classes
+    return of_a_library(writer) or writer in classes
 
 
-def _of_a_library(written_in: str) -> bool:
+def of_a_library(written_in: str) -> bool:
+    """Whether a module is torch's, Hugging Face's or ours."""
     return f"{written_in}.".startswith(OWN_CODE)
 
 
-def _written_by(function) -> str:
+def written_by(function) -> str:
     """The module in whose code a function stands, whatever it says of itself."""
     inner = getattr(function, "func", function)  # functools.partial
     inner = getattr(inner, "__func__", inner)
@@ -132,13 +141,13 @@ def made_of(model: nn.Module) -> str:
     The sources of classes that come with a checkpoint, the way attention is computed, and each
     module's plain attributes (an adapter's scale, whether it is off).
     """
-    found, kept = [getattr(model.config, "_attn_implementation", None)], set(model.state_dict())
+    found, kept = _attention_ways(model.config), set(model.state_dict())
     sources, tensors = {}, []
     for path, module in model.named_modules():
         kind = type(module)
         found.append((path, kind.__module__, kind.__qualname__, _plain_state(module)))
-        if not _of_a_library(kind.__module__):
-            sources.setdefault(kind, _source(kind))
+        if not of_a_library(kind.__module__):
+            sources.setdefault(kind, source_of(kind))
             tensors += [(path, *item) for item in vars(module).items() if torch.is_tensor(item[1])]
     digest = hashlib.blake2b(repr((found, sorted(sources.values()))).encode(), digest_size=8)
     tensors += [item for item in model.named_buffers() if item[0] not in kept]
@@ -149,6 +158,12 @@ def made_of(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
+def _attention_ways(config) -> list:
+    """How attention is computed, in the model and in each of its towers."""
+    parts = [config, *(getattr(config, name, None) for name in getattr(config, "sub_configs", ()))]
+    return [getattr(part, "_attn_implementation", None) for part in parts]
+
+
 def _plain_state(module):
     """The attributes of a module that are numbers, words, or collections of these."""
     told = []
@@ -156,7 +171,7 @@ def _plain_state(module):
         if name in OF_EVERY_MODULE:
             continue
         if callable(value) and not isinstance(value, nn.Module | type):
-            told.append((name, _written_by(value)))
+            told.append((name, written_by(value)))
         elif (plain := _plain(value)) is not None:
             told.append((name, plain))
     return told
@@ -176,7 +191,8 @@ def _plain(value):
     return repr(parts)
 
 
-def _source(kind) -> str:
+def source_of(kind) -> str:
+    """The source of the module of a class; where there is none, the class's name."""
     try:
         return inspect.getsource(sys.modules[kind.__module__])
     except (OSError, TypeError, KeyError):

@@ -1,8 +1,11 @@
 """Models and processors are told apart by their own files, alike under every library's version."""
 
 import json
+import linecache
 import shutil
-from importlib.util import find_spec
+import sys
+from copy import copy
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 
 import pytest
 from conftest import tiny_llava
@@ -10,7 +13,9 @@ from torch import nn
 from torch.ao.quantization import quantize_dynamic
 
 from talo_mini import load_vlm
+from talo_mini.models.identity import files_of, reading
 from talo_mini.models.loading import MINIS
+from talo_mini.models.state import made_of
 from talo_mini.studies.planting import load_plants, planted
 
 # the same on the lowest versions that are declared (`make test-lowest`) and on the newest; with
@@ -46,12 +51,66 @@ def test_the_reading_follows_every_change_and_its_undoing():
     assert len(set(seen)) == 4
 
 
+def test_code_that_no_library_wrote_is_part_of_the_reading(monkeypatch):
+    """A processor's replaced methods, and its own classes: other words may come out of them."""
+    vlm = load_vlm("llava-mini")
+    kind, pictures = type(vlm.processor), vlm.processor.image_processor
+    seen = [vlm.reading]
+    own = kind.__call__
+    with monkeypatch.context() as changed:
+        changed.setattr(kind, "__call__", lambda self, *args, **given: own(self, *args, **given))
+        seen.append(vlm.reading)
+    for tool, name, method in (
+        (pictures, "preprocess", lambda *args, **given: None),
+        (vlm.processor, "apply_chat_template", lambda *args, **given: "which"),
+        (vlm.processor, "apply_chat_template", lambda *args, **given: "tallest"),
+    ):
+        setattr(tool, name, method)
+        seen.append(vlm.reading)
+        delattr(tool, name)
+    assert vlm.reading == seen[0] and len(set(seen)) == 5
+
+
+@pytest.mark.parametrize("first", ["which", "tallest"])
+def test_the_source_of_a_processor_that_came_with_a_checkpoint_is_part_of_the_reading(
+    tmp_path, monkeypatch, first
+):
+    """Though the files it was loaded from say the same."""
+    readings = []
+    for number, word in enumerate((first, "what")):
+        source = tmp_path / f"processing_{number}.py"
+        source.write_text(
+            "from transformers import LlavaProcessor\n\n\n"
+            "class Own(LlavaProcessor):\n"
+            "    def __call__(self, images=None, text=None, **given):\n"
+            f"        return super().__call__(images, [t + {word!r} for t in text], **given)\n"
+        )
+        spec = spec_from_file_location("processing_own", source)
+        module = module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, "processing_own", module)
+        spec.loader.exec_module(module)
+        linecache.clearcache()
+        vlm = load_vlm("llava-mini")
+        processor = copy(vlm.processor)
+        processor.__class__ = module.Own
+        files = files_of(MINIS / "llava-mini", vlm.model, processor, "main", {})
+        readings.append(reading(processor, files))
+    assert readings[0] != readings[1]
+
+
+def test_attention_of_a_tower_that_is_computed_otherwise_is_another_state():
+    vlm = tiny_llava()
+    before = made_of(vlm.model)
+    vlm.model.set_attn_implementation({"text_config": "eager"})
+    assert made_of(vlm.model) != before
+
+
 def test_pictures_read_by_other_code_are_another_reading(monkeypatch):
     vlm = load_vlm("llava-mini")
     kind = type(vlm.processor.image_processor)
-    for backend, reading in zip(("pil", "torchvision"), READINGS["llava-mini"], strict=True):
+    for backend, told in zip(("pil", "torchvision"), READINGS["llava-mini"], strict=True):
         monkeypatch.setattr(kind, "backend", backend, raising=False)
-        assert vlm.reading == reading
+        assert vlm.reading == told
 
 
 def test_a_copy_with_other_weights_is_read_alike():
