@@ -45,9 +45,9 @@ def false_discovery(p):
     return q
 
 
-def mean_interval(values, most: float = np.inf) -> tuple[float, float]:
+def mean_interval(values, *, most: float = np.inf) -> tuple[float, float]:
     """95% interval of the mean of independent values: the means that Student's t test (`mean_p`)
-    would not reject, so that interval and test never contradict each other.
+    would not reject, so that an interval and its test never contradict each other.
 
     nan for a single value, and where all are equal: they show no spread to tell one by. Student's t
     knows no bounds: of what cannot leave [-most, most], as correlations do not leave [-1, 1], the
@@ -62,12 +62,14 @@ def mean_interval(values, most: float = np.inf) -> tuple[float, float]:
 
 def mean_p(values) -> float:
     """P value that the mean of independent values is zero: Student's t test (scipy); 1 where all
-    are zero, nan for a single value.
+    are zero, nan for a single value, and where all are equal and none is zero.
     """
     values = np.asarray(values, dtype=float)
-    if len(values) < 2:
+    if len(values) and not values.any():
+        return 1.0 if len(values) > 1 else float("nan")
+    if len(values) < 2 or np.ptp(values) == 0:
         return float("nan")
-    return float(stats.ttest_1samp(values, 0).pvalue) if values.any() else 1.0
+    return float(stats.ttest_1samp(values, 0).pvalue)
 
 
 def ratio_interval(top, bottom) -> tuple[float, float]:

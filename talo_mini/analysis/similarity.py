@@ -142,7 +142,7 @@ def nearest_in_ability(
     )
 
 
-def vector_agreement(one: pd.DataFrame, other: pd.DataFrame, first: int = 0) -> dict:
+def vector_agreement(one: pd.DataFrame, other: pd.DataFrame, *, first: int = 0) -> dict:
     """The correlation of each task's vector in two tables [tasks, layers], mean over tasks.
 
     Layers below `first` are left out, and tasks whose vector varies in neither. Keys: delta, low,

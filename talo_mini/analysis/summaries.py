@@ -97,7 +97,7 @@ def beside_luck(gains: pd.DataFrame, released: pd.DataFrame, room: pd.Series) ->
     return pd.DataFrame(rows)
 
 
-def mean_value(values, most: float = np.inf) -> dict:
+def mean_value(values, *, most: float = np.inf) -> dict:
     """The mean of one value a task: delta, low, high (95% interval over tasks), tasks.
 
     What is nan is left out, so are intervals of a single value. The interval of values that cannot

@@ -246,7 +246,7 @@ def shots_curve(
 ) -> pd.DataFrame:
     """TaLo against the number of probe questions, one row a number, averaged over tasks.
 
-    Columns: shots, tasks, delta, low, high (95% bootstrap interval over tasks), p (t test over
+    Columns: shots, tasks, delta, low, high (95% interval over tasks), p (t test over
     tasks), acted, harmed, regret (the best layer in hindsight minus the choice), alike (how often
     two draws choose alike, NONE being a choice), curse (gain on the probe set minus gain on the
     rest, of draws that acted). Tasks with fewer than twice as many questions are left out of a row;

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..errors import BadInput
 from .questions import LETTERS, Question
 
-DECIMAL = re.compile(r"[-+]?\d+\.\d*")
+NUMBER = re.compile(r"[-+]?\d+(\.\d*)?")
 LETTER_AND_WORDS = re.compile(r"\(?([A-Za-z])[.):]+\s+(.+)", re.DOTALL)
 
 
@@ -19,20 +19,21 @@ def by_letter(answer, options: Sequence[str]) -> int | None:
 
 
 def by_words(answer, options: Sequence[str]) -> int | None:
-    """The option whose words an answer is; of a number, the only one that writes the same number:
-    2 where an option is "2.0".
+    """The option whose words an answer is; or the only one that writes the same number otherwise,
+    one of the two with a decimal point: 2 or "2" where an option is "2.0".
     """
     if str(answer) in options:
         return options.index(str(answer))
-    if isinstance(answer, bool) or not isinstance(answer, int | float):
+    if isinstance(answer, bool) or not NUMBER.fullmatch(str(answer)):
         return None
-    same = [place for place, option in enumerate(options) if _number(option) == answer]
+    same = [
+        place
+        for place, option in enumerate(options)
+        if NUMBER.fullmatch(option)
+        and "." in f"{answer}{option}"
+        and float(option) == float(answer)
+    ]
     return same[0] if len(same) == 1 else None
-
-
-def _number(option):
-    """The number that an option with a decimal point is; None for all else."""
-    return float(option) if DECIMAL.fullmatch(option) else None
 
 
 def by_number(answer, options: Sequence[str]) -> int | None:

@@ -76,7 +76,7 @@ def _undecoded(data):
     from datasets import ClassLabel
     from datasets import Image as ImageFeature
 
-    classes = {}
+    data, classes = data.with_format(None), {}
     for name, feature in data.features.items():
         if isinstance(feature, ImageFeature):
             data = data.cast_column(name, ImageFeature(decode=False))
@@ -95,10 +95,14 @@ def _class_name(feature, number):
 def plain(cell):
     """A cell as files would give it: a picture as bytes, numpy's values as Python's own.
 
-    A whole float is an integer: a missing cell elsewhere in its column may have made it a float.
+    A whole float is an integer: a missing cell elsewhere in its column may have made it a float. A
+    picture that cannot be used is the sentence that says why.
     """
     if isinstance(cell, Image.Image):
-        return encoded_png(cell)
+        try:
+            return encoded_png(cell)
+        except BadInput as why:
+            return why
     if isinstance(cell, dict) and "bytes" in cell:  # as datasets keeps a picture
         return cell["bytes"] if cell["bytes"] is not None else cell.get("path")
     if isinstance(cell, np.ndarray):
@@ -106,7 +110,7 @@ def plain(cell):
     if isinstance(cell, np.generic):
         cell = cell.item()
     if isinstance(cell, list | tuple):
-        return [plain(item) for item in cell]
+        return [item if isinstance(item, float) else plain(item) for item in cell]
     if (isinstance(cell, float) and cell != cell) or cell is pd.NA or cell is pd.NaT:
         return None
     if isinstance(cell, float) and cell.is_integer():

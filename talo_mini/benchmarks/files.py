@@ -90,7 +90,8 @@ class _Table:
         self.pictures = PictureCells(name, folder, self.rows)
         self.numbers = {id(row): i for i, row in enumerate(self.rows)}
         self.fine, self.broad = self._levels()
-        self.ways = ways_of(self._answers(), self.first) if self.letters or not is_open else ()
+        shown = bool(self.lists or self.letters)
+        self.ways = ways_of(self._answers(), self.first) if shown or not is_open else ()
         self.rotations = {} if is_open else self._rotations()
 
     def _check_columns(self):
@@ -258,7 +259,9 @@ class _Table:
 
     def _accepted(self, row, notes):
         """The answers accepted to an open question; of a row with options, the right one."""
-        if any(text(row, column) for column in self.letters.values()):
+        several = isinstance(row.get("answer"), list | tuple) and len(row["answer"]) > 1
+        shown = [row.get(column) for column in (*self.lists, *self.letters.values())]
+        if not several and any(cell not in (None, "") for cell in shown):
             options = self._options(row, [])
             notes.append("its options are not shown; the right one's words are accepted")
             return (list(options.values())[self._answer_index(row, options)],)

@@ -14,7 +14,8 @@ LIKE = 0.5  # least likeness of a close answer
 TOLERANCE = 0.05  # of a number, relative to the right one (ChartQA's)
 NUMBER = re.compile(r"[-+]?\d[\d,]*\.?\d*")
 SYMBOLS = "$+<=>^`|~\N{MINUS SIGN}"  # that stand around words as punctuation does
-SIGN = re.compile(r"[-\N{MINUS SIGN}]?\.?$")  # before a digit: of a number
+NEGATIVE = re.compile("[-\N{MINUS SIGN}\N{EN DASH}][$]?[.]?$")  # what stands before a digit
+POINT = re.compile(r"((?<!\.)\.)?$")  # and is no end of "..."
 NAMED = {"+": re.compile(r"\++"), "#": re.compile("#")}  # behind a letter: C++, F#
 
 
@@ -79,8 +80,7 @@ def _bare(word):
     found = _from_first_letter(_from_first_letter(word)[::-1])[::-1]
     before, after = word.split(found, 1) if found else ("", "")
     if found[:1].isdigit():
-        sign = SIGN.search(before)
-        return (sign[0].replace("\N{MINUS SIGN}", "-") if sign else "") + found
+        return ("-" if NEGATIVE.search(before) else "") + POINT.search(before)[0] + found
     if found[:1].isalpha() and after[:1] in ("+", "#"):
         return found + NAMED[after[:1]].match(after)[0]
     return found

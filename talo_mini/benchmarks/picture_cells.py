@@ -6,6 +6,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
+from ..errors import BadInput
 from .options import options_list
 from .rows import FILLERS, SHOWN, Malformed, Unusable
 
@@ -18,19 +19,13 @@ INDEX_LENGTH, PATH_LENGTH = 64, 1024  # at most; base64 is longer
 
 
 def picture_columns(columns) -> list[str]:
-    """Those columns that name pictures: the one place that is used, and its numbered ones in order.
-
-    `image` is the first picture where image_2, ... stand beside it; where image_1 does, it names
-    what they do.
-    """
+    """Those columns that name pictures: the place that is used, and its numbered ones in order."""
     single = next((name for name in PLACES if name in columns), None)
     matches = [match for match in map(NUMBERED.fullmatch, map(str, columns)) if match]
     stem = single or min((match[1] for match in matches), key=PLACES.index, default=None)
     numbered = {int(match[2]): match[0] for match in matches if match[1] == stem}
     in_order = [numbered[number] for number in sorted(numbered)]
-    if single is None or (numbered and min(numbered) < 2):
-        return in_order
-    return [single, *in_order]
+    return [single, *in_order] if single else in_order
 
 
 class PictureCells:
@@ -60,6 +55,11 @@ class PictureCells:
         columns = picture_columns(there)
         if not columns:
             raise Unusable("no picture")
+        again = [row[column] for column in columns[1:]]
+        if (
+            columns[0] in PLACES and row[columns[0]] in again
+        ):  # it names one of the numbered once more
+            columns = columns[1:]
         named = [(item, column) for column in columns for item in _items(row[column], column)]
         cells = [(item, column) for value, column in named for item in self._meant(value, column)]
         if not cells:
@@ -126,6 +126,8 @@ def _items(value, column) -> list[str | bytes]:
             value = options_list(value, column)
     values = value if isinstance(value, list | tuple) else [value]
     for one in values:
+        if isinstance(one, BadInput):
+            raise Malformed(column, f"cannot be used: {one}")
         if not isinstance(one, str | bytes):
             raise Malformed(column, f"is no picture ({str(one)[:SHOWN]})")
     return [one.strip() if isinstance(one, str) else one for one in values]

@@ -4,7 +4,7 @@ import io
 import warnings
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from ..errors import BadInput
 
@@ -34,12 +34,14 @@ def decoded(encoded: bytes) -> Image.Image:
 
 
 def encoded_png(picture: Image.Image) -> bytes:
-    """A picture as the bytes of a PNG file, turned as its EXIF note says.
+    """A picture as the bytes of a PNG file; one that is as it was read from a file is turned as its
+    EXIF note says (what was made of it since may have been turned by hand).
 
     Raises BadInput where it holds several pictures, or has values that no PNG can hold.
     """
     _check_single(picture)
-    turned, buffer = ImageOps.exif_transpose(picture), io.BytesIO()
+    as_read = isinstance(picture, ImageFile.ImageFile)
+    turned, buffer = ImageOps.exif_transpose(picture) if as_read else picture, io.BytesIO()
     if turned.mode.startswith(("I", "F")) and turned.mode not in PNG_MODES:
         turned = Image.fromarray(_eight_bits(np.asarray(turned)))
     if turned.mode not in PNG_MODES:

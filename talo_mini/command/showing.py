@@ -25,7 +25,8 @@ read_csv = partial(
     pd.read_csv,
     dtype=dict.fromkeys(NAMED, str),
     keep_default_na=False,
-    na_values={name: ["", "nan"] for name in NUMBERS},
+    na_values={name: [""] for name in (*NAMED, "picture")}
+    | {name: ["", "nan"] for name in NUMBERS},
 )
 READERS = {".parquet": pd.read_parquet, ".csv": read_csv}
 FEWEST = 3  # tasks of which a likeness is worth drawing

@@ -6,13 +6,14 @@ import hashlib
 import json
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import CodeType, FunctionType, MethodType
 
 import torch
 from transformers.utils import cached_file
 
-from .state import made_of, of_a_library, source_of, written_by
+from .state import made_of, of_a_library, plain_words, source_of, written_by
 
 PROCESSOR_FILES = (
     "processor_config.json",
@@ -126,25 +127,35 @@ def _strange_code(processor) -> list[str]:
             if of_a_library(kind.__module__):
                 found += _replaced(vars(kind))
             elif not _is_known(kind.__module__):
-                found.append(source_of(kind))
+                found += [source_of(kind), *_replaced(vars(kind))]  # a notebook's has no source
         found += _replaced(getattr(tool, "__dict__", {}))
     return found
 
 
 def _replaced(attributes) -> list[str]:
-    """The functions among attributes that no library wrote, by their code."""
-    codes = [
-        (name, getattr(value, "__code__"))  # noqa: B009 (methods have their function's)
+    """The functions among attributes that no library wrote, by what they do."""
+    return [
+        f"{name} {_words_of(value)}"
         for name, value in sorted(attributes.items())
-        if isinstance(value, FunctionType | MethodType) and not _is_known(written_by(value))
+        if isinstance(value, partial)
+        or (isinstance(value, FunctionType | MethodType) and not _is_known(written_by(value)))
     ]
-    return [f"{name} {_words_of(code)}" for name, code in codes]
 
 
-def _words_of(code):
-    """What a function does, whatever file it stands in."""
-    consts = [_words_of(one) if isinstance(one, CodeType) else repr(one) for one in code.co_consts]
-    return code.co_code.hex(), code.co_names, consts
+def _words_of(value):
+    """What a function does, whatever file it stands in: its code, and the plain values it holds."""
+    if isinstance(value, partial):
+        return _words_of(value.func), plain_words(value.args), plain_words(value.keywords)
+    if isinstance(value, MethodType):
+        return _words_of(value.__func__)
+    if isinstance(value, FunctionType):
+        held = [cell.cell_contents for cell in value.__closure__ or ()]
+        own = [value.__defaults__, value.__kwdefaults__, *held]
+        return _words_of(value.__code__), [plain_words(one) for one in own]
+    if isinstance(value, CodeType):
+        consts = [_words_of(one) for one in value.co_consts]
+        return value.co_code.hex(), value.co_names, consts
+    return plain_words(value)
 
 
 def _is_known(written_in):

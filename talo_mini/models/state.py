@@ -79,15 +79,18 @@ def check_words(texts: Iterable[str], special: Iterable[str], whose: str, name: 
 @contextmanager
 def refusals_named(questions: Sequence[Question]) -> Iterator[None]:
     """Inside the block what a processor says against its input is a BadInput that names the
-    question; of several together, the first.
+    question, or says of how many it is one.
     """
     try:
         yield
     except (ValueError, TypeError, LookupError, ArithmeticError) as error:
         told = " ".join(str(error).split())[:300]
+        which = f"question {questions[0].id!r}"
+        if len(questions) > 1:
+            which = f"one of {len(questions)} questions, {questions[0].id!r} and those after it,"
         raise BadInput(
-            f"question {questions[0].id!r} cannot be put to the model, the processor says: {told}; "
-            "change the picture or the text, or leave it out"
+            f"{which} cannot be put to the model, the processor says: {told}; change the picture "
+            "or the text, or leave it out"
         ) from error
 
 
@@ -172,20 +175,20 @@ def _plain_state(module):
             continue
         if callable(value) and not isinstance(value, nn.Module | type):
             told.append((name, written_by(value)))
-        elif (plain := _plain(value)) is not None:
+        elif (plain := plain_words(value)) is not None:
             told.append((name, plain))
     return told
 
 
-def _plain(value):
+def plain_words(value):
     """A text of a plain value; None of another."""
     if isinstance(value, PLAIN):
         return repr(value)
     if isinstance(value, dict):
-        parts = [(str(key), _plain(item)) for key, item in value.items()]
+        parts = [(str(key), plain_words(item)) for key, item in value.items()]
     elif isinstance(value, list | tuple | set | frozenset):
         items = sorted(value, key=str) if isinstance(value, set | frozenset) else value
-        parts = [_plain(item) for item in items]
+        parts = [plain_words(item) for item in items]
     else:
         return None
     return repr(parts)

@@ -87,6 +87,22 @@ def test_an_answer_that_is_a_number_is_the_option_that_writes_the_same_number():
     assert [q.options[q.answer] for q in found.questions] == ["7.0", "7.0"]
 
 
+def test_a_written_number_is_the_option_of_the_same_number():
+    data = [dict(question=f"{i}?", A=1.0, B=2.0, answer=f"{i}.0", image=png()) for i in (1, 2)]
+    found = load_benchmark(pd.DataFrame(data))
+    assert [q.options[q.answer] for q in found.questions] == ["1", "2"]
+    lists = [dict(question="?", options=[0.5, 1.0, 2.0], answer="1.0", image=png())]
+    assert load_benchmark(pd.DataFrame(lists)).questions[0].options == ("0.5", "1.0", "2.0")
+
+
+def test_a_dataset_in_another_format_is_read_alike():
+    made = Dataset.from_list(
+        [row | dict(image=dict(bytes=row["image"], path=None)) for row in rows()]
+    )
+    made = made.cast_column("answer", ClassLabel(names=list(COLOURS)))
+    check(load_benchmark(made.with_format("numpy")))
+
+
 def test_classes_of_a_dataset_are_their_names(tmp_path):
     """Not places among options that a row shows in another order."""
     names = ["cat", "dog", "cow"]
@@ -121,8 +137,12 @@ def test_a_picture_in_memory_is_turned_and_an_animation_refused():
     assert turned.size == (20, 40)
     frames, moving = [Image.new("L", (4, 4), grey) for grey in (0, 255)], io.BytesIO()
     frames[0].save(moving, "GIF", save_all=True, append_images=frames[1:])
-    with pytest.raises(BadInput, match="holds 2 pictures"):
-        load_benchmark(frame.assign(image=[Image.open(moving)]))
+    by_hand = Image.open(buffer).rotate(-90, expand=True)  # which keeps the note
+    assert load_benchmark(frame.assign(image=[by_hand])).questions[0].image.size == (20, 40)
+    both = pd.DataFrame(rows()[:2]).assign(image=[Image.open(moving), Image.open(buffer)])
+    with pytest.raises(BadInput, match=r"row 1, column 'image'.*holds 2 pictures"):
+        load_benchmark(both)
+    assert len(load_benchmark(both, skip_malformed=True).questions) == 1
 
 
 def test_a_frame_with_paths_reads_where_they_lead(tmp_path, monkeypatch):

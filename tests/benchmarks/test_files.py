@@ -680,7 +680,11 @@ def test_a_second_picture_beside_the_first_is_shown(tmp_path):
         assert [image.getpixel((1, 1)) for image in question.images] == [(255, 0, 0), (0, 0, 255)]
         both = ROW | {column: "two.png", f"{column}_1": "one.png", f"{column}_2": "two.png"}
         path = tsv(tmp_path / "q.tsv", both, columns=[*names, f"{column}_1", f"{column}_2", column])
-        assert load_benchmark(path).questions[0].images[0].getpixel((1, 1)) == (255, 0, 0)
+        shown = load_benchmark(path).questions[0].images  # the first names the second once more
+        assert [image.getpixel((1, 1)) for image in shown] == [(255, 0, 0), (0, 0, 255)]
+        counted = ROW | {column: "one.png", f"{column}_1": "two.png"}  # from 0 on
+        path = tsv(tmp_path / "q.tsv", counted, columns=[*names, f"{column}_1", column])
+        assert len(load_benchmark(path).questions[0].images) == 2
 
 
 def test_a_column_task_is_the_task_whatever_stands_beside_it(tmp_path):
@@ -703,3 +707,10 @@ def test_questions_that_differ_by_their_hint_are_two(tmp_path):
 def test_of_a_choice_that_is_asked_openly_the_right_words_are_accepted(tmp_path):
     found = load_benchmark(tsv(tmp_path / "q.tsv", ROW), form="open")
     assert found.questions[0].options == ("blue",) and "not shown" in found.repaired[0]
+    row = dict(question="?", options=["red", "blue"], answer="A", image=IMAGE)
+    (tmp_path / "q.jsonl").write_text(json.dumps(row))
+    found = load_benchmark(str(tmp_path / "q.jsonl"), form="open")
+    assert found.questions[0].options == ("red",)
+    (tmp_path / "q.jsonl").write_text(json.dumps(row | dict(answer=["red", "crimson"])))
+    found = load_benchmark(str(tmp_path / "q.jsonl"), form="open")
+    assert found.questions[0].options == ("red", "crimson")

@@ -320,6 +320,10 @@ def test_names_in_a_csv_stay_as_they_are_written(tmp_path):
     )
     table.to_csv(tmp_path / "outcomes.csv", index=False)
     assert set(showing.read_outcomes(str(tmp_path / "outcomes.csv")).task) == {"None", "01"}
+    for column in ("task", "picture"):
+        table.assign(**{column: ""}).to_csv(tmp_path / "outcomes.csv", index=False)
+        with pytest.raises(BadInput, match=f"have no {column} in"):
+            showing.read_outcomes(str(tmp_path / "outcomes.csv"))
 
 
 def test_only_the_layers_asked_for_are_swept(folder, expected, tmp_path):

@@ -199,6 +199,9 @@ def test_close_answers_differ_in_half_of_the_letters_at_most(text, right, expect
         ("\u732b", "\u732b\u3002", True),
         ("the", "The", True),
         ("5", "$5.", True),
+        ("5", "-$5", False),
+        ("5", "\u20135", False),
+        ("5", "...5", True),
     ],
 )
 def test_signs_of_numbers_and_names_count_marks_around_words_do_not(right, written, same):

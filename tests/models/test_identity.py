@@ -2,9 +2,12 @@
 
 import json
 import linecache
+import os
 import shutil
+import subprocess
 import sys
 from copy import copy
+from functools import partial
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 
 import pytest
@@ -68,7 +71,44 @@ def test_code_that_no_library_wrote_is_part_of_the_reading(monkeypatch):
         setattr(tool, name, method)
         seen.append(vlm.reading)
         delattr(tool, name)
-    assert vlm.reading == seen[0] and len(set(seen)) == 5
+    for word in ("a", "b"):  # what a function holds is part of what it does
+        for method in (
+            lambda *args, word=word: word,
+            partial(vlm.chat, system=word),
+            _saying(word),
+        ):
+            vlm.processor.apply_chat_template = method
+            seen.append(vlm.reading)
+            del vlm.processor.apply_chat_template
+    assert vlm.reading == seen[0] and len(set(seen)) == 5 + 6
+
+
+def _saying(word):
+    def chat(*args, **given):
+        return word if word in {"a", "b", "c"} else ""
+
+    return chat
+
+
+def test_the_reading_of_replaced_code_is_alike_in_every_process():
+    """A set of words has another order in each."""
+    code = (
+        "from talo_mini import load_vlm\n"
+        "vlm = load_vlm('llava-mini')\n"
+        "def chat(*a, **k): return 'x' in {'which', 'tallest', 'what', 'is'}\n"
+        "vlm.processor.apply_chat_template = chat\n"
+        "print(vlm.reading)"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(told) == 1 and told != {""}
 
 
 @pytest.mark.parametrize("first", ["which", "tallest"])
