@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import outcomes
 import pandas as pd
 import pytest
 
@@ -10,6 +9,7 @@ from talo_mini import BadInput, interaction_vectors, load_benchmark, sweep
 from talo_mini.outcomes import check_outcomes
 from talo_mini.outcomes.wide import lengthened
 
+outcomes = pytest.importorskip("outcomes")  # of notebooks/, which needs papermill
 SHIPPED = Path(__file__).resolve().parents[2] / "book" / "data" / "outcomes"
 
 
