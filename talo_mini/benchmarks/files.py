@@ -242,7 +242,7 @@ class _Table:
     def read(self, row: dict, notes: Notes) -> tuple[Question, str]:
         """The question of a row and its ability."""
         if self.is_open:
-            return self._made(row, notes, self._accepted(row, notes), 0, "open")
+            return self._made(row, notes, self._words_accepted(row, notes), 0, "open")
         options = self._options(row, notes)
         text(row, GROUP)  # raises where it is no text
         if len(options) < 2:
@@ -257,7 +257,7 @@ class _Table:
         place = self._answer_index(row, options)
         return self._made(row, notes, tuple(options.values()), place, "choice")
 
-    def _accepted(self, row, notes):
+    def _words_accepted(self, row, notes):
         """The answers accepted to an open question; of a row with options, the right one."""
         several = isinstance(row.get("answer"), list | tuple) and len(row["answer"]) > 1
         shown = [row.get(column) for column in (*self.lists, *self.letters.values())]

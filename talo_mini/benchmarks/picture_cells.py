@@ -11,7 +11,7 @@ from .options import options_list
 from .rows import FILLERS, SHOWN, Malformed, Unusable
 
 PLACES = ("image", "image_path", "file_name", "image_file")
-NUMBERED = re.compile(r"(image|image_path|file_name|image_file)_?(\d+)")  # one for each of several
+NUMBERED = re.compile(rf"({'|'.join(PLACES)})_?(\d+)")  # a column for each of several pictures
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 MISSING = (None, "", *FILLERS)
 DATA_HEAD = re.compile(r"^data:[\w/+.;=-]*;base64,")
@@ -55,11 +55,9 @@ class PictureCells:
         columns = picture_columns(there)
         if not columns:
             raise Unusable("no picture")
-        again = [row[column] for column in columns[1:]]
-        if (
-            columns[0] in PLACES and row[columns[0]] in again
-        ):  # it names one of the numbered once more
-            columns = columns[1:]
+        first, *numbered = columns
+        if first in PLACES and row[first] in [row[column] for column in numbered]:
+            columns = numbered  # it names one of them once more
         named = [(item, column) for column in columns for item in _items(row[column], column)]
         cells = [(item, column) for value, column in named for item in self._meant(value, column)]
         if not cells:

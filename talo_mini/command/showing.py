@@ -82,7 +82,7 @@ def run_vectors(chosen: Namespace):
         raise BadInput(
             f"--out {folder} is no folder that can be made ({error.strerror})"
         ) from error
-    forms = [(form, own) for form, own in table.groupby("form", sort=False)]
+    forms = list(table.groupby("form", sort=False))
     for part in [chosen.part] if chosen.part else found:
         for form, own in forms:
             _draw(own, part, folder, f", {form} form" if len(forms) > 1 else "")

@@ -52,7 +52,7 @@ def add(commands):
 
 def told_changes(table: pd.DataFrame, part: str) -> str:
     """Which knockouts of a part clearly help or hurt which task, in words, form by form."""
-    forms = [(form, own) for form, own in table.groupby("form", sort=False)]
+    forms = list(table.groupby("form", sort=False))
     if len(forms) == 1:
         return _told_changes(table, part, part)
     return "\n".join(_told_changes(own, part, f"{part}, {form} form") for form, own in forms)

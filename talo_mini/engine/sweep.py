@@ -295,7 +295,7 @@ def _raise_refused(refused):
     told = " ".join(str(error).split())[:500]
     own = repr(question.id)
     named = told if own in told else f"question {own} cannot be put to the model: {told}"
-    more = f"; so are {len(refused) - 1} more questions" if len(refused) > 1 else ""
+    more = f"; so with {len(refused) - 1} more questions" if len(refused) > 1 else ""
     raise BadInput(f"{named}{more} (all others were answered)") from error
 
 

@@ -44,14 +44,15 @@ def _run(cell, folder, metric):
         raise BadInput(f"{folder} holds several logs of {doubled[0]!r}; keep that of one run")
     rows = []
     for path, task in zip(paths, tasks, strict=True):
-        for number, line in enumerate(_lines(path), 1):
+        for number, line in _lines(path):
             rows.append(_row(cell, f"{path.name}, line {number}", task, line, metric))
     return pd.DataFrame(rows, columns=[*COLUMNS, "written"])
 
 
 def _lines(path):
-    """The lines of a log; what ends a line of text elsewhere (U+2028) ends none of JSON."""
-    return [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+    """The numbers and lines of a log; what ends a line elsewhere (U+2028) ends none of JSON."""
+    lines = enumerate(path.read_text(encoding="utf-8").split("\n"), 1)
+    return [(number, line) for number, line in lines if line.strip()]
 
 
 def _row(cell, where, task, line, metric):
