@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 # unit: factor from what tables hold, format, word behind the number
 UNITS = {
-    "points": (100, "+z.1f", " points"),  # a change of accuracy
+    "points": (100, "+.1f", " points"),  # a change of accuracy
     "percent": (100, ".0f", "%"),  # an accuracy
-    "nats": (1, "+z.2f", " nats"),
-    "r": (1, "z.2f", ""),  # a correlation
-    "change of r": (1, "+z.2f", ""),
+    "nats": (1, "+.2f", " nats"),
+    "r": (1, ".2f", ""),  # a correlation
+    "change of r": (1, "+.2f", ""),
 }
 
 

@@ -45,3 +45,8 @@ def test_from_a_tables_row():
     row = dict(delta=0.1, low=0.0, high=0.2, q=0.5, deep=0.7, deep_low=0.6, deep_high=0.8)
     assert Estimate.of(row) == Estimate(0.1, 0.0, 0.2, 0.5)
     assert Estimate.of(row, "r", "deep") == Estimate(0.7, 0.6, 0.8, 0.5, unit="r")
+
+
+def test_an_end_that_is_hardly_below_zero_keeps_its_sign():
+    """Or an interval without zero would read as one that holds it."""
+    assert str(Estimate(-0.003, -0.006, -0.0001)) == "-0.3 points [-0.6, -0.0]"
