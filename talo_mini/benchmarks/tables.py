@@ -163,7 +163,7 @@ def _check_row(name, line, cells, header, separator):
         )
     for place, cell in enumerate(cells[: len(header)]):
         first, *rest = LINE_END.split(cell)
-        if rest and _holds_rows(first, rest, place, len(header), separator):
+        if rest and _holds_rows(first, rest, place, len(cells), separator):
             raise BadInput(
                 f"{where}: a cell holds the end of a row and the beginning of another, since it "
                 'begins with a quote that is closed much later; double the quote ("") or remove it'
@@ -171,8 +171,13 @@ def _check_row(name, line, cells, header, separator):
 
 
 def _holds_rows(first, rest, place, columns, separator):
-    """Whether lines of a cell are the end of its row, whole rows, and the beginning of another."""
+    """Whether lines of a cell are the end of its row, whole rows, and the beginning of another.
+
+    Separators alone do not tell: text of several lines has commas, too.
+    """
     if separator == "\t":
         return any(separator in line for line in (first, *rest))
-    ends = first.count(separator) == columns - 1 - place and rest[-1].count(separator) == place
-    return ends or any(line.count(separator) >= columns - 1 > 0 for line in rest)
+    *between, last = rest
+    ends = first.count(separator) == columns - 1 - place and last.count(separator) == place
+    rows = [line.count(separator) == columns - 1 > 0 for line in between if line]
+    return ends or (bool(rows) and all(rows))

@@ -108,7 +108,8 @@ class Choice:
             if chosen.task == task:
                 return chosen
         raise BadInput(
-            f"the choice has no task {task!r}; it has: {', '.join(one.task for one in self.tasks)}"
+            f"the choice has no task {task!r}; it has: {', '.join(one.task for one in self.tasks)} "
+            "(questions of a file without a column 'category' are a task named after the file)"
         )
 
     def table(self) -> pd.DataFrame:

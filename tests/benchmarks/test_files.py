@@ -628,6 +628,34 @@ def test_two_rows_in_one_cell_are_told(tmp_path, end, separator, name):
         load_benchmark(str(tmp_path / name))
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_rows_between_two_stray_quotes_are_told(tmp_path, end):
+    """Also where each of the two rows has a cell too few or too many of its own."""
+    rows = ["question,image,A,B,answer", f'"Big?,{IMAGE},cat', f"Red?,{IMAGE},cat,dog,A"]
+    rows += [f'Blue, or red",{IMAGE},x,y,A']
+    (tmp_path / "a.csv").write_bytes(end.join(rows).encode())
+    with pytest.raises(BadInput, match="a cell holds the end of a row and the beginning of anoth"):
+        load_benchmark(str(tmp_path / "a.csv"))
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Look at the picture.\nWhich is it: red, green, blue, or grey?",
+        "First, look, then read, then answer, please, if you can.\nWhich one?",
+        "One, two.\nThree, four, five, six.\n\nWhich, then?",
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_text_of_several_lines_may_have_commas(tmp_path, question, first):
+    columns = ["question", "image", "A", "B", "answer"]
+    columns = columns if first else [*columns[1:], columns[0]]
+    row = dict(question=f'"{question}"', image=IMAGE, A="cat", B="dog", answer="A")
+    written = [",".join(columns), ",".join(row[column] for column in columns)]
+    (tmp_path / "a.csv").write_text("\n".join(written) + "\n")
+    assert load_benchmark(str(tmp_path / "a.csv")).questions[0].text == question
+
+
 def test_a_row_that_was_cut_off_is_told(tmp_path):
     (tmp_path / "a.csv").write_text(f"question,image,answer,A,B,C,D\nq,{IMAGE},A,cat,dog\n")
     with pytest.raises(BadInput, match="line 2 has 5 cells, but there are 7 columns; it may have"):
