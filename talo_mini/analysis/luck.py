@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from ..outcomes.table import correctness, pictures_of
-from .significance import best_of_layers, false_discovery, ratio_interval
+from .significance import best_of_layers, false_discovery, mean_interval
 
 SHOWN = 100  # lucky gains of each task that are kept for a figure
 
@@ -43,13 +43,15 @@ def best_by_luck(
 
 
 def winners_curse(gains: pd.DataFrame) -> dict:
-    """What draws of TaLo that bypassed a layer gained on the probe questions, and on the rest.
+    """What TaLo gained on the probe questions where it bypassed a layer, and on the rest.
 
-    `gains` are rows of `talo_gains`, several of one task together. Every draw that acted counts
-    once. Keys: probe, rest, delta (probe - rest), low, high (95% interval of it over tasks).
+    `gains` are rows of `talo_gains`, several of one task together. Every task counts once, by the
+    mean of its draws that acted. Keys: probe, rest, delta (probe - rest), low, high (95% interval
+    of it over tasks).
     """
     acted = gains[gains.acted > 0].assign(probed=lambda t: t.acted * t.probe_delta)
     sums = acted.groupby("task")[["acted", "probed", "delta"]].sum()
-    probe, rest = (sums[name].sum() / sums.acted.sum() for name in ("probed", "delta"))
-    low, high = ratio_interval(sums.probed - sums.delta, sums.acted)
-    return dict(probe=float(probe), rest=float(rest), delta=float(probe - rest), low=low, high=high)
+    probe, rest = sums.probed / sums.acted, sums.delta / sums.acted
+    low, high = mean_interval(probe - rest)
+    found = dict(probe=probe.mean(), rest=rest.mean(), delta=(probe - rest).mean())
+    return found | dict(low=low, high=high)

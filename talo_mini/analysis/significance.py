@@ -54,7 +54,7 @@ def mean_interval(values, *, most: float = np.inf) -> tuple[float, float]:
     interval is cut there.
     """
     values = np.asarray(values, dtype=float)
-    if len(values) < 2 or np.ptp(values) == 0:
+    if len(values) < 2 or _all_equal(values):
         return float("nan"), float("nan")
     low, high = stats.ttest_1samp(values, 0).confidence_interval(LEVEL)
     return max(-most, float(low)), min(most, float(high))
@@ -67,21 +67,14 @@ def mean_p(values) -> float:
     values = np.asarray(values, dtype=float)
     if len(values) and not values.any():
         return 1.0 if len(values) > 1 else float("nan")
-    if len(values) < 2 or np.ptp(values) == 0:
+    if len(values) < 2 or _all_equal(values):
         return float("nan")
     return float(stats.ttest_1samp(values, 0).pvalue)
 
 
-def ratio_interval(top, bottom) -> tuple[float, float]:
-    """95% interval of a ratio of two sums over the same independent things (tasks): Student's t on
-    the linearised ratio; nan for a single thing.
-
-    Source: Cochran 1977, Sampling Techniques, chapter 6.
-    """
-    top, bottom = np.asarray(top, dtype=float), np.asarray(bottom, dtype=float)
-    ratio = top.sum() / bottom.sum()
-    low, high = mean_interval((top - ratio * bottom) / bottom.mean())
-    return float(ratio + low), float(ratio + high)
+def _all_equal(values):
+    """Whether values differ by rounding at most."""
+    return np.ptp(values) <= 1e-12 * np.abs(values).max()
 
 
 def clustered(

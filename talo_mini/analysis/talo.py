@@ -7,6 +7,7 @@ import pandas as pd
 
 from ..errors import BadInput
 from ..outcomes.table import BASE, correctness, pictures_of, with_part
+from .luck import winners_curse
 from .rules import NONE, RULES, Probing, choose_layer, draw_best, draw_cautious, draw_released
 from .significance import false_discovery, mean_interval, mean_p, t_interval
 
@@ -248,10 +249,9 @@ def shots_curve(
 
     Columns: shots, tasks, delta, low, high (95% interval over tasks), p (t test over
     tasks), acted, harmed, regret (the best layer in hindsight minus the choice), alike (how often
-    two draws choose alike, NONE being a choice), curse (gain on the probe set minus gain on the
-    rest, of draws that acted). Tasks with fewer than twice as many questions are left out of a row;
-    where there is no task at all it is empty but for the number.
-    Fractions throughout.
+    two draws choose alike, NONE being a choice), curse (see `winners_curse`). Tasks with fewer than
+    twice as many questions are left out of a row; where there is no task at all it is empty but for
+    the number. Fractions throughout.
     """
     sizes = pd.Series(
         {task: len(correctness(outcomes, task, part)[0]) for task in outcomes.task.unique()}
@@ -264,10 +264,8 @@ def shots_curve(
             continue
         gains = _averages(kept, part, Probing(number, draws, seed, rule, level))
         low, high = mean_interval(gains.delta)
-        acted = gains.acted > 0
-        curse = (gains.probe_delta - gains.delta / gains.acted)[acted].mean()
         row = dict(shots=number, tasks=len(gains), delta=gains.delta.mean(), low=low, high=high)
         row |= dict(p=mean_p(gains.delta), acted=gains.acted.mean(), harmed=gains.harmed.mean())
         row |= dict(regret=(gains.hindsight - gains.delta).mean(), alike=gains.alike.mean())
-        rows.append(row | dict(curse=curse))
+        rows.append(row | dict(curse=winners_curse(gains)["delta"]))
     return pd.DataFrame(rows, columns=SHOTS_COLUMNS)

@@ -101,18 +101,23 @@ def test_the_best_layer_is_luck_unless_a_layer_helps():
 
 
 def test_the_winners_curse_is_what_the_probe_set_promised_too_much():
+    """Of a task by the draws that acted; every task counts once, and one that never acted does
+    not.
+    """
     gains = pd.DataFrame(
         dict(
             task=["a", "a", "b", "c"],
-            acted=[0.5, 0.5, 1.0, 0.0],
+            acted=[0.2, 0.2, 1.0, 0.0],
             probe_delta=[0.2, 0.4, 0.1, np.nan],
-            delta=[0.05, 0.05, 0.0, 0.0],
+            delta=[0.02, 0.02, 0.0, 0.0],
         )
     )
     found = winners_curse(gains)
-    assert found["probe"] == pytest.approx((0.1 + 0.2 + 0.1) / 2)
-    assert found["rest"] == pytest.approx(0.1 / 2)
+    assert found["probe"] == pytest.approx((0.3 + 0.1) / 2)
+    assert found["rest"] == pytest.approx((0.1 + 0.0) / 2)
     assert found["delta"] == pytest.approx(0.15)
+    assert (found["low"], found["high"]) == pytest.approx(mean_interval([0.2, 0.1]))
+    assert np.isnan(winners_curse(gains[gains.acted == 0])["delta"])
 
 
 def test_more_shots_and_the_scatter_of_draws():
