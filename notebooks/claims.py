@@ -64,6 +64,7 @@ class Claim:
     pretrained: Callable[[dict], str] | None = None  # a verdict from the numbers of another
     pretrained_notebook: str = PRETRAINED
     sent: Callable[[list[dict]], str] | None = None  # a verdict from runs that others sent in
+    beside: str | None = None  # another notebook whose numbers count too, as found["beside"]
 
 
 def clear_signs(rows) -> list[int]:
@@ -98,14 +99,22 @@ def together(rooms) -> dict:
     """The room of several models or benchmarks, as if they were one."""
     own = [room for room in rooms if room["cells"]]
     counts = {
-        name: sum(room[name] for room in own) for name in ("cells", "knockouts", "helped_cells")
+        name: sum(room[name] for room in own)
+        for name in ("cells", "knockouts", "helped", "helped_cells")
     }
     return counts | dict(bound=max((room["bound"] for room in own), default=None))
 
 
+def rooms_of(found: dict) -> list[dict]:
+    """C1: the room of a model's own questions, of harder ones, and of other models beside it."""
+    others = found.get("beside", {}).get("rooms", {})
+    more = [room for model, room in others.items() if model != found["model"]]
+    return [found["room"], *found.get("harder", {}).values(), *more]
+
+
 def some_layers_interfere(found: dict) -> str:
     """C1: some knockouts help."""
-    room = together([found["room"], *found.get("harder", {}).values()])
+    room = together(rooms_of(found))
     if not room["cells"]:
         return "could not be tested here: no task has room to gain"
     several = f"{room['cells']} tasks and forms"
@@ -351,6 +360,7 @@ CLAIMS = (
         "families",
         f"{MINI}; every gain is tested and compared with chance",
         layers_of_a_pretrained_model,
+        beside="14_four_architectures",
     ),
     Claim(
         "C1_heads",
@@ -488,6 +498,9 @@ def tell(claim: Claim, experiments: Path) -> dict:
     if not path.exists():
         return told | dict(ours="-", status="not run", made="no notebook yet")
     found, environment = json.loads(path.read_text(encoding="utf-8")), templates()
+    more = experiments / f"{claim.beside}.json"
+    if more.exists():
+        found["beside"] = json.loads(more.read_text(encoding="utf-8"))
     prose = {
         name: _one_line(environment.get_template(file).render(found=found, notebook=claim.notebook))
         for name, file in (("ours", f"{claim.key}.md"), ("made", "made.md"))

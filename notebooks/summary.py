@@ -50,7 +50,7 @@ def shapes(found: dict) -> dict:
     half = [own for name, own in room.items() if "half" in name]
     end = [own for name, own in room.items() if "half" not in name]
     return dict(
-        room=claims.together([found["03"]["room"], *found["03"]["harder"].values()]),
+        room=claims.together(claims.rooms_of(found["03"] | dict(beside=found["14"]))),
         room_pretrained=claims.together(room.values()),
         half={name: sum(own[name] for own in half) for name in ("helped", "knockouts")},
         end={name: sum(own[name] for own in end) for name in ("helped", "knockouts")},

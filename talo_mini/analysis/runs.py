@@ -8,6 +8,7 @@ from .talo import mean_gain, talo_gains
 from .vectors import gain_kind, has_room, interaction_vectors, task_accuracy
 
 MEAN = ("delta", "low", "high", "p")
+KNOWN = (0.0, 0.3, 0.5, 0.7, 0.9, 1.0)  # accuracies of the whole model, cut into ranges
 
 
 def all_vectors(outcomes: pd.DataFrame) -> pd.DataFrame:
@@ -62,6 +63,31 @@ def dose(outcomes: pd.DataFrame, vectors: pd.DataFrame) -> dict:
         return told | dict.fromkeys(("delta", "low", "high"), float("nan"))
     low, high = accuracy_interval(helped, cells)
     return told | dict(delta=helped / cells, low=float(low), high=float(high))
+
+
+def by_accuracy(vectors: list[pd.DataFrame]) -> pd.DataFrame:
+    """In what share of cells (task and form) some knockout clearly helps, to above chance, by how
+    well the whole model answers there.
+
+    `vectors` are several `all_vectors`, each with its own q. Columns: known (the range of accuracy,
+    in percent), accuracy (its middle), cells, helped_cells, delta (their share), low, high (95%
+    Wilson interval, as if cells were independent); ranges without cells are left out.
+    """
+    cells = []
+    for table in vectors:
+        helps = (table.q < 0.05) & table.kind.isin(["across chance", "above chance"])
+        grouped = table.assign(helped=helps).groupby(["task", "form"])
+        cells.append(grouped.agg(base=("base", "first"), helped=("helped", "any")))
+    every, rows = pd.concat(cells), []
+    ranges = pd.cut(every.base, KNOWN, include_lowest=True)
+    for span, own in every.groupby(ranges, observed=True):
+        low, high = accuracy_interval(own.helped.sum(), len(own))
+        bottom = max(0.0, span.left)  # the lowest range begins a little below
+        row = dict(known=f"{100 * bottom:.0f} to {100 * span.right:.0f}")
+        row |= dict(accuracy=(bottom + span.right) / 2, cells=len(own))
+        row |= dict(helped_cells=int(own.helped.sum()), delta=own.helped.mean())
+        rows.append(row | dict(low=float(low), high=float(high)))
+    return pd.DataFrame(rows)
 
 
 def along_training(tables: dict, vectors: dict) -> pd.DataFrame:

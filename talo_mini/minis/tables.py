@@ -28,7 +28,7 @@ CHECKPOINTS = {
     "llava-mini-seed-4": ("trained",),
     "smollm-mini": PRETRAINED,
     "smollm-mini-seed-1": PRETRAINED,
-    "smollm-mini-seed-2": PRETRAINED,
+    "smollm-mini-seed-2": PRETRAINED[1:],
 }
 
 

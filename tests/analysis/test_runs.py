@@ -9,6 +9,7 @@ from talo_mini.analysis.runs import (
     agreement,
     all_vectors,
     along_training,
+    by_accuracy,
     dose,
     returning,
     talo_along,
@@ -57,6 +58,17 @@ def test_the_dose_counts_cells_with_room(runs):
     none = run_with(None, 3, base=0.2)
     empty = dose(none, all_vectors(none))
     assert empty["cells"] == 0 and np.isnan(empty["delta"])
+
+
+def test_the_share_of_helped_cells_by_how_well_the_model_answers():
+    vectors = [all_vectors(run_with(guilty, 4, base=0.6)) for guilty in (0, None, None)]
+    found = by_accuracy(vectors)
+    assert list(found.known) == ["50 to 70", "90 to 100"]
+    assert list(found.cells) == [3, 3] and list(found.helped_cells) == [1, 0]
+    assert found.delta[0] == pytest.approx(1 / 3) and list(found.accuracy) == [0.6, 0.95]
+    assert (found.low <= found.delta + 1e-9).all() and (found.delta <= found.high).all()
+    nothing = all_vectors(run_with(None, 5, base=0.0))
+    assert by_accuracy([nothing]).known[0] == "0 to 30"
 
 
 def test_runs_agree_on_the_layer_that_everything_needs(runs):

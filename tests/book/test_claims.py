@@ -86,11 +86,13 @@ def whole(delta, q, tasks=9, models=("one", "two")):
 def test_the_status_follows_the_numbers(experiments):
     def room(cells, helped):
         def edit(found):
-            own = dict(cells=cells, helped_cells=helped, knockouts=12 * cells, bound=0.12)
-            found["room"].update(own)
+            own = dict(cells=cells, helped=helped, helped_cells=helped, bound=0.12)
+            found["room"].update(own, knockouts=12 * cells)
             found["harder"] = dict(noisy=dict(own, cells=0, of_cells=84, helped=0))
 
         return edit
+
+    change(experiments, "14_four_architectures", lambda found: found.update(rooms={}))
 
     def few(delta, q):
         return lambda found: [row.update(delta=delta, q=q) for row in found["roomy"]]
@@ -386,7 +388,7 @@ HELPS = [
             dict(
                 above_chance=0,
                 holds=0,
-                room=dict(cells=3, helped_cells=0, knockouts=144, bound=0.12),
+                room=dict(cells=3, helped=0, helped_cells=0, knockouts=144, bound=0.12),
             ),
             "bounded: in 3 tasks and forms with room to gain none of 144",
         ),
@@ -404,6 +406,21 @@ HELPS = [
 def test_heads_have_a_row_of_their_own(experiments, numbers, status):
     change(experiments, "23_the_head_that_interferes", lambda found: found.update(numbers))
     assert f"**Status:** {status}" in section(experiments, "C1, single heads")
+
+
+def test_other_architectures_count_beside_the_first_one(experiments):
+    """The model of chapter 03 is not counted again."""
+    own = dict(cells=3, of_cells=84, helped=0, helped_cells=0, knockouts=36, bound=0.12)
+    other = own | dict(cells=4, helped=2, helped_cells=1, knockouts=48)
+
+    def rooms(first):
+        return lambda found: found.update(rooms={first: other | dict(cells=9), "mllama": other})
+
+    edit = lambda found: found.update(room=own, harder={})
+    change(experiments, "03_do_all_layers_help", edit)
+    change(experiments, "14_four_architectures", rooms("llava-mini"))
+    told = section(experiments, "C1")
+    assert "reproduced in part: a knockout clearly helps in 1 of 7 tasks and forms" in told
 
 
 def test_the_first_page_has_a_word_for_each_claim(experiments):
