@@ -50,7 +50,7 @@ def shift_gains(
         base, table, pictures = prepared(outcomes, task, part, probing)
         scores, wanted = _scores(outcomes, benchmark, task, base.index)
         right, knocked, gains = base.to_numpy(), table.to_numpy(), []
-        for choice, probe, rest in drawn(right, knocked, pictures, task, probing):
+        for choice, probe, rest, _ in drawn(right, knocked, pictures, task, probing):
             shifted = (scores[rest] + fitted(scores[probe], wanted[probe])).argmax(1)
             shift = (shifted == wanted[rest]).mean() - right[rest].mean()
             gains.append((gain_of(right, knocked, choice, rest), shift))

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,6 +11,17 @@ from ..errors import BadInput, whole_number
 from .significance import gain_p
 
 NONE = -1  # no layer is bypassed
+
+
+class Draw(NamedTuple):
+    """A column that was chosen, or NONE, the questions that chose and those that measure, and how
+    many questions had to have a label for it.
+    """
+
+    choice: int
+    probe: np.ndarray
+    evaluation: np.ndarray
+    labels: int
 
 
 def choose_layer(right: np.ndarray, knocked: np.ndarray, first: int = 0) -> int:
@@ -38,23 +50,24 @@ def _unseen(order, taken, pictures):
 
 
 def draw_best(rng, right, knocked, shots, pictures):
-    """One probe set of `shots` questions; every layer competes. Gives (choice, probe, evaluation).
+    """One probe set of `shots` questions; every layer competes.
 
     The rest is evaluation, save questions about a picture that the probe set has seen; pictures
     [questions], numbers from 0.
     """
     order = _shuffled(rng, pictures)
     probe = order[:shots]
-    return choose_layer(right[probe], knocked[probe]), probe, _unseen(order, shots, pictures)
+    choice = choose_layer(right[probe], knocked[probe])
+    return Draw(choice, probe, _unseen(order, shots, pictures), len(probe))
 
 
 def draw_released(rng, right, knocked, shots, pictures):
-    """As the paper's released code does it. Gives (choice, probe, evaluation).
+    """As the paper's released code does it.
 
     A pool of min(n // 3, 4 * shots) questions is kept out of the evaluation. While no layer helps,
     another probe set is drawn from what the pool has left, with one question more each time (none
     more right after a first set without errors); there is room for two more sets, whatever the
-    code's limit of five says. The first layer never competes. With fewer than 3 * shots questions
+    code's limit of five says: all of them need labels. The first layer never competes. With fewer than 3 * shots questions
     the pool, and so the probe set, is smaller than `shots`.
     """
     order = _shuffled(rng, pictures)
@@ -65,7 +78,7 @@ def draw_released(rng, right, knocked, shots, pictures):
         if size > len(unused):
             break
         probe, unused, drawn = unused[:size], unused[size:], drawn + 1
-    return choice, probe, _unseen(order, len(pool), pictures)
+    return Draw(choice, probe, _unseen(order, len(pool), pictures), len(pool) - len(unused))
 
 
 def choose_cautiously(right, knocked, pictures, level: float) -> int:
@@ -86,9 +99,10 @@ def choose_cautiously(right, knocked, pictures, level: float) -> int:
 
 def draw_cautious(rng, right, knocked, shots, pictures, level):
     """As `draw_best`, but chooses as `choose_cautiously` does."""
-    _, probe, evaluation = draw_best(rng, right, knocked, shots, pictures)
+    draw = draw_best(rng, right, knocked, shots, pictures)
+    probe = draw.probe
     choice = choose_cautiously(right[probe], knocked[probe], pictures[probe], level)
-    return choice, probe, evaluation
+    return draw._replace(choice=choice)
 
 
 RULES: dict[str, Callable] = {

@@ -8,7 +8,16 @@ import pandas as pd
 from ..errors import BadInput
 from ..outcomes.table import BASE, correctness, pictures_of, with_part
 from .luck import winners_curse
-from .rules import NONE, RULES, Probing, choose_layer, draw_best, draw_cautious, draw_released
+from .rules import (
+    NONE,
+    RULES,
+    Draw,
+    Probing,
+    choose_layer,
+    draw_best,
+    draw_cautious,
+    draw_released,
+)
 from .significance import false_discovery, mean_interval, mean_p, t_interval
 
 __all__ = [
@@ -47,8 +56,8 @@ def talo_draws(
     unless significant at `level`). Columns: layer (NONE: keep all), questions, base, accuracy,
     delta, probe_delta (the chosen layer's gain on the probe set), random (mean delta of all
     layers), hindsight (delta of the best layer on the evaluation questions, at least 0), all in
-    fractions. Raises BadInput for an unknown rule or where fewer than 2 * shots questions leave too
-    little to measure on.
+    fractions, and labels (how many labelled questions the choice took). Raises BadInput for an
+    unknown rule or where fewer than 2 * shots questions leave too little to measure on.
     """
     return _draws(outcomes, task, part, Probing(shots, draws, seed, rule, level))
 
@@ -57,7 +66,7 @@ def _draws(outcomes, task, part, probing):
     base, table, pictures = prepared(outcomes, task, part, probing)
     right, knocked, layers = base.to_numpy(), table.to_numpy(), table.columns.to_numpy()
     rows = []
-    for choice, probe, evaluation in drawn(right, knocked, pictures, task, probing):
+    for choice, probe, evaluation, labels in drawn(right, knocked, pictures, task, probing):
         before, after = right[evaluation], knocked[evaluation]
         deltas = after.mean(0) - before.mean()
         chosen = before if choice == NONE else after[:, choice]
@@ -72,25 +81,26 @@ def _draws(outcomes, task, part, probing):
                 probe_delta=learned,
                 random=deltas.mean(),
                 hindsight=max(0.0, deltas.max()),
+                labels=labels,
             )
         )
     return pd.DataFrame(rows)
 
 
-def drawn(right, knocked, pictures, task: str, probing: Probing) -> Iterator[tuple]:
-    """The (choice, probe, evaluation) of each probe set that is drawn of a task.
+def drawn(right, knocked, pictures, task: str, probing: Probing) -> Iterator[Draw]:
+    """What each probe set chooses that is drawn of a task.
 
     Raises BadInput where none of its questions would be left to measure on.
     """
     rng = probing.generator(task)
     for _ in range(probing.draws):
-        choice, probe, evaluation = probing.draw(rng, right, knocked, probing.shots, pictures)
-        if not len(evaluation):
+        draw = probing.draw(rng, right, knocked, probing.shots, pictures)
+        if not len(draw.evaluation):
             raise BadInput(
                 f"task {task!r}: its questions are about {len(set(pictures))} pictures, too few "
                 f"to keep some unseen by {probing.shots} shots; use fewer shots or more pictures"
             )
-        yield choice, probe, evaluation
+        yield draw
 
 
 def gain_of(right, knocked, choice: int, questions) -> float:
@@ -154,7 +164,7 @@ def _resampled_gain(rng, right, knocked, pictures, probing):
     """The mean gain over some probe sets; nan where none leaves a question to measure on."""
     gains = []
     for _ in range(min(probing.draws, REDRAWN)):
-        choice, _, evaluation = probing.draw(rng, right, knocked, probing.shots, pictures)
+        choice, _, evaluation, _ = probing.draw(rng, right, knocked, probing.shots, pictures)
         if len(evaluation):
             gains.append(gain_of(right, knocked, choice, evaluation))
     return np.mean(gains) if gains else np.nan

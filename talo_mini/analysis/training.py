@@ -26,8 +26,8 @@ def followed(vectors: dict, probing: dict) -> pd.DataFrame:
 
     `vectors` and `probing` are `interaction_vectors` by dose of training, the base model's under 0:
     measured on test questions, and on those by which layers are chosen. Columns: task, questions
-    (the dose), layer, layer_now (-1 where none helps), delta_now with _low and _high, base, chance,
-    informed, delta, low, high, kind, clearly_help (how many layers do); fractions.
+    (the dose), layer, layer_now (-1 where none helps), delta_now with _low and _high (nan there),
+    base, chance, informed, delta, low, high, kind, clearly_help (how many layers do); fractions.
     """
     helps = {dose: matrix(table) for dose, table in probing.items()}
     chosen = helps[0].idxmax(axis=1)
@@ -38,7 +38,7 @@ def followed(vectors: dict, probing: dict) -> pd.DataFrame:
             own = kinds[kinds.task == task].set_index("layer")
             gains = helps[dose].loc[task]
             now = int(gains.idxmax()) if gains.max() > 0 else -1  # as TaLo: none if none helps
-            again = own.loc[now] if now >= 0 else dict(delta=0.0, low=0.0, high=0.0)
+            again = own.loc[now] if now >= 0 else dict.fromkeys(("delta", "low", "high"), np.nan)
             row = dict(task=task, questions=dose, layer=layer, layer_now=now)
             row |= dict(delta_now=again["delta"])
             row |= {f"delta_now_{end}": again[end] for end in ("low", "high")}

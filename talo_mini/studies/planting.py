@@ -168,8 +168,8 @@ def mark(
 
     damage: accuracy the plant cost. found: share of draws that chose the planted layer; innocent:
     that chose another; delta: mean gain on the questions that did not choose; recovered: delta over
-    damage; accused: share of draws in which a layer of the clean model is bypassed. Fractions, nan
-    where nothing was damaged.
+    damage; accused: share of draws in which a layer of the clean model is bypassed; labels: how many
+    labelled questions a choice took on average. Fractions, nan where nothing was damaged.
     """
     table = talo_draws(outcomes, plant.task, shots=shots, draws=draws, seed=seed, rule=rule)
     before = talo_draws(clean, plant.task, shots=shots, draws=draws, seed=seed, rule=rule)
@@ -179,6 +179,7 @@ def mark(
         task=plant.task,
         layer=plant.layer,
         shots=shots,
+        labels=table.labels.mean(),
         rule=rule,
         damage=damage,
         base=table.base.mean(),
@@ -213,14 +214,16 @@ def plant_damage(
 def summarised(marks: pd.DataFrame) -> pd.DataFrame:
     """Marks averaged over planted models, one row a strength, rule and number of shots.
 
-    Columns: strength, rule, shots, damage, delta, recovered (of all damage), found, innocent (with
-    95% intervals over plants, ..._low and ..._high), accused (over clean models, one a task),
-    harmful (plants that cost more than a point), found_of_harmful; fractions.
+    Columns: strength, rule, shots, labels (that a choice took), damage, delta, recovered (of all
+    damage), found, innocent (with 95% intervals over plants, ..._low and ..._high), accused (over
+    clean models, one a task), harmful (plants that cost more than a point), found_of_harmful;
+    fractions.
     """
     rows = []
     for (strength, rule, shots), group in marks.groupby(["strength", "rule", "shots"]):
         harmful = group[group.damage > POINT]
-        row = dict(strength=strength, rule=rule, shots=shots, damage=group.damage.mean())
+        row = dict(strength=strength, rule=rule, shots=shots, labels=group.labels.mean())
+        row |= dict(damage=group.damage.mean())
         row |= dict(delta=group.delta.mean(), recovered=group.delta.sum() / group.damage.sum())
         # a task with two plants has one clean model
         accused = group.drop_duplicates("task").accused

@@ -47,11 +47,15 @@ def test_the_choice_never_sees_the_evaluation():
     """Answers of the evaluation questions may be anything: the choice stays."""
     right, knocked = planted()
     for draw in (draw_best, draw_released, partial(draw_cautious, level=0.05)):
-        choice, _, evaluation = draw(np.random.default_rng(1), right, knocked, 10, np.arange(300))
+        choice, _, evaluation, _ = draw(
+            np.random.default_rng(1), right, knocked, 10, np.arange(300)
+        )
         changed_right, changed = right.copy(), knocked.copy()
         changed_right[evaluation] ^= True
         changed[evaluation] ^= True
-        again, _, same = draw(np.random.default_rng(1), changed_right, changed, 10, np.arange(300))
+        again, _, same, _ = draw(
+            np.random.default_rng(1), changed_right, changed, 10, np.arange(300)
+        )
         assert again == choice and np.array_equal(same, evaluation)
 
 
@@ -59,7 +63,7 @@ def test_the_choice_never_sees_the_evaluation():
 def test_no_picture_is_seen_by_probe_and_evaluation(draw):
     right, knocked = planted(questions=120)
     pictures = np.arange(120) // 6
-    _, probe, evaluation = draw(np.random.default_rng(3), right, knocked, 10, pictures)
+    _, probe, evaluation, _ = draw(np.random.default_rng(3), right, knocked, 10, pictures)
     assert (
         len(probe) == 10
         and not set(pictures[probe]) & set(pictures[evaluation])
@@ -110,8 +114,8 @@ def test_released_rule():
         for seed in range(20)
     ]
     assert 0 not in choices  # the first layer never competes
-    _, _, evaluation = draw_released(np.random.default_rng(0), right, knocked, 10, np.arange(300))
-    assert len(evaluation) == 300 - 40
+    draw = draw_released(np.random.default_rng(0), right, knocked, 10, np.arange(300))
+    assert len(draw.evaluation) == 300 - 40 and draw.labels == 10 + 11 + 12
     sizes = {
         draw_released(
             np.random.default_rng(seed),
@@ -124,10 +128,11 @@ def test_released_rule():
     }
     assert sizes == {12}  # 10, 11 and 12 of 40; eight are left, and no layer has helped
     perfect, knocked = np.ones(300, bool), np.ones((300, 4), bool)
-    _, probe, evaluation = draw_released(
+    _, probe, evaluation, labels = draw_released(
         np.random.default_rng(0), perfect, knocked, 10, np.arange(300)
     )
     assert len(probe) == 12 and not set(probe) & set(evaluation)  # 10, 10 and 12
+    assert labels == 32
     perfect = np.ones(60, bool)
     assert (
         draw_released(np.random.default_rng(0), perfect, np.ones((60, 4), bool), 10, np.arange(60))[
@@ -287,7 +292,7 @@ def test_no_picture_is_both_probed_and_measured(pictures, shots, rule, seed):
     pictures = np.unique(pictures, return_inverse=True)[1]
     right, knocked = rng.random(len(pictures)) < 0.5, rng.random((len(pictures), 3)) < 0.6
     draw = Probing(shots=shots, rule=rule).draw
-    _, probe, evaluation = draw(rng, right, knocked, shots, pictures)
+    _, probe, evaluation, _ = draw(rng, right, knocked, shots, pictures)
     assert not set(pictures[probe]) & set(pictures[evaluation])
     assert len(set(evaluation)) == len(evaluation)
 

@@ -177,6 +177,7 @@ def test_marks_are_averaged_over_plants_and_clean_models_counted_once():
             strength=1.0,
             rule="best",
             shots=10,
+            labels=[10.0, 10.0, 31.0],
             task=["a", "a", "b"],
             damage=[0.5, 0.0, 0.3],
             delta=[0.4, 0.0, 0.2],
@@ -191,6 +192,7 @@ def test_marks_are_averaged_over_plants_and_clean_models_counted_once():
     shares = row[[f"{name}_{end}" for name in ("found", "accused") for end in ("low", "high")]]
     assert shares.between(0, 1).all()  # of three plants, whose mean is known badly
     assert row.harmful == 2 and row.found_of_harmful == pytest.approx(0.75)
+    assert row.labels == 17
 
 
 def test_the_damage_of_a_plant_is_told_apart_from_what_it_leaves_alone(vlm):
