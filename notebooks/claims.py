@@ -99,7 +99,7 @@ def together(rooms) -> dict:
     """The room of several models or benchmarks, as if they were one."""
     own = [room for room in rooms if room["cells"]]
     counts = {
-        name: sum(room[name] for room in own)
+        name: int(sum(room[name] for room in own))
         for name in ("cells", "knockouts", "helped", "helped_cells")
     }
     return counts | dict(bound=max((room["bound"] for room in own), default=None))

@@ -67,8 +67,8 @@ def draw_released(rng, right, knocked, shots, pictures):
     A pool of min(n // 3, 4 * shots) questions is kept out of the evaluation. While no layer helps,
     another probe set is drawn from what the pool has left, with one question more each time (none
     more right after a first set without errors); there is room for two more sets, whatever the
-    code's limit of five says: all of them need labels. The first layer never competes. With fewer than 3 * shots questions
-    the pool, and so the probe set, is smaller than `shots`.
+    code's limit of five says: all of them need labels. The first layer never competes. With fewer
+    than 3 * shots questions the pool, and so the probe set, is smaller than `shots`.
     """
     order = _shuffled(rng, pictures)
     pool = rng.permutation(order[: min(len(right) // 3, 4 * shots)])

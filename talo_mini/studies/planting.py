@@ -168,8 +168,8 @@ def mark(
 
     damage: accuracy the plant cost. found: share of draws that chose the planted layer; innocent:
     that chose another; delta: mean gain on the questions that did not choose; recovered: delta over
-    damage; accused: share of draws in which a layer of the clean model is bypassed; labels: how many
-    labelled questions a choice took on average. Fractions, nan where nothing was damaged.
+    damage; accused: share of draws in which a layer of the clean model is bypassed; labels: how
+    many labelled questions a choice took on average. Fractions, nan where nothing was damaged.
     """
     table = talo_draws(outcomes, plant.task, shots=shots, draws=draws, seed=seed, rule=rule)
     before = talo_draws(clean, plant.task, shots=shots, draws=draws, seed=seed, rule=rule)

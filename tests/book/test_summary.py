@@ -47,6 +47,12 @@ def test_its_words_are_true_of_the_numbers(page):
     assert found["08"]["curse"]["low"] > 0 and found["08"]["fooled"] > 0.5
     assert shapes["half"]["helped"] > 0 == shapes["end"]["helped"]
     assert max(shapes["power"]) < 0.2
+    share = {
+        name: sum(row["helped_cells"] for row in shapes[name])
+        / sum(row["cells"] for row in shapes[name])
+        for name in ("known", "well_known")
+    }
+    assert share["known"] > 5 * share["well_known"]
 
 
 def test_a_span_of_one_mean_is_that_mean():
