@@ -67,8 +67,8 @@ def page(executed: nbformat.NotebookNode, name: str, published: dict, folder: Pa
     cells = executed.cells
     title, *rest = cells[0].source.split("\n")
     cells[0].source = "\n".join([f"# {int(name[:2])}. {title.removeprefix('# ')}", *rest])
-    limits = filled(box["limits"], published)
-    text = BOX.format(question=box["question"], answer=answer, limits=limits)
+    told, limits = terms.linked([answer, filled(box["limits"], published)])
+    text = BOX.format(question=box["question"], answer=told, limits=limits)
     printed, lead = published.get("solutions", {}), exercises.RUN
     if published.get("stand_in"):  # what a stand-in answered is nobody's finding
         printed, lead = dict.fromkeys(printed, exercises.NOT_RUN), exercises.STAND_IN
@@ -92,12 +92,34 @@ def page(executed: nbformat.NotebookNode, name: str, published: dict, folder: Pa
     prose = [cell for cell in cells if cell.cell_type == "markdown"][1:]  # the box stays as it is
     for cell, source in zip(prose, terms.linked([cell.source for cell in prose]), strict=True):
         cell.source = exercises.told(source, printed, lead)
-    for cell, heading in zip(cells, headings(cells), strict=True):
+    executed.cells = [piece for cell in cells for piece in one_figure_each(cell)]
+    for cell, heading in zip(executed.cells, headings(executed.cells), strict=True):
         if cell.cell_type == "code":
             cell.metadata.tags = shown(cell)
-            if titles := [title for _, title in figures([cell])]:
-                told = f"Figure: {plain(heading)}. {'; '.join(titles)}"
+            for _, title in figures([cell]):
+                told = f"Figure: {sentence(plain(heading))} {title}"
                 cell.metadata["mystnb"] = {"image": {"alt": told}}
+
+
+def one_figure_each(cell) -> list:
+    """A cell with several figures as several, since what stands for a figure is a cell's."""
+    outputs = cell.get("outputs", [])
+    ends = [
+        place + 1 for place, output in enumerate(outputs) if "image/png" in output.get("data", {})
+    ]
+    if len(ends) < 2:
+        return [cell]
+    cell.outputs, pieces = outputs[: ends[0]], [cell]
+    for begin, end in zip(ends, [*ends[1:-1], len(outputs)], strict=False):
+        rest = nbformat.v4.new_code_cell("", metadata={"tags": ["remove-input"]})
+        rest.outputs = outputs[begin:end]
+        pieces.append(rest)
+    return pieces
+
+
+def sentence(text: str) -> str:
+    """The text with a mark at its end."""
+    return text if text[-1:] in "?!." else f"{text}."
 
 
 def figures(cells) -> list[tuple[str, str]]:

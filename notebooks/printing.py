@@ -61,11 +61,13 @@ def anchor(name: str) -> str:
 
 
 def _lead_here(article, name, names):
-    """Links to other pages of the book lead to their places on this one; pictures are found."""
+    """Links to other pages of the book lead to their places on this one; pictures and styles are
+    found.
+    """
     folder = posixpath.dirname(name)
     for found in article.select("[id]"):
         found["id"] = f"{anchor(name)}-{found['id']}"  # a page's own names may be another's too
-    for tag, key in (("a", "href"), ("img", "src")):
+    for tag, key in (("a", "href"), ("img", "src"), ("link", "href")):
         for found in article.find_all(tag):
             target = found.get(key, "")
             if "://" in target or target.startswith(("data:", "mailto:")):

@@ -56,13 +56,41 @@ def test_a_page_shows_the_answer_first_and_folds_what_draws(tmp_path):
     chapters.page(executed, name, results(name), tmp_path)
     first, second, *_ = executed.cells
     assert first.source.startswith("# 16. Several\n\n[badge](url)\n\n````{admonition} In short")
-    assert "**Answer.** No: two layers" in first.source and first.source.endswith("````")
+    assert "**Answer.** No: two " in first.source and first.source.endswith("````")
     assert second.source == "The *text*.\n\nMore."
     assert (tmp_path / f"{name}-box.png").read_bytes() == b"hello"
     assert install.metadata.tags == ["hide-cell"] and drawing.metadata.tags == ["hide-input"]
     assert short.metadata.tags == []
     alt = drawing.metadata.mystnb["image"]["alt"]
     assert alt == "Figure: A part of it. Nothing gains"
+
+
+def test_each_figure_has_words_of_its_own(tmp_path):
+    """Two figures of one cell, a table between them and a line behind."""
+    name = "16_several_layers"
+    title = nbformat.v4.new_markdown_cell("# Several\n\n[badge](url)\n\nText.")
+    heading = nbformat.v4.new_markdown_cell("## Which of them?")
+    drawing = made("show_changes(x)", picture=True)
+    table = nbformat.v4.new_output("display_data", {"text/plain": "a table"})
+    second = nbformat.v4.new_output(
+        "display_data", {"image/png": "aGVsbG8=", "text/plain": "All lose"}
+    )
+    drawing.outputs += [table, second, table]
+    executed = nbformat.v4.new_notebook(cells=[title, heading, drawing])
+    chapters.page(executed, name, results(name), tmp_path)
+    one, other = executed.cells[-2:]
+    told = [cell.metadata.mystnb["image"]["alt"] for cell in (one, other)]
+    assert told == ["Figure: Which of them? Nothing gains", "Figure: Which of them? All lose"]
+    assert len(one.outputs) == 1 and len(other.outputs) == 3
+    assert other.source == "" and other.metadata.tags == ["remove-input"]
+
+
+def test_terms_are_linked_in_the_box(tmp_path):
+    name = "05_talo"
+    title = nbformat.v4.new_markdown_cell("# TaLo\n\n[badge](url)\n\nText.")
+    executed = nbformat.v4.new_notebook(cells=[title])
+    chapters.page(executed, name, results(name), tmp_path)
+    assert "{term}`" in executed.cells[0].source.partition("**Answer.**")[2]
 
 
 @pytest.mark.parametrize("page", ["README.md", "book/how_to_read.md"])

@@ -25,6 +25,7 @@ def test_every_page_stands_on_it_in_order_and_nothing_leads_nowhere(html):
 def test_links_between_pages_stay_on_it(tmp_path):
     (tmp_path / "book").mkdir()
     link = '<a href="b.html#there">b</a><a href="#own">own</a><img src="../_images/x.png">'
+    link += '<link href="../own.css">'
     texts = {"a": f'<h1 id="own">A</h1>{link}<script>run()</script>', "b": '<h1 id="there">B</h1>'}
     for name, text in texts.items():
         (tmp_path / "book" / f"{name}.html").write_text(f"<article>{text}</article>")
@@ -33,4 +34,4 @@ def test_links_between_pages_stay_on_it(tmp_path):
     text = (tmp_path / printing.NAME).read_text()
     assert 'href="#page-book-b-there"' in text and 'id="page-book-b-there"' in text
     assert 'href="#page-book-a-own"' in text and 'src="_images/x.png"' in text
-    assert "run()" not in text
+    assert "run()" not in text and 'href="own.css"' in text
