@@ -69,4 +69,15 @@ class Estimate:
         """How sure it is, after control of false discoveries: "q = 0.03"."""
         if self.q is None or math.isnan(self.q):
             return "q unknown"
-        return "q < 0.01" if self.q < 0.005 else f"q = {self.q:.2f}"
+        told = probability(self.q)
+        return f"q {told}" if told.startswith("<") else f"q = {told}"
+
+
+def probability(value: float) -> str:
+    """A p or q value with two digits, near 0.05 with as many as tell on which side it lies."""
+    if value < 0.005:
+        return "< 0.01"
+    digits = 2
+    while digits < 6 and round(value, digits) == 0.05 and value != 0.05:
+        digits += 1
+    return f"{value:.{digits}f}"

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from talo_mini.estimates import UNITS, Estimate
+from talo_mini.estimates import UNITS, Estimate, probability
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,11 @@ def test_from_a_tables_row():
 def test_an_end_that_is_hardly_below_zero_keeps_its_sign():
     """Or an interval without zero would read as one that holds it."""
     assert str(Estimate(-0.003, -0.006, -0.0001)) == "-0.3 points [-0.6, -0.0]"
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(0.0049, "< 0.01"), (0.0462, "0.046"), (0.05, "0.05"), (0.05004, "0.05004"), (0.3, "0.30")],
+)
+def test_a_probability_says_on_which_side_of_five_percent_it_lies(value, told):
+    assert probability(value) == told

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from ..estimates import Estimate
+from ..estimates import Estimate, probability
 
 SHORT = 12  # rows that are shown at once; more are folded
 HEADERS = {  # what a column is called; the unit behind it says how its fractions are written
@@ -135,7 +135,7 @@ def _told(name, value, unit):
     if unit:
         return _written(value, math.nan, math.nan, unit)
     if name in ("p", "q"):
-        return "< 0.01" if value < 0.005 else f"{value:.2f}"
+        return probability(value)
     return _minus(f"{value:.0f}" if float(value).is_integer() else f"{value:.2f}")
 
 
