@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -16,14 +17,17 @@ import time
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import jinja2
+from bs4 import BeautifulSoup
 from sweep import machine
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = Path(__file__).with_name("commands.template.md")
 PART = re.compile(r"^(\d\d_\w+|pages): (\d+) s$", re.MULTILINE)
-LONGEST = 12  # parts of a command that are shown
+SITE = Path("_build/laptop/_build/html")
+LONGEST = 12  # parts of a command, and pages, that are shown
 
 
 def timed(folder: Path, *words: str, **variables: str) -> tuple[float, str]:
@@ -90,9 +94,26 @@ def run_tests(clone: Path, report: Path) -> tuple[float, dict]:
 
 
 def make_book(clone: Path, report: Path) -> tuple[float, dict]:
-    """Make the book; and the parts that take longest."""
+    """Make the book; the parts that take longest, and the pages that weigh most."""
     minutes, printed = timed(clone, "book")
-    return minutes, dict(parts=parts(printed).most_common(LONGEST))
+    heavy = weights(clone / SITE)
+    more = dict(heavy=heavy.most_common(LONGEST), middling=statistics.median(heavy.values()))
+    return minutes, dict(parts=parts(printed).most_common(LONGEST)) | more
+
+
+def weights(site: Path) -> Counter:
+    """Kilobytes of every page of a built book, with the pictures, scripts and styles it names."""
+    found = Counter()
+    for path in sorted(site.rglob("*.html")):
+        page = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+        named = {path}
+        for tag, key in (("img", "src"), ("script", "src"), ("link", "href")):
+            targets = (one[key] for one in page.find_all(tag, {key: True}))
+            named |= {path.parent / urlsplit(unquote(target)).path for target in targets}
+        whole = {one.resolve() for one in named}
+        size = sum(one.stat().st_size for one in whole if one.is_file())
+        found[path.relative_to(site).as_posix()] = round(size / 1000)
+    return found
 
 
 def page(found: dict) -> str:

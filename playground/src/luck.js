@@ -2,6 +2,7 @@
 
 import { read } from "./client.js";
 import { json } from "./loading.js";
+import { loadShown } from "./shown.js";
 import { paired, points } from "./statistics.js";
 import { button, element, percent } from "./view.js";
 import { shuffled } from "./worlds.js";
@@ -96,9 +97,28 @@ class Game {
         element("tbody", {}, element("tr", {}, element("th", { scope: "row" }, "right of ten"),
           ...buttons)))),
       element("div", { class: "pg-row" }, button("Leave none out", () => choose(-1)),
-        button("Let TaLo choose", () => choose(taloChoice(cell, probes)))));
+        button("Let TaLo choose", () => choose(taloChoice(cell, probes)))),
+      ...this.probes(cell, probes));
     this.root.dataset.round = String(this.round + 1);
     if (this.round) this.focus();
+  }
+
+  /**
+   * The probe questions with their pictures, right answers, and which the model answers right.
+   * @param {Recorded} cell @param {number[]} probes
+   */
+  probes(cell, probes) {
+    const figures = element("div", { class: "pg-flipped" });
+    loadShown("mini-worlds", cell.task).then((all) => figures.replaceChildren(
+      ...probes.map((i) => {
+        const canvas = /** @type {HTMLCanvasElement} */ (
+          element("canvas", { class: "pg-thumb", role: "img", "aria-label": "the picture" }));
+        all[i].draw(canvas);
+        const mark = cell.base[i] === "1" ? "answered right" : "answered wrong";
+        return element("figure", {}, canvas,
+          element("figcaption", {}, `${all[i].text} → ${all[i].answer} (${mark})`));
+      }))).catch(() => figures.replaceChildren("The pictures could not be loaded."));
+    return [element("p", {}, "The ten questions, and what the whole model makes of them:"), figures];
   }
 
   /**

@@ -144,7 +144,10 @@ class Playground {
         this.result.append(element("p", {}, "Stopped."));
         this.result.setAttribute("aria-busy", "false");
       }, { "data-action": "stop" }));
+    const slow = "This browser has no WebAssembly, so that the model runs in plain JavaScript: " +
+      "it answers the same, about eight times slower.";
     this.root.replaceChildren(
+      ...(this.size.fast ? [] : [element("p", { class: "pg-note", role: "status" }, slow)]),
       element("div", { class: "pg-row", "aria-label": "Examples" }, "Try: ", ...presets),
       element("div", { class: "pg-grid" }, about, switches), actions, this.result, this.lensPlace);
   }

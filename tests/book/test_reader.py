@@ -183,6 +183,20 @@ def test_the_browser_answers_as_pytorch_does(page, address):
             assert right == bool(own["self-attention, 0"].iloc[number])
 
 
+def test_without_webassembly_it_says_so_and_answers_the_same(page, address):
+    where = f"{address}/book/playground.html#task=map_name&form=choice&n=3&off=h0-3"
+    told = []
+    for broken in (False, True):
+        if broken:
+            page.route("**/kernel.wasm", lambda route: route.fulfill(body="no kernel"))
+        page.goto("about:blank")
+        page.goto(where)
+        page.wait_for_selector(READY)
+        assert page.locator("text=has no WebAssembly").count() == broken
+        told.append(page.locator(".pg-verdict").inner_text())
+    assert told[0] == told[1]
+
+
 def test_every_preset_shows_something(page, address):
     page.goto(f"{address}/book/playground.html")
     page.wait_for_selector(READY)
@@ -234,6 +248,11 @@ def test_a_task_that_could_not_be_loaded_is_told_and_tried_again(page, address):
 def test_the_game_keeps_a_score(page, address):
     page.goto(f"{address}/book/playground.html")
     page.wait_for_selector("#talo-luck[data-round='1']")
+    page.wait_for_selector("#talo-luck figcaption")
+    probes = page.locator("#talo-luck figcaption").all_inner_texts()
+    told = page.locator("#talo-luck p").first.inner_text()
+    right = sum(text.endswith("(answered right)") for text in probes)
+    assert len(probes) == 10 and f" {right} of ten probe questions are right" in told
     page.click("#talo-luck >> text=Let TaLo choose")
     page.wait_for_selector("#talo-luck[data-told='1']")
     rows = page.locator("#talo-luck tbody tr")

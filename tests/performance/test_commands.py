@@ -27,7 +27,9 @@ def test_a_command_that_fails_shows_the_end_of_what_it_printed(tmp_path):
 
 def test_the_page_names_both_bars():
     found = dict(installing=2.5, testing=11.2, making=17.0, parts=[("pages", 80)], files=[("t", 9)])
+    found |= dict(heavy=[("book/index.html", 2100)], middling=900)
     text = commands.page(found)
+    assert "| book/index.html | 2,100 |" in text and "A middling page has 900;" in text
     assert "**11.2 minutes**" in text and "**17.0 minutes**" in text
     assert "| pages | 80 |" in text and "| `t` | 9 |" in text
 
@@ -55,3 +57,13 @@ def test_what_was_measured_is_kept_where_a_later_command_fails(tmp_path, monkeyp
     found = commands.measure(kept)
     assert ran == ["install", "tests", "book", "book again"]
     assert found["testing"] == 1.5 and found["book again parts"] == [("a", 2)]
+
+
+def test_a_page_weighs_what_it_names_each_file_once(tmp_path):
+    (tmp_path / "book").mkdir()
+    (tmp_path / "own style.css").write_bytes(b"x" * 3000)
+    (tmp_path / "book" / "a.js").write_bytes(b"x" * 5000)
+    names = '<link href="../own%20style.css?v=1"><script src="a.js"></script><script>1</script>'
+    names += '<img src="../own%20style.css"><img src="data:image/png;base64,AA"><img src="no.png">'
+    (tmp_path / "book" / "a.html").write_text(names.ljust(1000))
+    assert commands.weights(tmp_path) == {"book/a.html": 9}
