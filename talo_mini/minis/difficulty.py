@@ -57,10 +57,15 @@ def main():
     parser.add_argument("--per-task", type=int, default=60, help="questions a task and form")
     every = [*DIFFICULTIES, *DRAWN_ANEW]
     parser.add_argument("names", nargs="*", metavar="DIFFICULTY", help=", ".join(every))
+    own = "a mini to ask in place of the four that were trained from nothing; may be repeated"
+    parser.add_argument("--mini", action="append", help=own)
+    parser.add_argument("--level", type=float, help="only this level")
     arguments = parser.parse_args()
-    vlms = {name: load_vlm(name) for name in MINIS}
+    vlms = {name: load_vlm(name) for name in arguments.mini or MINIS}
     for name in arguments.names or every:
         for level, benchmark in tried(name, arguments.per_task):
+            if arguments.level not in (None, level):
+                continue
             rows = [
                 dict(difficulty=name, level=level, mini=mini) | with_room(vlm, benchmark)
                 for mini, vlm in vlms.items()

@@ -278,7 +278,8 @@ def test_pages_fit_phones_and_desktops(browser, address, html, theme, width):
     page = context.new_page()
     looks = run.ROOT / "_build" / "looks"
     looks.mkdir(parents=True, exist_ok=True)
-    for name in ("book/index", "book/playground", "notebooks/23_the_head_that_interferes"):
+    chapter = "notebooks/23_the_head_that_interferes"
+    for name in ("book/index", "book/playground", "book/explorer", chapter):
         page.goto(f"{address}/{name}.html")
         page.wait_for_timeout(1500)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name

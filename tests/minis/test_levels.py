@@ -20,3 +20,14 @@ def test_cells_with_room_are_those_above_a_guess_that_looks_and_below_90(tiny, m
 def test_each_level_that_ships_lies_among_those_that_are_tried():
     for found in DIFFICULTIES.values():
         assert min(found.levels) <= found.level <= max(found.levels)
+
+
+def test_one_mini_may_be_asked_at_one_level(monkeypatch, capsys):
+    monkeypatch.setattr(difficulty, "load_vlm", lambda name: name)
+    monkeypatch.setattr(difficulty, "tried", lambda name, number: [(0.5, "mild"), (1.0, "hard")])
+    room = {"mild": dict(cells=4, accuracy=0.5)}
+    monkeypatch.setattr(difficulty, "with_room", lambda vlm, questions: room[questions])
+    monkeypatch.setattr("sys.argv", ["difficulty", "noisy", "--mini", "mine", "--level", "0.5"])
+    difficulty.main()
+    _, *rows = capsys.readouterr().out.splitlines()
+    assert [row.split() for row in rows] == [["noisy", "0.5", "mine", "4", "0.5"]]
