@@ -85,9 +85,14 @@ def judged(rows: list[Estimate]) -> str:
         return f"reproduced in part: {clear}{below}"
     if -1 in signs:
         means = f"{signs.count(-1)} of {len(signs)} means" if len(signs) > 1 else "the mean is"
-        return f"contradicted: {means} clearly below zero"
+        return f"contradicted: {means} clearly below zero, {at_most(rows)}"
+    return f"bounded: the mean gain is {at_most(rows)}"
+
+
+def at_most(rows: list[Estimate]) -> str:
+    """What no mean exceeds."""
     most = max(rows, key=lambda row: row.high)
-    return f"bounded: the mean gain is at most {most.number(most.high)} points (95%)"
+    return f"at most {most.number(most.high)} points (95%)"
 
 
 def helps_to_above_chance(row: dict) -> bool:
@@ -199,7 +204,9 @@ def gains_of_a_pretrained_model(found: dict) -> str:
         return judged([])
     others = judged([Estimate.of(row) for row in means])
     told = ", ".join(map(str, these))
-    return f"{judged(these)} ({told}), on these tasks; of tasks like these, {others}"
+    cells = sum(row["tasks"] for row in found["these"] if row["tasks"] >= FEWEST)
+    where = f"on these {cells} tasks and forms with room"
+    return f"{judged(these)} ({told}), {where}; of tasks like these, {others}"
 
 
 def heads_of_a_pretrained_model(found: dict) -> str:
@@ -338,15 +345,16 @@ def gains_of_few_shots(found: dict) -> list[dict]:
 
 def few_shots_suffice(found: dict) -> str:
     """C7: 10 to 20 shots suffice, where there is room."""
-    gains = [Estimate.of(row) for row in gains_of_few_shots(found)]
+    gains = gains_of_few_shots(found)
     named = {sign: [] for sign in (1, 0, -1)}
     for row in found["more"]:
         named[Estimate.of(row).clear].append(row["name"])
     better = f"clearly better in: {', '.join(named[1])}" if named[1] else "nowhere clearly better"
     worse = f"clearly worse in: {', '.join(named[-1])}" if named[-1] else "nowhere clearly worse"
+    cells = sum(row["tasks"] for row in gains if row["shots"] == 10)
     return (
-        f"{judged(gains)}, with 10 and 20 shots where there is room; more shots are {better}; "
-        f"{worse}"
+        f"{judged(list(map(Estimate.of, gains)))}, with 10 and 20 shots in {cells} tasks and forms "
+        f"with room; more shots are {better}; {worse}"
     )
 
 
