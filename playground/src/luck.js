@@ -108,17 +108,24 @@ class Game {
    * @param {Recorded} cell @param {number[]} probes
    */
   probes(cell, probes) {
-    const figures = element("div", { class: "pg-flipped" });
-    loadShown("mini-worlds", cell.task).then((all) => figures.replaceChildren(
-      ...probes.map((i) => {
+    const intro = element("p", {}, "The ten questions:");
+    const figures = element("div", { class: "pg-flipped pg-probes" });
+    loadShown("mini-worlds", cell.task).then((all) => {
+      const texts = new Set(probes.map((i) => all[i].text));
+      const one = texts.size === 1;
+      intro.textContent = "The ten questions" + (one ? `, “${[...texts][0]}”` : "") +
+        ": the right answers, and whether the whole model gives them.";
+      figures.replaceChildren(...probes.map((i) => {
         const canvas = /** @type {HTMLCanvasElement} */ (
           element("canvas", { class: "pg-thumb", role: "img", "aria-label": "the picture" }));
         all[i].draw(canvas);
-        const mark = cell.base[i] === "1" ? "answered right" : "answered wrong";
+        const told = cell.base[i] === "1" ? "(answered right)" : "(answered wrong)";
+        const asked = one ? "" : `${all[i].text} → `;
         return element("figure", {}, canvas,
-          element("figcaption", {}, `${all[i].text} → ${all[i].answer} (${mark})`));
-      }))).catch(() => figures.replaceChildren("The pictures could not be loaded."));
-    return [element("p", {}, "The ten questions, and what the whole model makes of them:"), figures];
+          element("figcaption", {}, `${asked}${all[i].answer} ${told}`));
+      }));
+    }).catch(() => figures.replaceChildren("The pictures could not be loaded."));
+    return [intro, figures];
   }
 
   /**
