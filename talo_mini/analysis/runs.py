@@ -83,10 +83,10 @@ def by_accuracy(vectors: list[pd.DataFrame]) -> pd.DataFrame:
     for span, own in every.groupby(ranges, observed=True):
         low, high = accuracy_interval(own.helped.sum(), len(own))
         bottom = max(0.0, span.left)  # the lowest range begins a little below
-        row = dict(known=f"{100 * bottom:.0f} to {100 * span.right:.0f}")
-        row |= dict(accuracy=(bottom + span.right) / 2, cells=len(own))
-        row |= dict(helped_cells=int(own.helped.sum()), delta=own.helped.mean())
-        rows.append(row | dict(low=float(low), high=float(high)))
+        counts = dict(cells=len(own), helped_cells=int(own.helped.sum()))
+        share = dict(delta=own.helped.mean(), low=float(low), high=float(high))
+        known = dict(known=f"{100 * bottom:.0f} to {100 * span.right:.0f}")
+        rows.append(known | dict(accuracy=(bottom + span.right) / 2) | counts | share)
     return pd.DataFrame(rows)
 
 
