@@ -6,7 +6,9 @@ import json
 import re
 import shutil
 import subprocess
+from html import unescape
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import finishing
 import nbformat
@@ -59,6 +61,25 @@ def test_every_link_to_the_repository_leads_to_a_file(html):
     made = {f"book/{name}.md" for name in (*MINIS, "paper_vs_ours")}
     for path in linked:
         assert (ROOT / path).exists() or path in made, path
+
+
+def test_every_link_between_pages_leads_to_a_place(html):
+    """Pages, pictures, styles and scripts are there, and so is the place on the page."""
+    pages = [path for path in html.rglob("*.html") if "_static" not in path.parts]
+    texts = {path.resolve(): path.read_text(encoding="utf-8") for path in pages}
+    places = {path: set(re.findall(r'\bid="([^"]+)"', text)) for path, text in texts.items()}
+    checked = 0
+    for path, text in texts.items():
+        for written in set(re.findall(r'<\w+[^>]*? (?:href|src)="([^"]+)"', text)):
+            link = urlsplit(unquote(unescape(written)))
+            if link.scheme or link.netloc:
+                continue
+            target = (path.parent / link.path).resolve() if link.path else path
+            assert target.is_file(), (path.name, written)
+            state = "=" in link.fragment or link.fragment == ""  # of the playground
+            assert state or target not in places or link.fragment in places[target], written
+            checked += 1
+    assert checked > 2000
 
 
 def test_figures_have_words_for_those_who_do_not_see_them(html):
