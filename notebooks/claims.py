@@ -198,13 +198,13 @@ def vectors_of_a_pretrained_model(found: dict) -> str:
 
 def gains_of_a_pretrained_model(found: dict) -> str:
     """C4 on the models with a pretrained language model: these tasks, and tasks like these."""
-    these = [Estimate.of(row) for row in found["these"] if row["tasks"] >= FEWEST]
+    rows = [row for row in found["these"] if row["tasks"] >= FEWEST]
+    these, cells = list(map(Estimate.of, rows)), sum(row["tasks"] for row in rows)
     means = [row for row in found["means"] if row["method"] == "talo" and row["tasks"] >= FEWEST]
     if not these:
         return judged([])
     others = judged([Estimate.of(row) for row in means])
     told = ", ".join(map(str, these))
-    cells = sum(row["tasks"] for row in found["these"] if row["tasks"] >= FEWEST)
     where = f"on these {cells} tasks and forms with room"
     return f"{judged(these)} ({told}), {where}; of tasks like these, {others}"
 

@@ -24,6 +24,11 @@ def all_vectors(outcomes: pd.DataFrame) -> pd.DataFrame:
     return table.assign(q=false_discovery(table.p), kind=gain_kind(table))
 
 
+def _helps_to_above_chance(vectors):
+    """Which knockouts clearly help and leave the task above a guess that has looked."""
+    return (vectors.q < 0.05) & vectors.kind.isin(["across chance", "above chance"])
+
+
 def returning(vectors: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Clear gains that end above chance, by task, form and layer, and in how many runs they are.
 
@@ -33,7 +38,7 @@ def returning(vectors: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """
     rows = []
     for run, table in vectors.items():
-        clear = table[(table.q < 0.05) & table.kind.isin(["across chance", "above chance"])]
+        clear = table[_helps_to_above_chance(table)]
         what = clear.part.where(~clear.part.str.startswith("head"), "a head")
         best = clear.assign(what=what, run=run).sort_values("delta", ascending=False)
         rows.append(best.drop_duplicates(["task", "form", "layer", "what"]))
@@ -75,8 +80,7 @@ def by_accuracy(vectors: list[pd.DataFrame]) -> pd.DataFrame:
     """
     cells = []
     for table in vectors:
-        helps = (table.q < 0.05) & table.kind.isin(["across chance", "above chance"])
-        grouped = table.assign(helped=helps).groupby(["task", "form"])
+        grouped = table.assign(helped=_helps_to_above_chance(table)).groupby(["task", "form"])
         cells.append(grouped.agg(base=("base", "first"), helped=("helped", "any")))
     every, rows = pd.concat(cells), []
     ranges = pd.cut(every.base, KNOWN, include_lowest=True)
