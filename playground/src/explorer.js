@@ -121,6 +121,9 @@ function specification(values, layers) {
 const alert = (what, error) =>
   element("p", { class: "pg-error", role: "alert" }, `${what} (${error.message}).`);
 
+/** @param {number} count @param {string} word such as "help": "1 clearly helps" */
+const verb = (count, word) => `${count} clearly ${word}${count === 1 ? "s" : ""}`;
+
 class Explorer {
   /** @param {HTMLElement} root @param {Table[]} tables */
   constructor(root, tables) {
@@ -265,8 +268,9 @@ class Explorer {
     const clear = values.filter(({ q }) => q < 0.05);
     const helping = clear.filter(({ delta }) => delta > 0);
     this.count.textContent = `${told(this.table, this.evidence)} Of the ${values.length} ` +
-      `knockouts below, ${helping.length} clearly help and ${clear.length - helping.length} ` +
-      `clearly hurt (dots: q is below 5%, over all ${cells.length.toLocaleString("en")} cells of ` +
+      `knockouts below, ${verb(helping.length, "help")} and ` +
+      `${verb(clear.length - helping.length, "hurt")} ` +
+      `(dots: q is below 5%, over all ${cells.length.toLocaleString("en")} cells of ` +
       "this model and testbed, every part and form). Purple: better without. Click a cell for " +
       "the questions behind it.";
     const layers = Math.max(...cells.map(({ layer }) => layer)) + 1;
