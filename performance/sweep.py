@@ -63,7 +63,7 @@ def last(model, inputs):
 
 def one_pass_engine(model, anatomy, inputs):
     """The engine of talo-mini."""
-    return one_pass(model, anatomy, inputs, [(k,) for k in knockouts(anatomy)], check=False)
+    return list(one_pass(model, anatomy, inputs, [(k,) for k in knockouts(anatomy)], check=False))
 
 
 def one_by_one(model, anatomy, inputs, way=knockout):

@@ -38,14 +38,14 @@ class Ahead:
             self.thread.shutdown(cancel_futures=True)
 
     def begin(self, layout: Layout, following: Sequence[Batch]):
-        """Lay out the first of these batches that lacks a cell, beside what is done meanwhile.
+        """Lay out the first of these batches beside what is done meanwhile.
 
         The tokenizer must not be used until its inputs are asked for.
         """
-        batch = next((one for one in following if one.cells), None)
-        if self.thread is not None and batch is not None:
-            work = self.thread.submit(layout, self.vlm, batch.questions, self.prompt)
-            self.begun = (layout, batch.questions), work
+        if self.thread is not None and following:
+            questions = following[0].questions
+            work = self.thread.submit(layout, self.vlm, questions, self.prompt)
+            self.begun = (layout, questions), work
 
     def inputs(self, layout: Layout, batch: Batch) -> Asked:
         """The inputs of a batch's questions; raises what their layout raises."""

@@ -11,9 +11,6 @@ from ..benchmarks.prompts import write_prompt
 from ..benchmarks.questions import Question, parted
 from ..errors import BadInput
 from ..interventions.names import Cell
-from ..models.asked import Asked
-from ..models.vlm import VLM
-from .memory import free_memory
 
 
 class Batch(NamedTuple):
@@ -46,12 +43,6 @@ def batches(lacking: dict[tuple[Cell, ...], list[Question]], prompt: str, size: 
 def _order(asked, prompt, question):
     shared = question.encoded if asked[question.encoded] > 1 else ()
     return len(question.more), question.pixels, shared, len(write_prompt(question, prompt))
-
-
-def cells_at_once(vlm: VLM, inputs: Asked) -> int:
-    """Of how many cells the wanted logits take an eighth of the free memory at most."""
-    taken = 4 * len(inputs.wanted.rows) * len(vlm.processor.tokenizer)  # bytes, in float32
-    return max(1, free_memory(inputs["input_ids"].device) // 8 // taken)
 
 
 def halved(waiting: list[Batch], error: Exception) -> list[Batch]:

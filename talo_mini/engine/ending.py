@@ -108,12 +108,18 @@ class Ending:
         logits = logits.to(self.base.device)
         return logits if cap is None else cap * torch.tanh(logits / cap)
 
-    def logits(self, hidden: list[torch.Tensor]) -> list[torch.Tensor]:
-        """The wanted logits, [places, vocabulary] each, of several last hidden states."""
+    def read(self, hidden: torch.Tensor) -> torch.Tensor:
+        """What logits follow from: of last hidden states those at the wanted places, [places,
+        width], or all where only the model itself leads to its logits.
+        """
         if self.norm is None:
-            return [self._around(one).float() for one in hidden]
-        device = first_of(self.outputs[-1]).device
-        read = [self.wanted.read(one).to(device) for one in hidden]
+            return hidden
+        return self.wanted.read(hidden).to(first_of(self.outputs[-1]).device)
+
+    def logits(self, read: list[torch.Tensor]) -> list[torch.Tensor]:
+        """The wanted logits, [places, vocabulary] each, of what was read of several variants."""
+        if self.norm is None:
+            return [self._around(hidden).float() for hidden in read]
         return list(self.head(torch.cat(read)).split(len(self.base)))
 
     def _around(self, hidden):

@@ -1,5 +1,6 @@
 """Two ways to the logits of many cells: the whole model under hooks, or all layers in one pass."""
 
+from collections.abc import Iterator
 from contextlib import nullcontext
 
 import torch
@@ -13,12 +14,13 @@ from .vision_prefix import VisionPrefix
 
 def hooked_logits(
     vlm: VLM, inputs, cells, check: bool = False, means=None, pictures=None, seeds=(0,)
-) -> list[torch.Tensor]:
+) -> Iterator[torch.Tensor]:
     """Logits of the next token for each cell, [questions, vocabulary] each, by running the model.
 
-    `seeds`: of each question's noise. `pictures`: encodings that are kept, see `pictures`.
+    They are made as they are asked for. `seeds`: of each question's noise. `pictures`: encodings
+    that are kept, see `pictures`.
     """
-    prefix, found = VisionPrefix(vlm.anatomy), []
+    prefix = VisionPrefix(vlm.anatomy)
     for cell in cells:
         part, effect, layer = cell
         knockouts = () if cell == BASE_CELL else as_knockouts(part, effect, layer, seeds)
@@ -28,13 +30,13 @@ def hooked_logits(
             prefix.shared(knockouts),
             knockout(vlm.anatomy, *knockouts, means=means),
         ):
-            found.append(vlm.last_logits(inputs))
-    return found
+            logits = vlm.last_logits(inputs)
+        yield logits
 
 
 def replayed_logits(
     vlm: VLM, inputs, cells, check: bool = False, means=None, pictures=None, seeds=(0,)
-) -> list[torch.Tensor]:
+) -> Iterator[torch.Tensor]:
     """The same in one pass, see `replay`; knockouts outside the decoder by hooks.
 
     With `check` some parts are compared with hooks. Raises CannotReplay.
@@ -46,9 +48,12 @@ def replayed_logits(
     }
     inside = [cell for cell, group in groups.items() if all(k.stack == "decoder" for k in group)]
     knockouts = [groups[cell] for cell in inside]
-    logits = one_pass(vlm.model, vlm.anatomy, inputs, knockouts, check, means, pictures)
-    found = dict(zip([BASE_CELL, *inside], logits, strict=True))
-    outside = [cell for cell in cells if cell not in found]
+    replayed = one_pass(vlm.model, vlm.anatomy, inputs, knockouts, check, means, pictures)
+    base = next(replayed)
+    outside = [cell for cell in cells if cell not in {BASE_CELL, *inside}]
     hooked = hooked_logits(vlm, inputs, outside, means=means, seeds=seeds)
-    found.update(zip(outside, hooked, strict=True))
-    return [found[cell] for cell in cells]
+    for cell in cells:
+        if cell == BASE_CELL:
+            yield base
+        else:
+            yield next(replayed if cell in inside else hooked)

@@ -25,6 +25,7 @@ from .memory import out_of_memory
 MASKED = ("eager", "sdpa")  # implementations of attention that take any mask
 LOOK_BACK = {"full_attention", "sliding_attention", "chunked_attention"}  # kinds a mask decides
 WINDOWS = ("sliding_window", "attention_chunk_size")
+COMPARED = 16  # beginnings of options that stand alone to be compared: one question may have 100
 # per token and not needed where positions are given, or carried along
 TYPES, CARRIED = "mm_token_type_ids", ("cross_attention_mask",)
 
@@ -94,28 +95,21 @@ def _shared(vlm, questions, template, rows, own):
     length = max(len(tree.tokens) for tree in trees)
     _check_window(vlm.model.config.get_text_config(), length)
     tensors = _tensors(vlm, own, trees, length, positions.ndim == 3)
-    return Asked(tensors, wanted, lambda: apart(vlm, questions, template))
+    return Asked(tensors, wanted, lambda: apart(vlm, questions, template, COMPARED))
 
 
-def apart(vlm: VLM, questions: Sequence[Question], template: str) -> Asked:
+def apart(vlm: VLM, questions: Sequence[Question], template: str, most: int | None = None) -> Asked:
     """Inputs in which each question stands alone, and each spelling of an option of several tokens.
 
-    Raises BadInput where a model takes more of each token than itself, so that options of several
-    tokens cannot be written behind a prompt.
+    Of such spellings at most so many, spread over all; options may then lack some. Raises BadInput
+    where a model takes more of each token than itself, so that options of several tokens cannot be
+    written behind a prompt.
     """
     if not any(map(partial(by_whole_text, vlm), questions)):
         plain = vlm.inputs(questions, template)
         return Asked(plain, next_tokens(vlm, questions, plain["input_ids"].device))
     paths = [vlm.option_paths(question) for question in questions]
-    # a line for each beginning of an option that something is predicted behind
-    lines = list(
-        dict.fromkeys(
-            (number, path[:-1])
-            for number, options in enumerate(paths)
-            for option in options
-            for path in option
-        )
-    )
+    lines = _lines(paths, most)
     plain = vlm.inputs([questions[number] for number, _ in lines], template)
     _check_places(vlm, questions[0], plain)
     known = {"input_ids", "attention_mask", TYPES, *CARRIED}
@@ -130,6 +124,21 @@ def apart(vlm: VLM, questions: Sequence[Question], template: str) -> Asked:
     more, device = [list(path) for _, path in lines], plain["input_ids"].device
     wanted = _wanted_of_lines(paths, lines, [len(prompt) for prompt in prompts], device)
     return Asked(_lengthened(plain, prompts, more, vlm), wanted)
+
+
+def _lines(paths, most):
+    """A line for each beginning of an option that something is predicted behind: (question, tokens)
+    each, at most so many of them.
+    """
+    lines = list(
+        dict.fromkeys(
+            (number, path[:-1])
+            for number, options in enumerate(paths)
+            for option in options
+            for path in option
+        )
+    )
+    return lines[:: max(1, -(-len(lines) // most))] if most else lines
 
 
 @torch.no_grad()
@@ -147,7 +156,10 @@ def _check_places(vlm, question, plain):
 
 
 def _wanted_of_lines(paths, lines, begins, device):
-    """Where in lines, whose prompts are so many tokens, each token of each path is predicted."""
+    """Where in lines, whose prompts are so many tokens, each token of each path is predicted.
+
+    Of paths whose line is among them.
+    """
     rows = {line: row for row, line in enumerate(lines)}
     places = {}
 
@@ -159,7 +171,8 @@ def _wanted_of_lines(paths, lines, begins, device):
 
     options = []
     for number, question in enumerate(paths):
-        options.append([[steps(number, path) for path in option] for option in question])
+        known = [[path for path in option if (number, path[:-1]) in rows] for option in question]
+        options.append([[steps(number, path) for path in option] for option in known])
     where = torch.tensor(list(places), device=device).T
     return Wanted(where[0], where[1], options)
 

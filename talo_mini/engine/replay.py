@@ -4,6 +4,7 @@ The base model runs once. Then the layers are walked once: all variants knocked 
 through it as one batch, and the variants knocked out at it start from the base model's own input.
 """
 
+from collections.abc import Iterator
 from functools import partial
 
 import torch
@@ -54,9 +55,11 @@ class Replay:
         check_room(len(self.layers), variant, ids.device)
         self.filler = 0.0
         self.shortens = self._shortens(recording.hidden[-1])
-        # of how many variants hidden states are held, and how many go through a layer at once
+        # of how many variants hidden states are held, how many go through a layer at once, and of
+        # how many logits are made at once: a vocabulary is a hundred times a width
         free = free_memory(ids.device)
         self.variants = max(1, free // 4 // variant)
+        self.headed = max(1, free // 8 // (4 * self.base.numel()))
         self.chunk = max(1, CHUNK // (self.questions * tokens))
         if ids.is_cuda:  # as many as half of the free memory holds, by what the base run took
             self.chunk = max(1, free // 2 // max(1, recording.taken))
@@ -80,18 +83,17 @@ class Replay:
         found, wanted = self.wanted.read(found), self.wanted.read(last)
         return bool((found.isfinite() | ~wanted.isfinite()).all()) and same_logits(found, wanted)
 
-    def logits(self, groups: list[Group]) -> list[torch.Tensor]:
-        """The wanted logits with each group of knockouts, [places, vocabulary] each."""
-        # two names may mean the same
-        different = sorted(dict.fromkeys(groups), key=lambda group: group[0].layer)
-        found = {}
-        for start in range(0, len(different), self.variants):
-            some = different[start : start + self.variants]
-            found.update(zip(some, self._walked(some), strict=True))
-        return [found[group] for group in groups]
+    def logits(self, groups: list[Group]) -> Iterator[torch.Tensor]:
+        """The wanted logits with each group of knockouts in turn, [places, vocabulary] each."""
+        for start in range(0, len(groups), self.variants):
+            some = groups[start : start + self.variants]
+            last = self._walked(list(dict.fromkeys(some)))  # two names may mean the same
+            for first in range(0, len(some), self.headed):
+                chunk = some[first : first + self.headed]
+                yield from self.ending.logits([last[group] for group in chunk])
 
     def _walked(self, groups):
-        """Walk the layers once with all these groups."""
+        """What logits follow from, of each of these groups: the layers are walked once."""
         hidden = {}  # by group, from its lowest layer on: [questions, tokens, width]
         for i in range(len(self.layers)):
             here = {group: [k for k in group if k.layer == i] for group in groups}
@@ -104,7 +106,7 @@ class Replay:
                         own = hidden.get(group, self.calls[i][0][0])
                         hidden[group] = self._knocked(i, own, knockouts)
             self._add_between(i, hidden)
-        return self.ending.logits([hidden[group] for group in groups])
+        return {group: self.ending.read(values) for group, values in hidden.items()}
 
     def _passed(self, i, groups, hidden):
         """What layer i makes of the groups that are knocked out below it, in chunks."""
@@ -230,19 +232,30 @@ def one_pass(
     check: bool,
     means=None,
     pictures: Pictures | None = None,
-) -> list[torch.Tensor]:
-    """Logits of the base model and under each group of knockouts, [questions, vocabulary] each.
+) -> Iterator[torch.Tensor]:
+    """Logits of the base model, then under each group of knockouts, [questions, vocabulary] each.
 
-    Of inputs that say what is wanted of them, [places, vocabulary]. Those of `pictures` that were
-    seen before are not encoded again. With `check`, for every part and effect the group of the
-    lowest, the middle and the highest layer is also run with hooks, each question alone. Raises
-    CannotReplay if they differ, or where a layer does not run alone.
+    Of inputs that say what is wanted of them, [places, vocabulary]. They are made as they are asked
+    for: of whole texts and a large vocabulary those of all groups would not fit. Those of
+    `pictures` that were seen before are not encoded again. With `check`, for every part and effect
+    the group of the lowest, the middle and the highest layer is also run with hooks, each question
+    alone. Raises CannotReplay if they differ, or where a layer does not run alone.
     """
+    compare = _comparison(model, anatomy, inputs, groups, means) if check else _nothing
+    replayed = _replayed(model, anatomy, inputs, groups, check, means, pictures)
+    for group, logits in zip([(), *groups], replayed, strict=True):
+        compare(group, logits)
+        yield logits
+
+
+def _replayed(model, anatomy, inputs, groups, check, means, pictures):
+    """The same, uncompared; with `check` all logits follow from the last hidden states."""
     try:
         replay = Replay(model, anatomy, inputs, means, pictures)
         if check:
             replay.ending.check()
-        logits = replay.logits(groups)
+        yield replay.base.float()
+        yield from replay.logits(groups)
     except BadInput:
         raise
     except (RuntimeError, TypeError, ValueError, LookupError, AttributeError) as error:
@@ -251,34 +264,49 @@ def one_pass(
         raise CannotReplay(
             f"its decoder layers cannot be run alone ({' '.join(str(error).split())[:100]})"
         ) from error
-    if check:
-        _check(model, anatomy, inputs, groups, means, replay.base, logits)
-    return [replay.base.float(), *logits]
 
 
-def _check(model, anatomy, inputs, groups, means, base, logits):
-    """Raise CannotReplay where some logits are not those under hooks, each question alone."""
-    error, alone, same = rounding(base.dtype), inputs, slice(None)
+def _nothing(group, logits):
+    """No comparison."""
+
+
+def _comparison(model, anatomy, inputs, groups, means):
+    """What raises CannotReplay where a group's logits are not those under hooks, each question
+    alone; of groups that are not to be checked it asks nothing.
+    """
+    alone, here, there = inputs, slice(None), slice(None)
+    wanted = {groups[i] for i in _checked(groups)}
     if getattr(inputs, "alone", None):
         alone = inputs.alone()
-        same = _same_places(inputs.wanted, alone.wanted)
-        _compare("the base model", wanted_logits(model, alone).float()[same], base.float(), error)
-    for i in _checked(groups):
-        with knockout(anatomy, *groups[i], means=means):
-            hooked = wanted_logits(model, alone).float()
-        _compare(groups[i], hooked[same], logits[i], error)
+        here, there = _same_places(inputs.wanted, alone.wanted)
+        wanted.add(())  # the base model
+
+    def compare(group, logits):
+        if group in wanted:
+            with knockout(anatomy, *group, means=means):
+                hooked = wanted_logits(model, alone)
+            error = rounding(hooked.dtype)
+            _compare(group or "the base model", hooked.float()[there], logits[here], error)
+
+    return compare
 
 
 def _same_places(shared, alone):
-    """For each place of shared rows the one where the same is predicted with questions alone."""
-    pairs = {}
-    for question, others in zip(shared.options, alone.options, strict=True):
-        for option, other in zip(question, others, strict=True):
-            for path, line in zip(option, other, strict=True):
-                pairs.update(
-                    (here, there) for (here, _), (there, _) in zip(path, line, strict=True)
-                )
-    return torch.tensor([pairs[place] for place in range(len(shared.rows))])
+    """The places of shared rows, and those where the same is predicted with questions alone."""
+    own, found = _by_tokens(shared), {}
+    for key, places in _by_tokens(alone).items():  # which may lack some
+        found.update(zip(own[key], places, strict=True))
+    return torch.tensor(list(found.items())).T
+
+
+def _by_tokens(wanted):
+    """The places at which each spelling's tokens are predicted, by question, option and tokens."""
+    return {
+        (number, option, tuple(token for _, token in path)): [place for place, _ in path]
+        for number, options in enumerate(wanted.options)
+        for option, spellings in enumerate(options)
+        for path in spellings
+    }
 
 
 def _checked(groups):

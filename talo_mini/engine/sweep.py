@@ -20,7 +20,7 @@ from ..outcomes.store import Keeper, OutcomeStore
 from ..outcomes.table import COLUMNS, UNSCORED
 from ..progress import progress
 from .ahead import Ahead
-from .batches import Batch, batches, cells_at_once, halved
+from .batches import Batch, batches, halved
 from .key import answers_key, check_can_answer
 from .logits import hooked_logits, replayed_logits
 from .memory import out_of_memory
@@ -238,15 +238,14 @@ def _batch_by_batch(vlm, benchmark, waiting, means, ahead):
                 refused.append((batch.questions[0], error))
             continue
         seeds = [int(question.digest[:15], 16) for question in batch.questions]
-        shared, now = inputs.alone is not None, batch.cells[: cells_at_once(vlm, inputs)]
-        rest = Batch(batch.questions, batch.cells[len(now) :])
+        kind = inputs.alone is not None, batch.cells
         try:
             # what only long rows show is met again where they are twice as long
             length = inputs["input_ids"].shape[1]
-            check = length >= 2 * checked.get((shared, now), 0)
-            ahead.begin(layout, [] if check else [rest, *waiting])  # a check lays out by itself
-            logits = method(vlm, inputs, now, check, means, pictures, seeds)
-            rows = _rows(vlm, benchmark, batch.questions, now, logits, inputs)
+            check = length >= 2 * checked.get(kind, 0)
+            ahead.begin(layout, [] if check else waiting)  # a check lays out by itself
+            logits = method(vlm, inputs, batch.cells, check, means, pictures, seeds)
+            rows = _rows(vlm, benchmark, batch, logits, inputs)
         except CannotReplay as why:
             _next_way(vlm, ways, why)
             waiting.insert(0, batch)
@@ -257,9 +256,7 @@ def _batch_by_batch(vlm, benchmark, waiting, means, ahead):
             waiting = halved([batch, *waiting], error)
             continue
         if check:
-            checked[shared, now] = length
-        if rest.cells:
-            waiting.insert(0, rest)
+            checked[kind] = length
         yield rows
     _raise_refused(refused)
 
@@ -299,11 +296,11 @@ def _raise_refused(refused):
     raise BadInput(f"{named}{more} (all others were answered)") from error
 
 
-def _rows(vlm, benchmark, questions, cells, logits, inputs):
+def _rows(vlm, benchmark, batch, logits, inputs):
     """A row for every cell and question."""
     rows = []
-    for cell, values in zip(cells, logits, strict=True):
-        for question, score in zip(questions, inputs.wanted.scores(values), strict=True):
+    for cell, values in zip(batch.cells, logits, strict=True):
+        for question, score in zip(batch.questions, inputs.wanted.scores(values), strict=True):
             rows.append(_row(vlm, benchmark, question, score, cell))
     return rows
 

@@ -12,6 +12,7 @@ from talo_mini import BadInput, Knockout, knockout, load_benchmark, load_vlm, sw
 from talo_mini.engine import packing
 from talo_mini.engine.logits import hooked_logits, replayed_logits
 from talo_mini.engine.packing import CannotPack, apart, packed
+from talo_mini.engine.recording import CannotReplay
 from talo_mini.interventions.effects import EFFECTS
 from talo_mini.interventions.knockout import mean_outputs
 from talo_mini.interventions.names import all_cells
@@ -69,7 +70,7 @@ def test_effects_mean_the_same_in_shared_rows(tiny, questions, effect):
     )
     cells = all_cells(tiny.anatomy, ["self-attention"], None, effect)
     shared, alone = packed(tiny, questions, "bare"), apart(tiny, questions, "bare")
-    found = replayed_logits(tiny, shared, cells, True, means)
+    found = list(replayed_logits(tiny, shared, cells, True, means))
     expected = hooked_logits(tiny, alone, cells, means=means)
     for one, two in zip(found, expected, strict=True):
         own, wanted = shared.wanted.scores(one), alone.wanted.scores(two)
@@ -114,6 +115,31 @@ def test_an_option_is_scored_by_its_whole_text_where_first_tokens_are_shared(tin
         own = inputs.wanted.scores(tiny.last_logits(inputs))[0]
         assert np.allclose(own, expected, atol=1e-4)
     assert tiny.scoring(question) == "whole text"
+
+
+def test_of_many_options_a_few_are_compared_alone(tiny, questions, monkeypatch):
+    """Spread over all of them, and one that is wrong is still found."""
+    colours, shapes = ("red", "blue", "green", "yellow", "purple", "orange"), ("circle", "square")
+    options = tuple(f"{colour} {shape}" for colour in colours for shape in shapes)
+    many = [
+        dataclasses.replace(q, id=f"{q.id}/many", options=options, answer=0)
+        for q in questions
+        if q.id.endswith("direct/more")
+    ]
+    assert {tiny.scoring(q) for q in many} == {"whole text"} and len(many) == 3
+    inputs, cells = packed(tiny, many, "bare"), all_cells(tiny.anatomy, ["mlp"], None, "zero")
+    alone = inputs.alone()
+    everything = apart(tiny, many, "bare")
+    assert len(alone["input_ids"]) <= packing.COMPARED < len(everything["input_ids"])
+    compared = [any(map(any, question)) for question in alone.wanted.options]
+    assert compared == [True] * 3, "spread over the questions"
+    expected = [everything.wanted.scores(one) for one in hooked_logits(tiny, everything, cells)]
+    for logits, right in zip(replayed_logits(tiny, inputs, cells, True), expected, strict=True):
+        assert np.allclose(inputs.wanted.scores(logits), right, atol=1e-4)
+    tri = lambda self, length: np.tri(length, dtype=bool)  # noqa: E731
+    monkeypatch.setattr(packing._Row, "seen", tri)
+    with pytest.raises(CannotReplay, match="the base model differs by"):
+        list(replayed_logits(tiny, packed(tiny, many, "bare"), cells, True))
 
 
 def test_questions_that_share_nothing_are_asked_as_before(tiny, questions):

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from conftest import tiny_llava
 from families import FAMILIES, built, family
 
 from talo_mini import Knockout, knockout, load_benchmark
-from talo_mini.engine.ending import same_logits
+from talo_mini.engine import replay
+from talo_mini.engine.ending import Ending, same_logits
 from talo_mini.engine.replay import CannotReplay, Replay, _checked, one_pass
 from talo_mini.interventions.effects import EFFECTS
 from talo_mini.interventions.knockout import mean_outputs
@@ -130,12 +132,42 @@ def test_two_names_of_one_set_give_one_answer(tiny):
             assert (logits - tiny.last_logits(inputs)).abs().max() < 1e-4
 
 
+def test_with_little_memory_few_variants_are_held_and_few_logits_made_at_once(monkeypatch):
+    """The base model runs once all the same, and logits are made when they are asked for."""
+    vlm = tiny_llava(0)
+    questions = load_benchmark("mini-worlds", tasks=["more"], per_task=2, form="choice").questions
+    inputs = vlm.inputs(questions)
+    vlm.model.resize_token_embeddings(20_000)
+    groups = [(Knockout(part, i),) for i in range(4) for part in ("self-attention", "mlp")]
+    expected = list(one_pass(vlm.model, vlm.anatomy, inputs, groups, check=False))
+    made, walks, bases = [], [], []
+    own_logits, own_walk, own_record = Ending.logits, Replay._walked, replay.record
+    monkeypatch.setattr(
+        Ending, "logits", lambda self, read: made.append(len(read)) or own_logits(self, read)
+    )
+    monkeypatch.setattr(
+        Replay, "_walked", lambda self, some: walks.append(len(some)) or own_walk(self, some)
+    )
+    monkeypatch.setattr(replay, "record", lambda *given: bases.append(1) or own_record(*given))
+    three = 4 * 3 * inputs["input_ids"].numel() * 32 * 4  # bytes of 32 wide hidden states
+    two = 8 * 2 * 4 * expected[0].numel()  # of logits
+    for free, rounds, most in ((three, [3, 3, 2], 1), (two, [8], 2)):
+        monkeypatch.setattr(replay, "free_memory", lambda device, free=free: free)
+        found = one_pass(vlm.model, vlm.anatomy, inputs, groups, check=False)
+        assert torch.equal(next(found), expected[0]) and not made
+        for logits, right in zip(found, expected[1:], strict=True):
+            assert torch.allclose(logits, right, atol=1e-4)
+        assert walks == rounds and sum(made) == 8 and max(made) == most and len(bases) == 1
+        for noted in (walks, made, bases):
+            noted.clear()
+
+
 def test_an_overflow_is_no_reason_to_give_up(tiny):
     inputs = tiny.inputs(
         load_benchmark("mini-worlds", tasks=["more"], per_task=4, form="choice").questions
     )
     groups = [(Knockout("self-attention", i),) for i in range(4)]
-    expected = one_pass(tiny.model, tiny.anatomy, inputs, groups, check=True)
+    expected = list(one_pass(tiny.model, tiny.anatomy, inputs, groups, check=True))
 
     def spoil(module, args, output):  # the first of every four questions
         spoiled = output[0].clone()
@@ -145,7 +177,7 @@ def test_an_overflow_is_no_reason_to_give_up(tiny):
     (attention,) = tiny.anatomy.part("self-attention", 1).modules.values()
     hook = attention.register_forward_hook(spoil)
     try:
-        found = one_pass(tiny.model, tiny.anatomy, inputs, groups, check=True)
+        found = list(one_pass(tiny.model, tiny.anatomy, inputs, groups, check=True))
     finally:
         hook.remove()
     for logits, right in zip(found, expected, strict=True):
@@ -162,11 +194,11 @@ def test_answers_that_differ_from_hooks_are_refused(tiny, monkeypatch, spoiled):
         return own(self, i, hidden, knockouts) + (spoiled if i == 2 else 0)
 
     groups = [(Knockout("mlp", i),) for i in range(4)]
-    one_pass(tiny.model, tiny.anatomy, inputs, groups, check=True)
+    list(one_pass(tiny.model, tiny.anatomy, inputs, groups, check=True))
     monkeypatch.setattr(Replay, "_knocked", wrong)
     with pytest.raises(CannotReplay, match=r"Knockout.*layer=2.* differs by"):
-        one_pass(tiny.model, tiny.anatomy, inputs, groups, check=True)
-    one_pass(tiny.model, tiny.anatomy, inputs, groups, check=False)
+        list(one_pass(tiny.model, tiny.anatomy, inputs, groups, check=True))
+    list(one_pass(tiny.model, tiny.anatomy, inputs, groups, check=False))
 
 
 def test_kinds_are_checked_at_their_lowest_middle_and_highest_layer():

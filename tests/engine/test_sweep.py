@@ -189,8 +189,9 @@ def test_a_task_without_any_score_is_refused(table):
         correctness(spoiled, "more", "layer")
 
 
-def test_each_set_of_cells_is_compared_with_hooks_once(tiny, benchmark, monkeypatch):
-    """A later set may hold layers that the first did not."""
+def test_each_set_of_cells_is_compared_with_hooks_once(tiny, benchmark, tmp_path, monkeypatch):
+    """A later set may hold layers that the first did not: some questions lack fewer."""
+    sweep(tiny, benchmark.subset(per_task=2), layers=[0, 1], cache=tmp_path)
     seen = []
 
     def noted(vlm, inputs, cells, check, *more):
@@ -198,48 +199,36 @@ def test_each_set_of_cells_is_compared_with_hooks_once(tiny, benchmark, monkeypa
         return replayed_logits(vlm, inputs, cells, check, *more)
 
     monkeypatch.setattr(module, "replayed_logits", noted)
-    monkeypatch.setattr(module, "cells_at_once", lambda vlm, inputs: 3)
-    sweep(tiny, benchmark, batch=10)
+    sweep(tiny, benchmark, cache=tmp_path, batch=4)
     sets = list(dict.fromkeys(cells for cells, _ in seen))
     assert len(sets) == 2 < len(seen)
     for cells in sets:
         assert [check for own, check in seen if own == cells].count(True) == 1
 
 
-def test_with_little_memory_few_cells_are_asked_at_once(tiny, benchmark, table, monkeypatch):
-    """Eight neurons' logits of 20 questions; also where memory runs out only when the scores are
-    computed.
-    """
-    vocabulary, asked = len(tiny.processor.tokenizer), []
+def test_memory_may_run_out_only_when_scores_are_computed(tiny, benchmark, table, monkeypatch):
+    asked, own = [], Wanted.scores
 
     def noted(vlm, inputs, cells, *more):
         asked.append((len(inputs["input_ids"]), len(cells)))
         return replayed_logits(vlm, inputs, cells, *more)
-
-    own = Wanted.scores
 
     def small(wanted, logits):
         if len(wanted.options) > 10:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return own(wanted, logits)
 
-    monkeypatch.setattr(
-        "talo_mini.engine.batches.free_memory", lambda device: 8 * 20 * vocabulary * 4 * 4
-    )
     monkeypatch.setattr(module, "replayed_logits", noted)
     monkeypatch.setattr(module, "CHECKED", 20)
-    found = sweep(tiny, benchmark, parts=("self-attention", "layer"), batch=20)
-    assert asked == [(10, 4), (10, 4), (10, 1)]  # both forms of a question share a row
     monkeypatch.setattr(Wanted, "scores", small)
     with pytest.warns(UserWarning, match="memory ran out; going on with 10 questions at once"):
-        again = sweep(tiny, benchmark, parts=("self-attention", "layer"), batch=20)
-    assert asked[3:] == [(10, 4), (5, 8), (5, 1), (5, 8), (5, 1)]
+        found = sweep(tiny, benchmark, parts=("self-attention", "layer"), batch=20)
+    assert asked == [(10, 9), (5, 9), (5, 9)]  # both forms of a question share a row
     columns = ["question", "part", "layer", "answer", "correct"]
-    for one in (found, again):
-        pd.testing.assert_frame_equal(one[columns], table[columns])
-        assert np.allclose(
-            np.concatenate(list(one.scores)), np.concatenate(list(table.scores)), atol=1e-4
-        )
+    pd.testing.assert_frame_equal(found[columns], table[columns])
+    assert np.allclose(
+        np.concatenate(list(found.scores)), np.concatenate(list(table.scores)), atol=1e-4
+    )
 
 
 def test_questions_about_one_picture_stand_side_by_side(benchmark):
