@@ -7,11 +7,10 @@ from ..errors import BadInput
 from ..outcomes.table import (
     BASE,
     UNSCORED,
+    by_task,
     check_single,
     check_sound,
-    correctness,
     pictures_of,
-    with_part,
 )
 from .significance import change_interval, change_p, false_discovery, right_interval
 
@@ -28,18 +27,13 @@ def interaction_vectors(outcomes: pd.DataFrame, part: str = "self-attention") ->
     the table). Accuracies are fractions. Where several questions of a task are about one picture,
     interval and p are those of `significance.clustered`.
     """
-    base, _ = with_part(outcomes, part)
-    tables = [
-        _task_vector(outcomes, task, part, group)
-        for task, group in base.groupby("task", sort=False)
-    ]
+    tables = [_task_vector(*own) for own in by_task(outcomes, part)]
     table = pd.concat(tables, ignore_index=True)
     return table.assign(q=false_discovery(table.p))
 
 
-def _task_vector(outcomes, task, part, base):
+def _task_vector(task, base, right, knocked):
     """The rows of one task; `base` are the base model's outcomes."""
-    right, knocked = correctness(outcomes, task, part)
     before, after = right.to_numpy()[:, None], knocked.to_numpy()  # [questions, layers]
     change, pictures = after.astype(int) - before, pictures_of(base, right.index)
     low, high = change_interval(change, pictures)

@@ -1,5 +1,7 @@
 """The table of outcomes: one row a question and knockout."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
@@ -172,6 +174,23 @@ def correctness(table: pd.DataFrame, task: str, part: str) -> tuple[pd.Series, p
     base, knocked = with_part(table[table.task == task], part)
     wide = _aligned(pd.concat([base, knocked])).astype(bool)
     return wide["base", BASE].rename("correct"), wide[part]
+
+
+def by_task(
+    table: pd.DataFrame, part: str
+) -> Iterator[tuple[str, pd.DataFrame, pd.Series, pd.DataFrame]]:
+    """Of every task its name, the base model's rows, and what `correctness` gives of it.
+
+    The whole table is checked once. Raises BadInput as `with_part` and `aligned` do.
+    """
+    base, knocked = with_part(table, part)
+    knocked_of = dict(iter(knocked.groupby("task", sort=False)))
+    for task, own in base.groupby("task", sort=False):
+        rows = knocked_of.get(task)
+        if rows is None or not rows.question.isin(own.question).all():
+            with_part(table[table.task == task], part)  # which says what is missing
+        wide = _aligned(pd.concat([own, rows])).astype(bool)
+        yield task, own, wide["base", BASE].rename("correct"), wide[part]
 
 
 def pictures_of(table: pd.DataFrame, questions) -> np.ndarray:

@@ -11,7 +11,7 @@ from talo_mini.analysis import task_accuracy
 from talo_mini.analysis.calibration import calibration
 from talo_mini.outcomes import check_outcomes
 from talo_mini.outcomes.store import Keeper, OutcomeStore
-from talo_mini.outcomes.table import BASE, COLUMNS, correctness, with_part
+from talo_mini.outcomes.table import BASE, COLUMNS, by_task, correctness, with_part
 
 
 @pytest.fixture
@@ -20,11 +20,42 @@ def table():
     return made_up_outcomes({"see a": rng.random(20) < 0.5}, {"see a": rng.random((20, 3)) < 0.5})
 
 
+@pytest.fixture
+def two(table):
+    """Another task beside it."""
+    task = lambda name: name.replace("see a", "see b")  # noqa: E731
+    other = table.assign(task=table.task.map(task), question=table.question.map(task))
+    return pd.concat([table, other], ignore_index=True)
+
+
 def test_correctness_aligns_questions(table):
     right, knocked = correctness(table.sample(frac=1, random_state=0), "see a", "self-attention")
     assert knocked.shape == (20, 3) and list(right.index) == list(knocked.index)
     row = table[(table.question == "see a/7") & (table.layer == 2)].iloc[0]
     assert knocked.loc["see a/7", 2] == row.correct
+
+
+def test_all_tasks_at_once_are_those_one_by_one(two):
+    shuffled = two.sample(frac=1, random_state=0)
+    found = list(by_task(shuffled, "self-attention"))
+    assert sorted(task for task, *_ in found) == ["see a", "see b"]
+    for task, base, right, knocked in found:
+        one, wide = correctness(shuffled, task, "self-attention")
+        pd.testing.assert_series_equal(right, one)
+        assert_frame_equal(knocked, wide)
+        assert set(base.task) == {task} and set(base.layer) == {BASE}
+
+
+def test_a_knockout_of_a_question_of_another_task_is_told(two):
+    moved = (two.question == "see a/7") & (two.layer == 2)
+    mixed = two.assign(task=two.task.mask(moved, "see b"))
+    with pytest.raises(BadInput, match="self-attention of layer 2 is missing"):
+        list(by_task(mixed, "self-attention"))
+    with pytest.raises(BadInput, match="'see a/7'.*not by the base model"):
+        list(by_task(mixed[::-1], "self-attention"))  # the other task first
+    lacking = two[(two.task != "see b") | (two.layer == BASE)]
+    with pytest.raises(BadInput, match="need rows of the base model and of 'self-attention'"):
+        list(by_task(lacking, "self-attention"))
 
 
 def test_missing_column(table):
