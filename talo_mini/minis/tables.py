@@ -3,7 +3,8 @@
 `python -m talo_mini.minis.tables` sweeps what lies in runs/ and writes book/data/seeds/, a table a
 checkpoint; weights do not ship: `python -m talo_mini.minis.train llava-mini --seed 1` trains one,
 minutes on a GPU. Those of smollm-mini were made with `--only smollm --per-task 20`, most of them on
-a GPU in bfloat16.
+a GPU in bfloat16; those of harder pictures with `--only llava-mini-seed-5 --benchmark
+mini-worlds-noisy`, a folder each.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from ..models.assembled import put_together
 from ..models.loading import load_vlm
 from .trainer import STEPS
 
+WORLDS = "mini-worlds"
 PARTS = ("self-attention", "head 0", "head 1", "head 2", "head 3")
 ALONG = ("step-300", "step-750", "step-1500", "trained")  # 10, 25, 50 and 100% of the training
 PRETRAINED = ALONG[1:]  # at step 300 nothing is known yet
@@ -26,9 +28,11 @@ CHECKPOINTS = {
     "llava-mini-seed-2": ALONG,
     "llava-mini-seed-3": ("trained",),
     "llava-mini-seed-4": ("trained",),
+    "llava-mini-seed-5": ALONG,  # these two were also asked about harder pictures
+    "llava-mini-seed-6": ALONG,
     "smollm-mini": PRETRAINED,
     "smollm-mini-seed-1": PRETRAINED,
-    "smollm-mini-seed-2": PRETRAINED[1:],
+    "smollm-mini-seed-2": PRETRAINED,
 }
 
 
@@ -59,8 +63,9 @@ def load_tables(folder: Path | str, mini: str = "") -> dict[tuple[str, int], pd.
     return {(table.run.iloc[0], int(table.step.iloc[0])): table for table in tables}
 
 
-def write(folder: Path, target: Path, per_task: int, cache: str) -> Path:
-    """Sweep the checkpoint in a folder over the mini worlds and write its table.
+def write(folder: Path, target: Path, per_task: int, cache: str, worlds: str = WORLDS) -> Path:
+    """Sweep the checkpoint in a folder over a benchmark and write its table; those of harder
+    pictures stand in a folder of their own.
 
     Raises BadInput where the folder holds no checkpoint.
     """
@@ -74,8 +79,9 @@ def write(folder: Path, target: Path, per_task: int, cache: str) -> Path:
             f"{folder} holds no checkpoint; train it first: python -m talo_mini.minis.train {name}"
             + (f" --seed {seed}" if seed else "")
         )
-    benchmark = load_benchmark("mini-worlds", per_task=per_task)
+    benchmark = load_benchmark(worlds, per_task=per_task)
     outcomes = sweep(load_vlm(whole), benchmark, parts=parts_of(run), cache=cache)
+    target = target if worlds == WORLDS else target / worlds
     target.mkdir(parents=True, exist_ok=True)
     path = target / f"{run}-{step}.parquet"
     number = STEPS if step == "trained" else int(step.removeprefix("step-"))
@@ -91,12 +97,14 @@ def main():
     parser.add_argument("--per-task", type=int, default=40, help="questions a task and form")
     parser.add_argument("--cache", default="runs/sweeps", help="folder of kept answers")
     parser.add_argument("--only", default="", help="runs whose name begins so")
+    parser.add_argument("--benchmark", default=WORLDS, help="whose questions are asked")
     arguments = parser.parse_args()
     chosen = {run: steps for run, steps in CHECKPOINTS.items() if run.startswith(arguments.only)}
     for name, steps in chosen.items():
         for step in steps:
             folder = arguments.runs / name / step
-            print(write(folder, arguments.out, arguments.per_task, arguments.cache), flush=True)
+            options = arguments.per_task, arguments.cache, arguments.benchmark
+            print(write(folder, arguments.out, *options), flush=True)
 
 
 if __name__ == "__main__":
