@@ -91,10 +91,13 @@ def published(folder: Path = FOLDER, seeds: Path = SEEDS) -> Iterator[tuple[dict
         model, _, testbed = path.stem.partition(ON)
         about = dict(name=path.stem, group="The minis", model=model, live=path.stem == MINI)
         yield _placed(about, testbed or TESTBED), pd.read_parquet(path)
-    for (run, step), table in sorted(load_tables(seeds).items()):
-        model = f"{run.replace('-seed-', ', seed ')}, {step:,} steps"
-        about = dict(name=f"{run}-step-{step}", group="Other trainings", model=model, live=False)
-        yield _placed(about, table.benchmark.iloc[0]), widened(table)
+    harder = sorted(path for path in seeds.iterdir() if path.is_dir())
+    for place in (seeds, *harder):
+        for (run, step), table in sorted(load_tables(place).items()):
+            model = f"{run.replace('-seed-', ', seed ')}, {step:,} steps"
+            name = f"{run}-step-{step}" + (f"{ON}{place.name}" if place in harder else "")
+            about = dict(name=name, group="Other trainings", model=model, live=False)
+            yield _placed(about, table.benchmark.iloc[0]), widened(table)
 
 
 def _placed(about, testbed):

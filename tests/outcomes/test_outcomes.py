@@ -51,7 +51,7 @@ def test_a_knockout_of_a_question_of_another_task_is_told(two):
     mixed = two.assign(task=two.task.mask(moved, "see b"))
     with pytest.raises(BadInput, match="self-attention of layer 2 is missing"):
         list(by_task(mixed, "self-attention"))
-    with pytest.raises(BadInput, match="'see a/7'.*not by the base model"):
+    with pytest.raises(BadInput, match=r"'see a/7'.*not by the base model"):
         list(by_task(mixed[::-1], "self-attention"))  # the other task first
     lacking = two[(two.task != "see b") | (two.layer == BASE)]
     with pytest.raises(BadInput, match="need rows of the base model and of 'self-attention'"):
