@@ -222,9 +222,14 @@ def heads_of_a_pretrained_model(found: dict) -> str:
     )
 
 
+def of_the_first(rows: list[dict]) -> list[dict]:
+    """The rows of a table's first model and form: the half-trained one, asked in words."""
+    return [row for row in rows if row["case"] == rows[0]["case"]]
+
+
 def kinds_on_a_pretrained_model(found: dict) -> str:
     """C3 on the half-trained model: zeroing beside uniform attention; noise was not tried."""
-    whole, deep = (Estimate.of(row, "r") for row in found["agreement"])
+    whole, deep = (Estimate.of(row, "r") for row in of_the_first(found["agreement"]))
     told = f"zeroing and uniform attention agree with r = {whole}; above layer 1 {deep}"
     if whole.low > 0.95:
         return f"reproduced in part: {told}"
@@ -241,7 +246,9 @@ def kinds_on_a_pretrained_model(found: dict) -> str:
 def shots_of_a_pretrained_model(found: dict) -> str:
     """C7 on the half-trained model: what 10 shots gain where there is room, and what more do."""
     rows = {
-        row["shots"]: Estimate.of(row) for row in found["shots_and_rules"] if row["rule"] == "best"
+        row["shots"]: Estimate.of(row)
+        for row in of_the_first(found["shots_and_rules"])
+        if row["rule"] == "best"
     }
     few = {shots: gain for shots, gain in rows.items() if shots in (10, 20)}
     if not few:

@@ -263,11 +263,11 @@ def pretrained(cells, helped, delta, q, p=0.5):
         means=[dict(mean, case="half"), dict(mean, case="half", method="shift")],
         these=[dict(mean, case="half")],
         shots_and_rules=[
-            dict(mean, rule=rule, shots=shots)
+            dict(mean, case="half", rule=rule, shots=shots)
             for rule in ("best", "cautious")
             for shots in (10, 40)
         ],
-        agreement=[dict(delta=0.97, low=low, high=0.99) for low in (0.96, 0.9)],
+        agreement=[dict(case="half", delta=0.97, low=low, high=0.99) for low in (0.96, 0.9)],
         alike=dict(half=dict(difference=0.1, low=-0.1, high=0.3, p=p)),
     )
 
@@ -305,7 +305,8 @@ def test_a_pretrained_language_model_has_a_column_of_its_own(experiments, number
 
 def test_kinds_agree_less_or_too_few_tasks_tell():
     def told(low, high, ceiling=0.9):
-        rows = [dict(delta=0.6, low=low, high=high, ceiling=ceiling)] * 2
+        rows = [dict(case="half", delta=0.6, low=low, high=high, ceiling=ceiling)] * 2
+        rows += [dict(case="whole", delta=0.9, low=0.8, high=0.99, ceiling=0.9)] * 2
         return claims.kinds_on_a_pretrained_model(dict(agreement=rows))
 
     assert told(0.5, 0.7).startswith("contradicted")
