@@ -9,6 +9,7 @@ from talo_mini import BadInput, interaction_vectors, load_benchmark, sweep
 from talo_mini.minis import tables
 from talo_mini.minis.tables import CHECKPOINTS, compact, load_tables, write
 from talo_mini.minis.trainer import STEPS
+from talo_mini.models import MINIS
 from talo_mini.outcomes import check_outcomes
 
 
@@ -61,6 +62,31 @@ def test_an_adapted_checkpoint_is_put_together_first(tmp_path, monkeypatch):
 def test_a_folder_without_tables_is_told(tmp_path):
     with pytest.raises(BadInput, match=r"python -m talo_mini.minis.tables writes them"):
         load_tables(tmp_path)
+
+
+def test_harder_pictures_stand_in_a_folder_of_their_own(tmp_path, monkeypatch):
+    run = tmp_path / "llava-mini-seed-5" / "step-300"
+    run.parent.mkdir()
+    run.symlink_to(MINIS / "llava-mini")
+    monkeypatch.setattr(tables, "PARTS", ("head 1",))
+    place, cache = tmp_path / "seeds", str(tmp_path / "cache")
+    plain = write(run, place, 1, cache)
+    harder = write(run, place, 1, cache, "mini-worlds-noisy")
+    assert plain == place / "llava-mini-seed-5-step-300.parquet"
+    assert harder == place / "mini-worlds-noisy" / plain.name
+    assert [key for key in load_tables(place)] == [("llava-mini-seed-5", 300)]
+    (table,) = load_tables(place / "mini-worlds-noisy").values()
+    assert set(table.benchmark) == {"mini-worlds-noisy"} and set(table.part) == {"base", "head 1"}
+
+
+def test_two_runs_are_followed_on_every_harder_set():
+    folder = Path(__file__).resolve().parents[2] / "book" / "data" / "seeds"
+    wanted = {(f"llava-mini-seed-{seed}", step) for seed in (5, 6) for step in (300, 750, 1500)}
+    wanted |= {(f"llava-mini-seed-{seed}", STEPS) for seed in (5, 6)}
+    for worlds in ("noisy", "shifted", "composed"):
+        found = load_tables(folder / f"mini-worlds-{worlds}")
+        assert set(found) == wanted
+        assert {table.benchmark.iloc[0] for table in found.values()} == {f"mini-worlds-{worlds}"}
 
 
 def test_the_tables_that_ship_are_those_of_the_command():
