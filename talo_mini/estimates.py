@@ -81,3 +81,9 @@ def probability(value: float) -> str:
     while digits < 6 and round(value, digits) == 0.05 and value != 0.05:
         digits += 1
     return f"{value:.{digits}f}"
+
+
+def guess(blind: float, informed: float) -> str:
+    """What a guess scores: "25%", or "3 to 25%", from a blind one to one that has looked."""
+    low, high = (f"{100 * share:.0f}" for share in sorted((blind, informed)))
+    return f"{high}%" if low == high else f"{low} to {high}%"

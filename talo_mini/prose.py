@@ -8,7 +8,7 @@ from collections.abc import Callable
 import jinja2
 import pandas as pd
 
-from .estimates import Estimate
+from .estimates import Estimate, guess
 
 
 class Findings(str):
@@ -50,11 +50,16 @@ def _rows(table) -> list[dict]:
 
 
 def _each(table, written: str) -> list[str]:
-    """Every row as a text: of `written`, Python's format, with "estimate" for the row's own."""
+    """Every row as a text: of `written`, Python's format, with "estimate" for the row's own, and
+    "guess" for both levels of chance.
+    """
     texts = []
     for row in _rows(table):
-        has_interval = {"delta", "low", "high"} <= set(row)
-        own = dict(estimate=Estimate.of(row)) if has_interval else {}
+        own = {}
+        if {"delta", "low", "high"} <= set(row):
+            own["estimate"] = Estimate.of(row)
+        if {"chance", "informed"} <= set(row):
+            own["guess"] = guess(row["chance"], row["informed"])
         texts.append(written.format(**own, **row))
     return texts
 
@@ -65,6 +70,7 @@ FILTERS: dict[str, Callable] = dict(
         row, unit, value
     ).written(digits),
     q=lambda row: Estimate.of(row).q_written,
+    guess=lambda row: guess(row["chance"], row["informed"]),
     percent=lambda share: f"{100 * share:.0f}%",
     points=lambda share, digits=1: f"{100 * share:+.{digits}f}",
     r=lambda value: f"{value:.2f}",

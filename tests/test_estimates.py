@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from talo_mini.estimates import UNITS, Estimate, probability
+from talo_mini.estimates import UNITS, Estimate, guess, probability
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,16 @@ def test_an_end_that_is_hardly_below_zero_keeps_its_sign():
 )
 def test_a_probability_says_on_which_side_of_five_percent_it_lies(value, told):
     assert probability(value) == told
+
+
+@pytest.mark.parametrize(
+    ("blind", "informed", "told"),
+    [
+        (0.25, 0.25, "25%"),
+        (0.025, 0.25, "2 to 25%"),
+        (0.5, 0.4, "40 to 50%"),
+        (0.331, 0.334, "33%"),
+    ],
+)
+def test_a_guess_is_one_number_or_two(blind, informed, told):
+    assert guess(blind, informed) == told

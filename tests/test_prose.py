@@ -48,6 +48,9 @@ def test_rows_are_listed_in_one_sentence_and_none_is_said():
     )
     assert tell(template, rows=ROWS[:0]) == "- none."
     assert tell('- {{ rows | each("{task}") | join }}', rows=[dict(task="a")]) == "- a"
+    row = dict(task="a", chance=0.03, informed=0.25)
+    assert tell('- {{ rows | each("{guess}") | join }}', rows=[row]) == "- 3 to 25%"
+    assert tell("- {{ row | guess }}", row=row) == "- 3 to 25%"
 
 
 def test_a_noun_stands_with_its_number():

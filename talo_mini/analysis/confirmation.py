@@ -15,16 +15,16 @@ def confirmed(finding: pd.DataFrame, measuring: pd.DataFrame) -> pd.DataFrame:
     Clear: after control of false discoveries (5%) over every part, layer, task and form of the
     first table, all that competed; with no clear gain the result is empty. Columns: task, form,
     part, layer, found (the gain that found it, flattered), and of the second table base, accuracy,
-    informed, delta, low, high, p, q (over the rows of the result), kind (of `gain_kind`).
+    chance, informed, delta, low, high, p, q (over the rows of the result), kind (of `gain_kind`).
     """
     competed = all_vectors(finding)
     clear = competed[(competed.q < 0.05) & (competed.delta > 0)]
     chosen = clear[[*CELL, "delta"]].rename(columns={"delta": "found"})
     table = chosen.merge(all_vectors(measuring), on=CELL, validate="one_to_one")
     table = table.assign(q=false_discovery(table.p), kind=gain_kind(table))
-    shown = ["base", "accuracy", "informed", "delta", "low", "high", "p", "q", "kind"]
+    shown = ["found", "base", "accuracy", "chance", "informed", "delta", "low", "high"]
     ordered = table.sort_values("found", ascending=False, kind="stable")
-    return ordered[[*CELL, "found", *shown]].reset_index(drop=True)
+    return ordered[[*CELL, *shown, "p", "q", "kind"]].reset_index(drop=True)
 
 
 def side_effects(outcomes: pd.DataFrame, part: str, layer: int) -> pd.DataFrame:

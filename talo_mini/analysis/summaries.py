@@ -56,14 +56,16 @@ def mean_gains(gains: dict, names: Sequence[str]) -> pd.DataFrame:
     """TaLo's mean gain over the tasks of several tables.
 
     `gains` are rows of `talo_gains` by a tuple whose items become the columns `names`. Further
-    columns: tasks, base, informed (a guess that has looked), delta, low, high (95% interval over
-    tasks), p (t test over tasks), q (Benjamini-Hochberg over the table), acted, harmed, hindsight.
+    columns: tasks, base, chance, informed (a guess that has looked), delta, low, high (95% interval
+    over tasks), p (t test over tasks), q (Benjamini-Hochberg over the table), acted, harmed,
+    hindsight.
     """
     rows = []
     for key, own in gains.items():
         low, high = mean_interval(own.delta)
         row = dict(zip(names, key, strict=True)) | dict(tasks=len(own), base=own.base.mean())
-        row |= dict(informed=own.informed.mean(), delta=own.delta.mean(), low=low, high=high)
+        row |= dict(chance=own.chance.mean(), informed=own.informed.mean())
+        row |= dict(delta=own.delta.mean(), low=low, high=high)
         row |= dict(p=mean_p(own.delta), acted=own.acted.mean(), harmed=own.harmed.mean())
         rows.append(row | dict(hindsight=own.hindsight.mean()))
     table = pd.DataFrame(rows)
@@ -76,7 +78,7 @@ def beside_luck(gains: pd.DataFrame, released: pd.DataFrame, room: pd.Series) ->
     `gains` and `released` are of `talo_gains`; `room` tells which rows of `gains` have room for a
     gain: their row is left out where none has. Columns: method, delta, low, high (95% interval over
     new tasks; over new questions of these tasks in the row of those with room), tasks, base,
-    informed (a guess that has looked), p (of TaLo's rows); fractions.
+    chance, informed (a guess that has looked), p (of TaLo's rows); fractions.
     """
     rows = []
     for method, table, column in (
@@ -92,7 +94,8 @@ def beside_luck(gains: pd.DataFrame, released: pd.DataFrame, room: pd.Series) ->
         found = dict(delta=table[column].mean(), low=low, high=high)
         found |= dict(p=mean_p(table.delta)) if column == "delta" else {}
         found |= mean_gain(table) if method.endswith("with room") else {}
-        about = dict(tasks=len(table), base=table.base.mean(), informed=table.informed.mean())
+        about = dict(tasks=len(table), base=table.base.mean(), chance=table.chance.mean())
+        about |= dict(informed=table.informed.mean())
         rows.append(dict(method=method) | found | about)
     return pd.DataFrame(rows)
 
@@ -114,8 +117,8 @@ def gains_with_room(
     """TaLo's mean gain over the tasks of each form that have room for one; forms without are left
     out.
 
-    Keys: form, tasks (how many), base, informed, delta, low, high, p: over these very tasks, were
-    new questions asked; fractions.
+    Keys: form, tasks (how many), base, chance, informed, delta, low, high, p: over these very
+    tasks, were new questions asked; fractions.
     """
     rows = []
     for form, own in outcomes.groupby("form", sort=False):
@@ -124,5 +127,6 @@ def gains_with_room(
         if len(tasks):
             gains = talo_gains(own[own.task.isin(tasks)], part, shots, draws, seed)
             row = dict(form=form, tasks=len(gains), base=gains.base.mean())
-            rows.append(row | dict(informed=gains.informed.mean()) | mean_gain(gains))
+            row |= dict(chance=gains.chance.mean(), informed=gains.informed.mean())
+            rows.append(row | mean_gain(gains))
     return rows

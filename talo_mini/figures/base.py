@@ -7,6 +7,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ..estimates import guess
+
 ABILITY_COLOURS = (
     "#0072B2",
     "#E69F00",
@@ -58,8 +60,10 @@ def ability_colour(abilities) -> dict:
 
 
 def task_labels(table: pd.DataFrame) -> list[str]:
-    """Each row's task with the accuracy of the base model and of a guess that has looked."""
+    """Each row's task with the accuracy of the base model, and of a guess: "3 to 25%" from a blind
+    one to one that has looked.
+    """
     return [
-        f"{row.task}  {POINTS * row.base:.0f}% (chance {POINTS * row.informed:.0f}%)"
+        f"{row.task}  {POINTS * row.base:.0f}% (chance {guess(row.chance, row.informed)})"
         for row in table.itertuples()
     ]

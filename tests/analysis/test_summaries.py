@@ -181,7 +181,7 @@ def test_promising_cases_are_chosen_on_their_half():
 
 def test_mean_gains_are_over_tasks_and_corrected_over_the_table():
     gains = pd.DataFrame(
-        dict(delta=[0.1, 0.2, 0.3, 0.1], base=0.5, informed=0.25, acted=1.0, harmed=0.0)
+        dict(delta=[0.1, 0.2, 0.3, 0.1], base=0.5, chance=0.2, informed=0.25, acted=1.0, harmed=0.0)
     ).assign(hindsight=0.4)
     found = mean_gains({("m", "x"): gains, ("m", "y"): -gains}, ["model", "part"])
     assert list(found.part) == ["x", "y"] and list(found.tasks) == [4, 4]
@@ -219,7 +219,7 @@ def test_layers_are_carried_over_with_intervals_over_what_varies():
 def test_talo_beside_luck_and_hindsight():
     """Two tasks of four have room; their interval is that of new questions."""
     gains = pd.DataFrame(
-        dict(delta=[0.1, 0.2, 0.3, -0.2], base=[0.9, 0.5, 0.4, 0.3], informed=0.25)
+        dict(delta=[0.1, 0.2, 0.3, -0.2], base=[0.9, 0.5, 0.4, 0.3], chance=0.2, informed=0.25)
     ).assign(random=-0.1, hindsight=0.4, error=[0.0, 0.1, 0.1, 0.0], freedom=20)
     room = pd.Series([False, True, True, False])
     found = beside_luck(gains, gains / 2, room).set_index("method")
