@@ -370,8 +370,11 @@ class Playground {
     const all = await this.loaded(this.state.task);
     const ask = (/** @type {Asked} */ asked, /** @type {Switches} */ off) =>
       this.client.ask("answer", { ...this.request(asked), off });
+    const healthy = (/** @type {Asked} */ asked) =>
+      this.client.ask("answer", { ...this.request(asked), plant: "", off: allOn() });
     const form = /** @type {"choice" | "direct"} */ (this.state.form);
-    await countAll(all, form, this.off, ask, goesOn, this.result);
+    await countAll(all, form, this.off, ask, this.state.plant ? healthy : null, goesOn,
+      this.result);
   }
 
   /** @param {() => boolean} goesOn */

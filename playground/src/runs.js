@@ -11,16 +11,18 @@ import { element, percent } from "./view.js";
 const FEW = 40; // questions of a sweep over a task
 
 /**
- * Ask all questions with every part on and with the present switches, and show both accuracies.
+ * Ask all questions with every part on and with the present switches, and show both accuracies;
+ * beside a planted fault also that of the model before it was planted.
  * @param {Asked[]} all
  * @param {"choice" | "direct"} form
  * @param {Switches} off
  * @param {(asked: Asked, off: Switches) => Promise<{ chosen: number }>} ask
+ * @param {((asked: Asked) => Promise<{ chosen: number }>) | null} healthy
  * @param {() => boolean} goesOn
  * @param {HTMLElement} place
  */
-export async function countAll(all, form, off, ask, goesOn, place) {
-  const counts = { asked: 0, base: 0, now: 0, gained: 0, lost: 0 };
+export async function countAll(all, form, off, ask, healthy, goesOn, place) {
+  const counts = { asked: 0, base: 0, now: 0, gained: 0, lost: 0, healthy: healthy ? 0 : null };
   const mean = { blind: 0, informed: 0 };
   const turned = inWords(off) !== inWords(allOn());
   if (!turned) {
@@ -28,9 +30,12 @@ export async function countAll(all, form, off, ask, goesOn, place) {
     return;
   }
   for (const asked of all) {
-    const [base, now] = await Promise.all([ask(asked, allOn()), ask(asked, off)]);
+    const [base, now, before] = await Promise.all(
+      [ask(asked, allOn()), ask(asked, off), healthy && healthy(asked)]);
     if (!goesOn()) break;
-    const [was, is] = [base, now].map(({ chosen }) => chosen === asked[form].answer);
+    const right = (/** @type {{ chosen: number }} */ { chosen }) => chosen === asked[form].answer;
+    const [was, is] = [base, now].map(right);
+    if (before) counts.healthy = (counts.healthy ?? 0) + Number(right(before));
     const { blind, informed } = chances(asked, form);
     counts.asked++;
     counts.base += Number(was);
@@ -44,12 +49,13 @@ export async function countAll(all, form, off, ask, goesOn, place) {
 }
 
 /**
- * @param {{ asked: number, base: number, now: number, gained: number, lost: number }} counts
+ * @param {{ asked: number, base: number, now: number, gained: number, lost: number,
+ *   healthy: number | null }} counts
  * @param {{ blind: number, informed: number }} mean
  * @param {Switches} off
  * @param {number} of
  */
-function told({ asked, base, now, gained, lost }, mean, off, of) {
+function told({ asked, base, now, gained, lost, healthy }, mean, off, of) {
   const { delta, low, high } = paired(gained, lost, asked);
   const line = (/** @type {string} */ name, /** @type {number} */ right) => {
     const [from, to] = wilson(right, asked);
@@ -69,6 +75,7 @@ function told({ asked, base, now, gained, lost }, mean, off, of) {
     element("p", { "data-asked": asked, "data-base": base, "data-now": now },
       `${asked} of ${of} questions: ${inWords(off)} ${points(delta)} points ` +
       `[${points(low)}, ${points(high)}]. It gains ${gained} questions and loses ${lost}.`),
+    ...(healthy === null ? [] : [line("before the fault", healthy)]),
     line("every part on", base),
     line("with these switches", now),
     element("p", { class: "pg-note" }, `Dashed: chance (${chance}). Brackets: 95% intervals.`),

@@ -212,6 +212,11 @@ def test_every_preset_shows_something(page, address):
         page.wait_for_function(
             "told => document.querySelector('.pg-verdict').innerText.includes(told)", arg=told
         )
+    # the cure of a planted fault stands beside the model as it was before
+    page.click("[data-action=run]")
+    page.wait_for_selector("[data-asked='10']")
+    names = page.locator(".pg-result .pg-name").all_inner_texts()
+    assert names == ["before the fault", "every part on", "with these switches"]
 
 
 def test_a_run_that_another_overtakes_stops(page, address):
