@@ -1,17 +1,25 @@
-"""What the reacting figures show: TaLo on planted interference, and what a study can see."""
+"""What the reacting figures show: TaLo on planted interference, and what a study can see.
+
+`python notebooks/sliders.py` draws book/power.png, which stands in their place without scripts.
+"""
 
 import json
 from itertools import product
 from pathlib import Path
 
+import pandas as pd
 from explorer import knockouts
 from outcomes import TABLE
 from pyarrow.parquet import read_schema
 
 from talo_mini.analysis.significance import power, questions_needed
+from talo_mini.figures.base import ABILITY_COLOURS, POINTS, axes_of
 
 RESULTS = Path(__file__).resolve().parent.parent / "book/experiments/09_planted_interference.json"
 SHARES = ("found", "innocent", "accused")
+FIGURE = RESULTS.parents[1] / "power.png"
+DRAWN = (0.02, 0.05, 0.1, 0.2)  # gains, and numbers of knockouts compared, of the still figure
+DASHES = {1: "-", 12: "--", 1008: ":"}
 QUESTIONS = (20, 30, 50, 75, 100, 150, 200, 300, 500, 750, 1000, 1500, 2000, 3000, 5000)
 GAINS = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2)
 TURNED = 2  # answers that change for each that is gained
@@ -67,3 +75,29 @@ def write(folder: Path):
     corrections = {name: str(compared) for name, compared in CORRECTIONS.items()}  # of a chooser
     told = dict(planted=planted(), power=studies(), needed=needed(), corrections=corrections)
     (folder / "sliders.json").write_text(json.dumps(told), encoding="utf-8")
+
+
+def still():
+    """The second figure without scripts: power by questions, gain and knockouts compared."""
+    seen = pd.DataFrame(studies())
+    title = "How many questions show a gain: the more knockouts are compared, the more it takes"
+    figure, axis = axes_of(6.5, 3.8, title)
+    for gain, colour in zip(DRAWN, ABILITY_COLOURS, strict=False):
+        for compared, dashes in DASHES.items():
+            own = seen[(seen.gain == gain) & (seen.compared == compared)]
+            label = f"+{POINTS * gain:.0f} points" if compared == 1 else None
+            axis.plot(own.questions, POINTS * own.power, dashes, color=colour, label=label)
+    for name, compared in CORRECTIONS.items():
+        if compared in DASHES:
+            axis.plot([], [], DASHES[compared], color="black", label=name)
+    axis.set_xscale("log")
+    axis.set_xticks(ticks := [20, 50, 100, 200, 500, 1000, 2000, 5000], map(str, ticks))
+    axis.minorticks_off()
+    axis.set(xlabel="questions", ylabel="studies that find the gain (%)", ylim=(0, 101))
+    axis.grid(alpha=0.3)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+if __name__ == "__main__":
+    still().savefig(FIGURE)

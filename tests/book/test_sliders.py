@@ -38,3 +38,18 @@ def test_what_is_written_is_read_again(tmp_path):
     assert told["corrections"] == {name: str(n) for name, n in sliders.CORRECTIONS.items()}
     (row,) = (r for r in told["needed"] if (r["gain"], r["compared"]) == (0.1, 1))
     assert power(0.1, 0.2, row["questions"]) >= 0.8 > power(0.1, 0.2, row["questions"] - 10)
+
+
+def test_the_still_figure_draws_the_same_power():
+    (axis,) = sliders.still().axes
+    drawn = [line for line in axis.lines if len(line.get_xdata())]
+    assert len(drawn) == len(sliders.DRAWN) * len(sliders.DASHES)
+    wanted = {
+        (row["gain"], row["compared"]): 100 * row["power"]
+        for row in sliders.studies()
+        if row["questions"] == 200
+    }
+    expected = [wanted[gain, compared] for gain in sliders.DRAWN for compared in sliders.DASHES]
+    at = list(sliders.QUESTIONS).index(200)
+    assert [line.get_ydata()[at] for line in drawn] == pytest.approx(expected)
+    assert sliders.FIGURE.is_file()
