@@ -63,11 +63,14 @@ def page(executed: nbformat.NotebookNode, name: str, published: dict, folder: Pa
     `published` are the results of the committed run, which the box speaks of.
     """
     box = boxes()[name]
-    answer = filled(box["answer"], published)
+    answer, more, limits = (
+        filled(box.get(name, ""), published) for name in ("answer", "more", "limits")
+    )
+    told, told_more, limits = terms.linked([answer, more, limits])
+    told += f"\n\n**More.** {told_more}" if more else ""
     cells = executed.cells
     title, *rest = cells[0].source.split("\n")
     cells[0].source = "\n".join([f"# {int(name[:2])}. {title.removeprefix('# ')}", *rest])
-    told, limits = terms.linked([answer, filled(box["limits"], published)])
     text = BOX.format(question=box["question"], answer=told, limits=limits)
     printed, lead = published.get("solutions", {}), exercises.RUN
     if published.get("stand_in"):  # what a stand-in answered is nobody's finding
@@ -76,7 +79,7 @@ def page(executed: nbformat.NotebookNode, name: str, published: dict, folder: Pa
             if cell.cell_type == "code":
                 cell.outputs = []
             elif cell.source.endswith(FOUND):
-                cell.source += f"\n\n{answer}"
+                cell.source += f"\n\n{answer} {more}"
     # a small run may find nothing to draw
     for picture, title in figures(cells)[box["figure"] - 1 :][:1]:
         figure = f"{name}-box.png"

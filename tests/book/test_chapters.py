@@ -1,6 +1,7 @@
 """Chapters open with their answer, which is true of the published numbers; code is folded."""
 
 import json
+import re
 
 import chapters
 import nbformat
@@ -26,6 +27,8 @@ def test_what_the_box_says_in_words_is_true_of_the_numbers(name):
     assert chapters.holds(box, results(name)), f"the box of {name} says what no longer is"
     told = chapters.filled(box["answer"], results(name))
     assert told.endswith(".") and "{" not in told and "nan" not in told
+    assert not re.search(r"[.?!] [A-Z“]", told), "one sentence; what is left goes into `more`"
+    assert len(told) < 400
     assert box["question"].endswith("?") and box["limits"].endswith(".")
 
 
