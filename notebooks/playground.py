@@ -58,15 +58,21 @@ def built() -> Path:
     return BUILT
 
 
+def is_source(path: Path) -> bool:
+    """Whether a file is more than what Python or an editor leaves beside the others."""
+    left = path.suffix in (".pyc", ".swp", ".orig") or path.name.startswith((".", "~"))
+    return path.is_file() and not left and not path.name.endswith("~")
+
+
 def digest() -> str:
     """What the files depend on: the page's sources, their builders, outcomes, package, weights."""
     found = hashlib.blake2b(digest_size=8)
     sources = [path for path in HERE.rglob("*") if "node_modules" not in path.parts]
     builders = [Path(__file__).with_name(f"{name}.py") for name in BUILDERS]
     package = (HERE.parent / "talo_mini").rglob("*")
-    tables = [path for place in (FOLDER, explorer.SEEDS) for path in place.glob("*.parquet")]
+    tables = [path for place in (FOLDER, explorer.SEEDS) for path in place.rglob("*.parquet")]
     for path in sorted([*sources, *builders, *tables, sliders.RESULTS, *package]):
-        if path.is_file() and path.suffix != ".pyc":
+        if is_source(path):
             found.update(str(path.relative_to(HERE.parent)).encode() + path.read_bytes())
     return found.hexdigest()
 

@@ -76,7 +76,7 @@ def digest(notebook: Path, values: dict) -> str:
     )
     folders = ROOT / "talo_mini", *READ
     for path in sorted(path for folder in folders for path in (folder, *folder.rglob("*"))):
-        if path.is_file() and path.suffix != ".pyc":
+        if playground.is_source(path):
             found.update(path.read_bytes())
     return found.hexdigest()
 

@@ -56,6 +56,21 @@ def test_a_failing_cell_is_named_and_nothing_is_taken_as_done(execute, folder):
     assert results["solutions"] == {}
 
 
+def test_what_an_editor_leaves_makes_no_chapter_run_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "ROOT", tmp_path)
+    monkeypatch.setattr(run, "READ", ())
+    package, notebook = tmp_path / "talo_mini", tmp_path / "01_a.ipynb"
+    package.mkdir()
+    notebook.write_text("{}")
+    (package / "module.py").write_text("x = 1")
+    before = run.digest(notebook, {})
+    for name in (".module.py.swp", "module.py~", "module.pyc", ".DS_Store", "module.py.orig"):
+        (package / name).write_text("left")
+    assert run.digest(notebook, {}) == before
+    (package / "other.py").write_text("y = 2")
+    assert run.digest(notebook, {}) != before
+
+
 def test_figures_are_drawn_whatever_the_backend_outside(execute, monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "Agg")
     _, executed = execute(FIGURE, SAVED)
