@@ -55,7 +55,7 @@ def _each(table, written: str) -> list[str]:
     """
     texts = []
     for row in _rows(table):
-        own = {}
+        own: dict[str, object] = {}
         if {"delta", "low", "high"} <= set(row):
             own["estimate"] = Estimate.of(row)
         if {"chance", "informed"} <= set(row):
