@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import shutil
 
 import explorer
 import numpy as np
@@ -114,32 +115,39 @@ def test_each_published_table_is_named_and_its_questions_are_those_of_the_pictur
         for _, own in outcomes_.groupby(["task", "form"]):
             numbers = own.question.str.split("/").str[1].astype(int)
             assert list(numbers) == list(range(len(own)))
-    files = [*explorer.FOLDER.glob("*.parquet"), *explorer.SEEDS.glob("*.parquet")]
+    files = [*explorer.FOLDER.glob("*.parquet"), *explorer.SEEDS.rglob("*.parquet")]
     assert len(names) == len(files)
 
 
 def test_whatever_lies_in_the_folder_is_shown(monkeypatch, tmp_path, table):
     """Tables of several models and testbeds; a testbed's pictures are drawn once."""
-    folder, built = tmp_path / "tables", tmp_path / "built"
-    for place in (folder, built):
+    folder, built, seeds = (tmp_path / name for name in ("tables", "built", "seeds"))
+    for place in (folder, built, seeds):
         place.mkdir()
+    shutil.copy(explorer.SEEDS / "llava-mini-seed-1-step-300.parquet", seeds)
+    harder = "mini-worlds-noisy/llava-mini-seed-5-step-300.parquet"
+    (seeds / harder).parent.mkdir()
+    shutil.copy(explorer.SEEDS / harder, seeds / harder)
     noisy = "llava-mini-on-mini-worlds-noisy"
     for name in ("b-mini", noisy, "llava-mini"):
         table.to_parquet(folder / f"{name}.parquet")
     found = explorer.published
-    monkeypatch.setattr(explorer, "published", lambda: found(folder))
+    monkeypatch.setattr(explorer, "published", lambda: found(folder, seeds))
     explorer.write(built, per_task=3)
     tables = json.loads((built / "evidence" / "tables.json").read_text())
     assert [one["name"] for one in tables[:3]] == ["llava-mini", "b-mini", noisy]
     assert [one["live"] for one in tables[:3]] == [True, False, False]
     assert tables[2]["model"] == "llava-mini" and tables[2]["testbed"] == "mini worlds, noisy"
-    assert {one["group"] for one in tables[3:]} == {"Other trainings"}
-    assert "llava-mini, seed 1, 300 steps" in {one["model"] for one in tables}
+    assert [(one["group"], one["model"], one["testbed"]) for one in tables[3:]] == [
+        ("Other trainings", "llava-mini, seed 1, 300 steps", "mini worlds"),
+        ("Other trainings", "llava-mini, seed 5, 300 steps", "mini worlds, noisy"),
+    ]
     for one in tables:
         packed = (built / "evidence" / f"{one['name']}.pack").read_bytes()
         assert json.loads(gzip.decompress(packed)).keys() == {"cells", "right"}
     drawn = sorted(path.relative_to(built / "pictures") for path in built.glob("pictures/*/*"))
-    wanted = [f"{task}.{kind}" for task in sorted(TASKS) for kind in ("json", "webp")]
+    known = sorted(task.name for task in load_benchmark("mini-worlds-noisy", per_task=1).tasks)
+    wanted = [f"{task}.{kind}" for task in known for kind in ("json", "webp")]
     assert [path.as_posix() for path in drawn] == sorted(
         f"mini-worlds-noisy/{name}" for name in wanted
     )
