@@ -18,8 +18,7 @@ from talo_mini.figures.base import ABILITY_COLOURS, POINTS, axes_of
 RESULTS = Path(__file__).resolve().parent.parent / "book/experiments/09_planted_interference.json"
 SHARES = ("found", "innocent", "accused")
 FIGURE = RESULTS.parents[1] / "power.png"
-DRAWN = (0.02, 0.05, 0.1, 0.2)  # gains, and numbers of knockouts compared, of the still figure
-DASHES = {1: "-", 12: "--", 1008: ":"}
+DRAWN = (0.02, 0.05, 0.1, 0.2)  # gains of the still figure
 QUESTIONS = (20, 30, 50, 75, 100, 150, 200, 300, 500, 750, 1000, 1500, 2000, 3000, 5000)
 GAINS = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2)
 TURNED = 2  # answers that change for each that is gained
@@ -30,6 +29,7 @@ CORRECTIONS = {  # what is compared, and how many knockouts that are
     "12 layers of 84 tasks and forms": 1008,
     "every part of these": 84 * len(knockouts(read_schema(TABLE).names)),
 }
+DASHES = dict(zip(CORRECTIONS.values(), ("-", "--", ":"), strict=False))  # of the still figure
 
 
 def planted() -> list[dict]:

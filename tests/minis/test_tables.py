@@ -22,6 +22,10 @@ def test_a_compact_table_is_analysed_like_the_whole(tiny, tmp_path):
     assert key == ("m", 300) and check_outcomes(read) is read
     pd.testing.assert_frame_equal(interaction_vectors(read), interaction_vectors(whole))
     assert set(read.model) == {"m"} and read.scores.map(len).max() == 0
+    base = whole.part == "base"
+    assert list(read.question[read.part == "base"]) == list(whole.question[base])
+    together = read.question != read.question.shift()
+    assert together.sum() == read.question.nunique() == 4
 
 
 def test_a_checkpoint_that_was_not_trained_is_told(tmp_path):
