@@ -15,11 +15,13 @@ def _curves(axis, curves, scale=1, log=False):
     apart, so that each is seen.
     """
     axis.axhline(0, color="black", lw=0.8)
+    every = [x for table in curves.values() for x in table.index]
+    step = 0.01 * (max(every) - min(every)) if every else 0
     for i, ((label, table), colour, marker) in enumerate(
         zip(curves.items(), cycle(ABILITY_COLOURS), cycle("osD^vP"), strict=False)
     ):
         apart = i - (len(curves) - 1) / 2
-        x = table.index * 1.04**apart if log else table.index + 0.08 * apart
+        x = table.index * 1.04**apart if log else table.index + step * apart
         axis.errorbar(
             x,
             scale * table.delta,
