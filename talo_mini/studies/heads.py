@@ -1,4 +1,4 @@
-"""What a single head does: which words the answer looks at through it, and what it mixes up."""
+"""What a single head looks at: which words the answer sees through it; the same asked otherwise."""
 
 import re
 from collections import Counter
@@ -8,10 +8,8 @@ from dataclasses import replace
 import pandas as pd
 import torch
 
-from ..analysis.significance import accuracy_interval
 from ..benchmarks.prompts import prompt_of
 from ..benchmarks.questions import Benchmark, parted
-from ..engine.sweep import sweep
 from ..errors import BadInput
 from ..models.eager import telling_weights
 from ..models.temporary import held
@@ -36,25 +34,6 @@ def reworded(benchmark: Benchmark, word: str, other: str) -> Benchmark:
         for q in benchmark.questions
     ]
     return replace(benchmark, questions=tuple(changed))
-
-
-def answers_alike(
-    vlm: VLM, benchmark: Benchmark, word: str, other: str, part: str, layer: int, cache=None
-) -> pd.DataFrame:
-    """How often the answer stays the same when a word of the question is another.
-
-    By the base model and without a part. Columns: part ("base" or the part), questions, delta (the
-    share that stays), low, high (95% Wilson interval).
-    """
-    asked = benchmark, reworded(benchmark, word, other)
-    tables = [sweep(vlm, own, [part], [layer], cache=cache) for own in asked]
-    rows = []
-    for name in ("base", part):
-        one, two = (table[table.part == name].answer.to_numpy() for table in tables)
-        same = int((one == two).sum())
-        low, high = accuracy_interval(same, len(one))
-        rows.append(dict(part=name, questions=len(one), delta=same / len(one), low=low, high=high))
-    return pd.DataFrame(rows)
 
 
 @torch.inference_mode()

@@ -7,7 +7,7 @@ import torch
 from conftest import tiny_llava
 
 from talo_mini import BadInput, Knockout, knockout, load_benchmark
-from talo_mini.studies.heads import PICTURE, answers_alike, reworded, words_looked_at
+from talo_mini.studies.heads import PICTURE, reworded, words_looked_at
 
 
 @pytest.fixture(scope="module")
@@ -23,22 +23,6 @@ def test_another_word_and_nothing_else(benchmark):
         assert two.id != one.id
     with pytest.raises(BadInput, match="does not hold the word 'west'"):
         reworded(benchmark, "west", "east")
-
-
-def test_answers_alike_are_counted_by_hand(tiny, benchmark):
-    found = answers_alike(tiny, benchmark, "tallest", "shortest", "head 1", 0).set_index("part")
-    other = reworded(benchmark, "tallest", "shortest")
-    for part, known in (("base", []), ("head 1", [Knockout("head 1", 0)])):
-        same = 0
-        with knockout(tiny, *known):
-            for pair in zip(benchmark.questions, other.questions, strict=True):
-                logs = [tiny.last_logits(tiny.inputs([q]))[0].log_softmax(-1) for q in pair]
-                one, two = (
-                    tiny.option_logs(q, log).argmax() for q, log in zip(pair, logs, strict=True)
-                )
-                same += bool(one == two)
-        assert found.delta[part] == same / 6
-        assert found.low[part] <= found.delta[part] <= found.high[part]
 
 
 def test_words_looked_at_are_the_attentions_own_weights(tiny, benchmark):
