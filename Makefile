@@ -5,7 +5,7 @@ CONSTRAINTS ?= --constraint constraints.txt
 RUN := HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false $(VENV)/bin/python
 PIP := $(VENV)/bin/pip --quiet --disable-pip-version-check
 
-.PHONY: book html publish test test-lowest test-lmms-eval test-vlmevalkit test-colab lint format dist clean
+.PHONY: book html publish test test-playground test-lowest test-lmms-eval test-vlmevalkit test-colab lint format dist clean
 
 book: $(VENV)/installed
 	$(RUN) notebooks/run.py laptop
@@ -18,6 +18,10 @@ publish: $(VENV)/installed
 
 test: $(VENV)/installed
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto --dist loadgroup
+
+# The playground's model against PyTorch's on all test questions: about half an hour.
+test-playground: $(VENV)/installed
+	PLAYGROUND_QUESTIONS=200 OMP_NUM_THREADS=1 $(RUN) -m pytest tests/book/test_playground.py -k pytorch
 
 lint: $(VENV)/installed
 	$(VENV)/bin/ruff check .

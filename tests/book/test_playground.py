@@ -2,7 +2,7 @@
 
 import gzip
 import json
-import random
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,16 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import wasmtime
+from playground_requests import asked_of_pytorch
 
 import playground
-from talo_mini import Knockout, knockout, load_benchmark, load_vlm
-from talo_mini.models.scoring import scores
-from talo_mini.studies.planting import load_plants, planted
+from talo_mini import load_benchmark
 
 ROOT = Path(__file__).resolve().parents[2] / "playground"
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(NODE is None, reason="node runs the page's modules; install it")
-PER_TASK = 4
+PER_TASK = int(os.environ.get("PLAYGROUND_QUESTIONS", "4"))  # make test-playground: 200
 
 
 @pytest.fixture(scope="module")
@@ -46,26 +45,7 @@ def run(script, *arguments, lines=()):
 @needs_node
 def test_answers_are_those_of_pytorch(folder):
     """Of every task in both forms, whole and without a random part, planted faults too."""
-    vlm, rng = load_vlm("llava-mini"), random.Random(0)
-    plants = load_plants("llava-mini")
-    requests, expected = [], []
-    for question in load_benchmark("mini-worlds", per_task=PER_TASK).questions:
-        number, layer = int(question.id.split("/")[1]), rng.randrange(12)
-        request = dict(task=question.task, number=number, form=question.form)
-        part = rng.choice(("base", "self-attention", "mlp", "head 0", "head 3"))
-        known = [] if part == "base" else [Knockout(part, layer)]
-        if part.startswith("head"):
-            request["heads"] = [[layer, int(part[-1])]]
-        elif known:
-            request[part.removeprefix("self-")] = [layer]
-        model = vlm
-        if rng.random() < 0.1:
-            plant = rng.choice(plants)
-            request["plant"], model = plant.name, planted(vlm, plant)
-        with knockout(model, *known):
-            logits = model.last_logits(model.inputs([question]))
-        requests.append(request)
-        expected.append(scores(model, [question], logits)[0])
+    requests, expected = asked_of_pytorch(PER_TASK, seed=0)
     found = run("answers.js", folder, lines=requests)
     assert len(found) == len(expected) == 42 * 2 * PER_TASK
     for own, wanted in zip(found, expected, strict=True):

@@ -14,6 +14,7 @@ import printing
 import pytest
 import run
 import sliders
+from playground_requests import asked_of_pytorch
 
 import playground
 from talo_mini import load_benchmark
@@ -170,8 +171,36 @@ def test_the_switches_of_a_question(page, address):
     assert not page.wrong
 
 
+ANSWERING = """async (requests) => {
+    const { answering } = await import("/playground/answering.js");
+    const { read } = await import("/playground/client.js");
+    const answer = await answering(read);
+    const found = [];
+    for (const request of requests) found.push(await answer(request));
+    return found;
+}"""
+
+
 def test_the_browser_answers_as_pytorch_does(page, address):
-    """Of a sample of tasks and both forms, by the recorded outcomes of the published run."""
+    """Of every task and form a question, with the modules and files that the page loads."""
+    source = (playground.HERE / "tests" / "answering.js").read_text(encoding="utf-8")
+    page.route(
+        "**/answering.js",
+        lambda route: route.fulfill(
+            body=source.replace("../src/", "./"), content_type="text/javascript"
+        ),
+    )
+    page.goto(f"{address}/book/playground.html")
+    requests, expected = asked_of_pytorch(per_task=1, seed=1)
+    found = page.evaluate(ANSWERING, requests)
+    assert len(found) == len(expected) == 42 * 2
+    for own, wanted in zip(found, expected, strict=True):
+        assert np.allclose(np.exp(own), np.exp(wanted), atol=1e-3)
+        assert np.argmax(own) == np.argmax(wanted)
+
+
+def test_the_page_shows_what_was_published(page, address):
+    """Of two tasks and forms, by the recorded outcomes."""
     table = pd.read_parquet(playground.TABLE)
     for task, form in (("object_colour", "direct"), ("map_name", "choice")):
         own = table[(table.task == task) & (table.form == form)]
