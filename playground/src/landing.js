@@ -26,9 +26,8 @@ async function start(root) {
     const asked = all[numbers[place]];
     const question = inForm(asked, form);
     const told = { pixels: asked.pixels, question };
-    const [now, before] = await Promise.all([
-      client.ask("answer", { ...told, off: isOff ? without : allOn() }),
-      client.ask("answer", { ...told, off: allOn() })]);
+    const before = await client.ask("answer", { ...told, off: allOn() });
+    const now = isOff ? await client.ask("answer", { ...told, off: without }) : before;
     paint(canvas, asked.pixels);
     text.textContent = asked.text;
     answers.replaceChildren(bars(asked, question, now.logs, before.logs));

@@ -249,15 +249,18 @@ class Playground {
     const turn = ++this.turn;
     const asked = await this.asked();
     const told = this.request(asked);
+    const { form, plant } = this.state;
+    const same = this.found && this.found.asked === asked && this.found.form === form
+      && this.found.told.plant === plant; // a switch changes only what it answers now
     const [now, before] = await Promise.all([
       this.client.ask("answer", { ...told, off: this.off }),
-      this.client.ask("answer", { ...told, off: allOn() })]);
+      same ? this.found.before : this.client.ask("answer", { ...told, off: allOn() })]);
     if (turn !== this.turn) return;
     if (!this.found) this.build();
     const anchor = !this.found && location.hash && !this.named(); // a heading of this page
     if (!anchor) history.replaceState(null, "", `#${this.address()}`);
     this.syncChoosers();
-    this.found = { asked, told, now, before };
+    this.found = { asked, form, told, now, before };
     this.text.textContent = asked.text;
     this.barsPlace.replaceChildren(bars(asked, told.question, now.logs, before.logs));
     this.verdict.textContent = this.said();

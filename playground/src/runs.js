@@ -9,6 +9,7 @@ import { element, percent } from "./view.js";
 /** @typedef {import("./switches.js").Switches} Switches */
 
 const FEW = 40; // questions of a sweep over a task
+const FAULT = "with the fault";
 
 /**
  * Ask all questions with every part on and with the present switches, and show both accuracies;
@@ -22,19 +23,20 @@ const FEW = 40; // questions of a sweep over a task
  * @param {HTMLElement} place
  */
 export async function countAll(all, form, off, ask, healthy, goesOn, place) {
-  const counts = { asked: 0, base: 0, now: 0, gained: 0, lost: 0, healthy: healthy ? 0 : null };
-  const mean = { blind: 0, informed: 0 };
   const turned = inWords(off) !== inWords(allOn());
-  if (!turned) {
+  if (!turned && !healthy) {
     place.replaceChildren(element("p", {}, "Every part is on: switch one off, to compare."));
     return;
   }
+  const counts = { asked: 0, base: 0, now: 0, gained: 0, lost: 0, healthy: healthy ? 0 : null };
+  const mean = { blind: 0, informed: 0 };
   for (const asked of all) {
     const [base, now, before] = await Promise.all(
       [ask(asked, allOn()), ask(asked, off), healthy && healthy(asked)]);
     if (!goesOn()) break;
     const right = (/** @type {{ chosen: number }} */ { chosen }) => chosen === asked[form].answer;
-    const [was, is] = [base, now].map(right);
+    // with every part on a fault is compared with the model before it
+    const [was, is] = [turned ? base : before ?? base, now].map(right);
     if (before) counts.healthy = (counts.healthy ?? 0) + Number(right(before));
     const { blind, informed } = chances(asked, form);
     counts.asked++;
@@ -44,7 +46,7 @@ export async function countAll(all, form, off, ask, healthy, goesOn, place) {
     counts.lost += Number(was && !is);
     mean.blind += (blind - mean.blind) / counts.asked;
     mean.informed += (informed - mean.informed) / counts.asked;
-    place.replaceChildren(...told(counts, mean, off, all.length));
+    place.replaceChildren(...told(counts, mean, turned ? inWords(off) : FAULT, all.length));
   }
 }
 
@@ -52,10 +54,10 @@ export async function countAll(all, form, off, ask, healthy, goesOn, place) {
  * @param {{ asked: number, base: number, now: number, gained: number, lost: number,
  *   healthy: number | null }} counts
  * @param {{ blind: number, informed: number }} mean
- * @param {Switches} off
+ * @param {string} words what is compared with what was before
  * @param {number} of
  */
-function told({ asked, base, now, gained, lost, healthy }, mean, off, of) {
+function told({ asked, base, now, gained, lost, healthy }, mean, words, of) {
   const { delta, low, high } = paired(gained, lost, asked);
   const line = (/** @type {string} */ name, /** @type {number} */ right) => {
     const [from, to] = wilson(right, asked);
@@ -73,11 +75,11 @@ function told({ asked, base, now, gained, lost, healthy }, mean, off, of) {
     : percent(mean.blind);
   return [
     element("p", { "data-asked": asked, "data-base": base, "data-now": now },
-      `${asked} of ${of} questions: ${inWords(off)} ${points(delta)} points ` +
+      `${asked} of ${of} questions: ${words} ${points(delta)} points ` +
       `[${points(low)}, ${points(high)}]. It gains ${gained} questions and loses ${lost}.`),
     ...(healthy === null ? [] : [line("before the fault", healthy)]),
-    line("every part on", base),
-    line("with these switches", now),
+    ...(words === FAULT ? [line(FAULT, now)] :
+      [line("every part on", base), line("with these switches", now)]),
     element("p", { class: "pg-note" }, `Dashed: chance (${chance}). Brackets: 95% intervals.`),
   ];
 }

@@ -2,11 +2,13 @@
 
 import pandas as pd
 
+from ..benchmarks.questions import Benchmark
 from .runs import all_vectors
 from .significance import false_discovery
 from .vectors import gain_kind
 
 CELL = ["task", "form", "part", "layer"]
+SHOWN = ["found", "base", "accuracy", "chance", "informed", "delta", "low", "high", "p", "q", "kind"]
 
 
 def confirmed(finding: pd.DataFrame, measuring: pd.DataFrame) -> pd.DataFrame:
@@ -22,9 +24,34 @@ def confirmed(finding: pd.DataFrame, measuring: pd.DataFrame) -> pd.DataFrame:
     chosen = clear[[*CELL, "delta"]].rename(columns={"delta": "found"})
     table = chosen.merge(all_vectors(measuring), on=CELL, validate="one_to_one")
     table = table.assign(q=false_discovery(table.p), kind=gain_kind(table))
-    shown = ["found", "base", "accuracy", "chance", "informed", "delta", "low", "high"]
     ordered = table.sort_values("found", ascending=False, kind="stable")
-    return ordered[[*CELL, *shown, "p", "q", "kind"]].reset_index(drop=True)
+    return ordered[[*CELL, *SHOWN]].reset_index(drop=True)
+
+
+def confirmed_in_each(
+    outcomes: dict[str, pd.DataFrame], halves: dict[str, tuple[Benchmark, Benchmark]]
+) -> pd.DataFrame:
+    """`confirmed` of several outcomes by name, each on two halves of its questions.
+
+    Columns: of (the name), and those of `confirmed`, q over all rows together.
+    """
+    found = [pd.DataFrame(columns=["of", *CELL, *SHOWN])]
+    for name, table in outcomes.items():
+        finding, measuring = (
+            table[table.question.isin([question.id for question in half.questions])]
+            for half in halves[name]
+        )
+        own = confirmed(finding, measuring)
+        if len(own):
+            found.append(own.assign(of=name))
+    every = pd.concat(found[1:] or found, ignore_index=True)[found[0].columns]
+    return every.assign(q=false_discovery(every.p))
+
+
+def to_above_chance(vectors: pd.DataFrame) -> pd.DataFrame:
+    """The rows that clearly help (q below 5%) and end above a guess that has looked."""
+    helps = (vectors.q < 0.05) & (vectors.delta > 0)
+    return vectors[helps & (vectors.kind != "towards chance")]
 
 
 def side_effects(outcomes: pd.DataFrame, part: str, layer: int) -> pd.DataFrame:

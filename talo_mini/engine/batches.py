@@ -11,6 +11,8 @@ from ..benchmarks.prompts import write_prompt
 from ..benchmarks.questions import Question, parted
 from ..errors import BadInput
 from ..interventions.names import Cell
+from ..models.padding import of_one_length
+from ..models.vlm import VLM
 
 
 class Batch(NamedTuple):
@@ -24,6 +26,11 @@ class Batch(NamedTuple):
         half = max(1, len(self.questions) // 2)
         parts = self.questions[:half], self.questions[half:]
         return [Batch(part, self.cells) for part in parts if part]
+
+    def of_one_length(self, vlm: VLM, prompt: str) -> list["Batch"]:
+        """The batch in some that need no padding."""
+        groups = of_one_length(vlm, self.questions, prompt)
+        return [Batch(some, self.cells) for some in groups]
 
 
 def batches(lacking: dict[tuple[Cell, ...], list[Question]], prompt: str, size: int) -> list[Batch]:

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -15,6 +16,7 @@ from ..interventions.effects import find_effect
 from ..interventions.knockout import mean_outputs
 from ..interventions.names import BASE_CELL, all_cells, as_knockouts, listed, names_of
 from ..models.ownership import owned
+from ..models.padding import Uneven, padding_counts
 from ..models.vlm import VLM
 from ..outcomes.store import Keeper, OutcomeStore
 from ..outcomes.table import COLUMNS, UNSCORED
@@ -217,6 +219,9 @@ def _batch_by_batch(vlm, benchmark, waiting, means, ahead):
     # the longest row that was compared with hooks, by whether rows were shared and by cells
     checked: dict[tuple, int] = {}
     pictures, refused = Pictures(vlm.model), []
+    with suppress(Exception):  # a question that is refused is told of below
+        # tried now, and not by a thread that lays out ahead
+        padding_counts(vlm, waiting[0].questions[0], benchmark.prompt)
     while waiting:
         batch = waiting.pop(0)
         layout, method = ways[0]
@@ -228,6 +233,9 @@ def _batch_by_batch(vlm, benchmark, waiting, means, ahead):
         except CannotPack as why:
             _next_way(vlm, ways, why)
             waiting.insert(0, batch)
+            continue
+        except Uneven:
+            waiting = [*batch.of_one_length(vlm, benchmark.prompt), *waiting]
             continue
         except Exception as error:  # processors have no common class of errors
             if out_of_memory(error):

@@ -17,8 +17,9 @@ from ..progress import progress
 from . import identity
 from .anatomy import Anatomy, find_anatomy
 from .asked import wanted_logits
-from .greedy import ends_of_answers, greedily
+from .greedy import answers, ends_of_answers, greedily
 from .ownership import owned
+from .padding import check_padding
 from .processors import move_padding, picture_limits
 from .state import check_length, check_ready, check_words, refusals_named
 
@@ -79,7 +80,8 @@ class VLM:
 
         A benchmark's own prompt is used where no other is named, "bare" for questions alone. A
         processor without a chat template (PaliGemma, InstructBLIP) is given the question alone.
-        Raises BadInput where the prompt holds no place for the picture.
+        Raises BadInput where the prompt holds no place for the picture, and Uneven for questions of
+        different lengths where the model counts what is padded before them (see `padding`).
         """
         asked, template = _with_prompt(questions, template)
         if not asked:
@@ -108,7 +110,9 @@ class VLM:
         self._check_placeholder(batch)
         check_length(self.model, self.name, batch["input_ids"].shape[1])
         device = self.model.device
-        return batch.to("cpu" if device.type == "meta" else device, dtype=self.model.dtype)
+        batch = batch.to("cpu" if device.type == "meta" else device, dtype=self.model.dtype)
+        check_padding(self, asked, template, batch)
+        return batch
 
     def tokens(self, questions: Sequence[Question], template: str) -> list[list[int]]:
         """Each prompt by the tokenizer alone: a picture is the few tokens that hold its place."""
@@ -368,14 +372,7 @@ class VLM:
         texts, parts = [], list(parted(asked, batch))
         with owned(self.anatomy), greedily(self.model, max_new_tokens):
             for some in progress(parts, desc="writing answers", unit="batch"):
-                inputs = self.inputs(some, template)
-                # generate() begins by itself, and gives the decoder's own tokens only
-                inputs.pop("decoder_input_ids", None)
-                tokens = self.model.generate(
-                    **inputs, do_sample=False, max_new_tokens=max_new_tokens
-                )
-                begun = 0 if self._start is not None else inputs["input_ids"].shape[1]
-                texts += self.processor.batch_decode(tokens[:, begun:], skip_special_tokens=True)
+                texts += answers(self, some, template, max_new_tokens)
         return texts
 
 

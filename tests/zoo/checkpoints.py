@@ -300,6 +300,44 @@ def vipllava():
     return T.VipLlavaForConditionalGeneration(config), processor
 
 
+def _counting_from_the_left(words, **more):
+    return dict(
+        vocab_size=len(words),
+        hidden_size=WIDTH,
+        num_hidden_layers=LAYERS,
+        num_attention_heads=HEADS,
+        intermediate_size=96,
+        max_position_embeddings=256,
+        pad_token_id=words.pad_token_id,
+        eos_token_id=words.eos_token_id,
+        bos_token_id=2,
+        **more,
+    )
+
+
+def git():
+    """A family whose positions begin where a row does, padding or not."""
+    words = tokenizer()
+    words.model_max_length = 256
+    seen = clip().to_dict()
+    config = T.GitConfig(vision_config=seen, **_counting_from_the_left(words))
+    pictures = T.CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=SQUARE)
+    return T.GitForCausalLM(config), T.GitProcessor(pictures, words)
+
+
+def blip():
+    """Another such family."""
+    words = tokenizer()
+    words.model_max_length = 256
+    text = _counting_from_the_left(words, encoder_hidden_size=32, projection_dim=32)
+    text |= dict(is_decoder=True, sep_token_id=words.eos_token_id)
+    seen = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=2, projection_dim=32)
+    seen |= dict(num_attention_heads=4, image_size=32, patch_size=8)
+    config = T.BlipConfig(text_config=text, vision_config=seen, projection_dim=32)
+    pictures = T.BlipImageProcessorPil(size=SQUARE)
+    return T.BlipForConditionalGeneration(config), T.BlipProcessor(pictures, words)
+
+
 def save_checkpoint(build, folder) -> str:
     """Write a tiny random checkpoint with its processor; gives its path."""
     torch.manual_seed(0)
