@@ -181,6 +181,7 @@ def write(experiments: Path, published: Path):
 def _environment() -> jinja2.Environment:
     return claims.templates(
         gaining=lambda rows: claims.clear_signs(rows).count(1),
+        losing=lambda rows: claims.clear_signs(rows).count(-1),
         talo=lambda means: [row for row in means if row["method"] == "talo"],
         model=lambda rows, name, of: _row(rows, model=name, of=of, benchmark="mini-worlds"),
         plant=lambda rows, rule, shots, strength: _row(

@@ -19,6 +19,7 @@ from pathlib import Path
 import jinja2
 import torch
 from chart import save_chart
+from exact import engine
 from shapes import asked_qwen2vl, asked_smolvlm, questions_a_picture
 from sweep import GPU, last, machine, made_there, measured, operations
 
@@ -88,7 +89,7 @@ class Case:
     """A model and questions about pictures, `title` as the page names them.
 
     Where all would take an hour, plain hooks are timed on one layer in `every`, or on the first
-    `hooked` questions.
+    `hooked` questions. They also try batches as small as `smaller`.
     """
 
     title: str
@@ -98,6 +99,7 @@ class Case:
     way: Callable = by_sweep
     every: int = 1
     hooked: int | None = None
+    smaller: tuple[int, ...] = ()
 
 
 def cases(quick: bool) -> list[Case]:
@@ -138,35 +140,42 @@ def _shape(title, make, asked):
     batches = (36, 72) if GPU else (pictures * asked,)
     told = f"{title}, {asked} question{'s' if asked > 1 else ''} a picture"
     make = partial(made_there, make) if GPU else make
-    few = dict(hooked=36) if GPU else dict(every=6)
+    few = dict(hooked=36) if GPU else dict(every=6, smaller=(1, 2))
     return Case(told, make, questions_a_picture(asked, pictures), batches, by_engine, **few)
 
 
-def best(run, vlm: VLM, case: Case, turns: int) -> tuple[float, int, dict]:
+def best(
+    run, vlm: VLM, benchmark: Benchmark, batches: tuple[int, ...], turns: int
+) -> tuple[float, int, dict]:
     """Questions a second of the best of `turns` at the best batch, that batch, and the answers.
 
     A question counts with as many passes as layers were knocked out, and one for the base model.
     """
     told, whole = (0.0, 0, {}), len(vlm.anatomy.stacks["decoder"]) + 1
-    for batch in case.batches:
+    for batch in batches:
         for _ in range(turns):
             start = time.perf_counter()
-            answers = run(vlm, case.benchmark, batch)
+            answers = run(vlm, benchmark, batch)
             rate = len(answers) / whole / (time.perf_counter() - start)
             told = max(told, (rate, batch, answers), key=lambda one: one[0])
     return told
 
 
 @torch.inference_mode()
-def bound(vlm: VLM, benchmark: Benchmark, batch: int, layout) -> float:
-    """Questions a second that a sweep of this layout can reach: the operations that it needs, at
-    the speed at which this machine does those of the whole model.
+def bounds(vlm: VLM, benchmark: Benchmark, batch: int) -> tuple[float, float]:
+    """Questions a second that a sweep can reach with each question alone, and with the beginning
+    once: the operations that it needs, at the highest speed at which this machine does those of a
+    plain pass of either.
     """
-    questions = benchmark.questions[:batch]
-    inputs = layout(vlm, questions, benchmark.prompt)
-    seconds = min(measured(partial(last, vlm.model), inputs)[1] for _ in range(3))
-    base, least = operations(vlm.model, vlm.anatomy, inputs)
-    return len(questions) / (seconds * least / base)
+    questions, least, speeds = benchmark.questions[:batch], [], []
+    for layout in (apart, packed):
+        inputs = layout(vlm, questions, benchmark.prompt)
+        seconds = min(measured(partial(last, vlm.model), inputs)[1] for _ in range(3))
+        base, needed = operations(vlm.model, vlm.anatomy, inputs)
+        speeds.append(base / seconds)
+        least.append(needed)
+    alone, shared = (len(questions) * max(speeds) / needed for needed in least)
+    return alone, shared
 
 
 def row_of(case: Case, turns: int) -> dict:
@@ -176,35 +185,36 @@ def row_of(case: Case, turns: int) -> dict:
     vlm = case.make()
     scored = [q for q in case.benchmark.questions if vlm.scoring(q) != "whole text"]
     case = replace(case, benchmark=case.benchmark.only(scored))
-    first = replace(case, benchmark=case.benchmark.only(case.benchmark.questions[: case.hooked]))
-    hooks, hooks_batch, wanted = best(partial(by_hooks, every=case.every), vlm, first, turns)
-    engine, engine_batch, found = best(case.way, vlm, case, turns)
+    first = case.benchmark.only(case.benchmark.questions[: case.hooked])
+    plain = partial(by_hooks, every=case.every)
+    hooks, hooks_batch, wanted = best(plain, vlm, first, case.smaller + case.batches, turns)
+    swept, engine_batch, found = best(case.way, vlm, case.benchmark, case.batches, turns)
     differing = sum(found[key] != answer for key, answer in wanted.items())
     allowed = 0 if vlm.model.dtype == torch.float32 else 0.02 * len(wanted)
     if differing > allowed:
         raise ValueError(f"{case.title}: {differing} of {len(wanted)} answers differ")
     pictures = len(by_pictures(case.benchmark.questions))
-    alone, shared = (bound(vlm, case.benchmark, engine_batch, layout) for layout in (apart, packed))
+    alone, shared = bounds(vlm, case.benchmark, engine_batch)
     return dict(
         title=case.title,
         questions=len(scored),
         a_picture=len(scored) / pictures,
         hooks=hooks,
         hooks_batch=hooks_batch,
-        engine=engine,
+        engine=swept,
         engine_batch=engine_batch,
-        ratio=engine / hooks,
+        ratio=swept / hooks,
         bound_alone=alone / hooks,
         bound_shared=shared / hooks,
-        share=engine / shared,
+        share=swept / shared,
         differing=differing / len(wanted),
     )
 
 
 def kept_row(case: Case, turns: int) -> dict:
-    """The row of a case, measured now or, by this machine and with as many turns, before."""
+    """The row of a case, measured now or, by this machine and this engine, before."""
     name = re.sub(r"[^a-z0-9]+", "-", case.title.lower())
-    path = KEPT / f"{name}-{turns}.json"
+    path = KEPT / f"{name}-{turns}-{engine()}.json"
     if path.exists():
         row = json.loads(path.read_text(encoding="utf-8"))
         if row["machine"].rpartition(", commit")[0] == machine().rpartition(", commit")[0]:

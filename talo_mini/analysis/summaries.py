@@ -68,7 +68,9 @@ def mean_gains(gains: dict, names: Sequence[str]) -> pd.DataFrame:
         row |= dict(delta=own.delta.mean(), low=low, high=high)
         row |= dict(p=mean_p(own.delta), acted=own.acted.mean(), harmed=own.harmed.mean())
         rows.append(row | dict(hindsight=own.hindsight.mean()))
-    table = pd.DataFrame(rows)
+    numbers = ["base", "chance", "informed", "delta", "low", "high", "p"]
+    columns = [*names, "tasks", *numbers, "acted", "harmed", "hindsight"]
+    table = pd.DataFrame(rows, columns=columns)
     return table.assign(q=false_discovery(table.p))
 
 

@@ -60,3 +60,16 @@ def test_the_page_says_where_it_was_made_and_by_which_command(case, monkeypatch)
     text = sharing.page([row], 1, False, command, "shared.png")
     assert text.startswith("# What questions share, on a GPU\n") and "in bfloat16" in text
     assert "(at most 1.2% differ)" in text and "\n\n| model and questions |" in text
+
+
+def test_what_is_kept_is_of_this_engine(case, monkeypatch, tmp_path):
+    monkeypatch.setattr(sharing, "KEPT", tmp_path)
+    first = sharing.kept_row(case, 1)
+    assert sharing.kept_row(case, 1) == first
+    monkeypatch.setattr(sharing, "engine", lambda: "another")
+    assert sharing.kept_row(case, 1) != first and len(list(tmp_path.iterdir())) == 2
+
+
+def test_plain_hooks_also_try_smaller_batches(case):
+    row = sharing.row_of(replace(case, batches=(8,), smaller=(2,)), 1)
+    assert row["engine_batch"] == 8 and row["hooks_batch"] in (2, 8)
