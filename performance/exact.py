@@ -27,28 +27,33 @@ from talo_mini import load_benchmark, load_vlm
 from talo_mini.engine.logits import hooked_logits, replayed_logits
 from talo_mini.engine.packing import apart, by_pictures, packed
 from talo_mini.engine.pictures import Pictures
+from talo_mini.engine.replay import same_places
 from talo_mini.interventions.names import all_cells
 
 PARTS = ("self-attention", "mlp", "layer")
 MODELS = ("internvl-mini", "llava-mini", "mllama-mini", "qwen2vl-mini")
 BENCHMARKS = ("mini-worlds", "easy-vqa")
+MOST = ["largest", "logits"]  # differences: of a log-probability, of a logit
 BATCH = 8  # small, so that several knocked-out variants go through a layer at once
 PAGE = Path(__file__).with_name("exactness.template.md").read_text(encoding="utf-8")
 
 
 def compare(vlm, prompt, questions, cells, pictures) -> dict:
     """How many answers one pass and hooks were asked for, how many differ, and the largest
-    difference of a log-probability.
+    difference of a log-probability of an option and of any logit.
 
     In one pass questions about one picture share a row, as in a sweep; under hooks each is alone.
     """
-    found = dict(questions=len(questions), answers=0, different=0, largest=0.0)
+    found = dict(questions=len(questions), answers=0, different=0, largest=0.0, logits=0.0)
     shared, alone = packed(vlm, questions, prompt), apart(vlm, questions, prompt)
+    here, there = same_places(shared.wanted, alone.wanted)
     for replayed, hooked in zip(
         replayed_logits(vlm, shared, cells, pictures=pictures),
         hooked_logits(vlm, alone, cells),
         strict=True,
     ):
+        apart_by = (replayed[here] - hooked[there]).abs().max().item()
+        found["logits"] = max(found["logits"], apart_by)
         one, other = shared.wanted.scores(replayed), alone.wanted.scores(hooked)
         for a, b in zip(one, other, strict=True):
             found["answers"] += 1
@@ -129,7 +134,7 @@ def run(vlms, benchmark, parts, folder: Path, minutes: float | None = None) -> p
                     file.write("\n" + json.dumps(dict(batch=number, **row)))
                 done[job][number] = row
     tables = {
-        job: pd.DataFrame(rows.values(), columns=["questions", "answers", "different", "largest"])
+        job: pd.DataFrame(rows.values(), columns=["questions", "answers", "different", *MOST])
         for job, rows in done.items()
     }
     return pd.DataFrame(
@@ -139,7 +144,7 @@ def run(vlms, benchmark, parts, folder: Path, minutes: float | None = None) -> p
                 benchmark=benchmark.name,
                 part=part,
                 **table[["questions", "answers", "different"]].sum(),
-                largest=table.largest.max(),
+                **table[MOST].max(),
             )
             for (vlm, part), table in tables.items()
         ]
@@ -171,11 +176,11 @@ def main():
         heads = ("model", "benchmark", "part", "questions", "answers", "differ")
         table = "\n".join(
             [
-                f"| {' | '.join(heads)} | at most (nats) |",
-                "| --- | --- | --- | ---: | ---: | ---: | ---: |",
+                f"| {' | '.join(heads)} | log-probabilities, at most (nats) | logits, at most |",
+                "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |",
                 *(
                     f"| {row.model} | {row.benchmark} | {row.part} | {row.questions:,} | "
-                    f"{row.answers:,} | {row.different} | {row.largest:.1e} |"
+                    f"{row.answers:,} | {row.different} | {row.largest:.1e} | {row.logits:.1e} |"
                     for row in rows.itertuples()
                 ),
             ]
@@ -195,6 +200,7 @@ def main():
                 answers=int(rows.answers.sum()),
                 different=int(rows.different.sum()),
                 largest=rows.largest.max(),
+                logits=rows.logits.max(),
                 parts_given=given,
                 machine=machine(),
             ),

@@ -8,7 +8,8 @@ from .significance import false_discovery
 from .vectors import gain_kind
 
 CELL = ["task", "form", "part", "layer"]
-SHOWN = ["found", "base", "accuracy", "chance", "informed", "delta", "low", "high", "p", "q", "kind"]
+MEASURED = ["base", "accuracy", "chance", "informed", "delta", "low", "high", "p", "q", "kind"]
+SHOWN = ["found", *MEASURED]
 
 
 def confirmed(finding: pd.DataFrame, measuring: pd.DataFrame) -> pd.DataFrame:

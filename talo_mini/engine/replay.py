@@ -14,7 +14,7 @@ from ..interventions.effects import WHOLE
 from ..interventions.hooks import first_of, with_first
 from ..interventions.knockout import Knockout, knockout
 from ..models.anatomy import Anatomy
-from ..models.asked import wanted_logits
+from ..models.asked import Wanted, wanted_logits
 from ..models.parts import Part
 from ..models.temporary import held, replacement, temporarily
 from .ending import Ending, rounding, same_logits
@@ -278,7 +278,7 @@ def _comparison(model, anatomy, inputs, groups, means):
     wanted = {groups[i] for i in _checked(groups)}
     if getattr(inputs, "alone", None):
         alone = inputs.alone()
-        here, there = _same_places(inputs.wanted, alone.wanted)
+        here, there = same_places(inputs.wanted, alone.wanted)
         wanted.add(())  # the base model
 
     def compare(group, logits):
@@ -291,7 +291,7 @@ def _comparison(model, anatomy, inputs, groups, means):
     return compare
 
 
-def _same_places(shared, alone):
+def same_places(shared: Wanted, alone: Wanted) -> torch.Tensor:
     """The places of shared rows, and those where the same is predicted with questions alone."""
     own, found = _by_tokens(shared), {}
     for key, places in _by_tokens(alone).items():  # which may lack some

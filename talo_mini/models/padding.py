@@ -60,8 +60,9 @@ def _differs(vlm, question, template):
 
 
 def of_one_length(vlm, questions: Sequence[Question], template: str) -> list[list[Question]]:
-    """The questions in groups whose prompts have the same number of tokens, but more than one group:
-    where tokens do not tell, each stands alone.
+    """The questions in groups whose prompts have the same number of tokens.
+
+    Where all have, though they were padded (their pictures take other numbers), each stands alone.
     """
     groups: dict[int, list[Question]] = {}
     for question, tokens in zip(questions, vlm.tokens(questions, template), strict=True):

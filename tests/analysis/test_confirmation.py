@@ -1,10 +1,17 @@
 """Gains that are found on some questions are measured on others."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 from conftest import made_up_outcomes
 
-from talo_mini.analysis.confirmation import confirmed, side_effects
+from talo_mini.analysis.confirmation import (
+    confirmed,
+    confirmed_in_each,
+    side_effects,
+    to_above_chance,
+)
 
 
 def outcomes(seed, helped=0.9, layers=4, tasks=("a", "b"), questions=80):
@@ -40,6 +47,30 @@ def test_luck_of_the_finding_questions_does_not_reach_the_measure():
 def test_nothing_clear_gives_an_empty_table():
     found = confirmed(outcomes(0, helped=0.5), outcomes(1))
     assert found.empty and "delta" in found
+
+
+class Half:
+    """The half of a benchmark, of which only the questions' names count."""
+
+    def __init__(self, ids):
+        self.questions = [SimpleNamespace(id=one) for one in ids]
+
+
+def test_each_table_is_measured_on_the_half_that_did_not_find_it():
+    def half(seed, name, **more):
+        own = outcomes(seed, **more)
+        return own.assign(question=name + own.question)
+
+    tables, halves = {}, {}
+    for model, helped in (("helped", 0.9), ("lucky", 0.5)):
+        parts = half(0, "first "), half(1, "second ", helped=helped)
+        tables[model] = pd.concat(parts, ignore_index=True)
+        halves[model] = tuple(Half(part.question.unique()) for part in parts)
+    found = confirmed_in_each(tables, halves)
+    assert found.of.tolist() == ["helped", "lucky"] and found.delta.iloc[1] == 0
+    assert found.q.iloc[0] == 2 * found.p.iloc[0]  # of two together
+    assert to_above_chance(found).of.tolist() == ["helped"]
+    assert confirmed_in_each({}, {}).empty and "of" in confirmed_in_each({}, {})
 
 
 def test_side_effects_are_those_of_one_knockout_on_every_task():

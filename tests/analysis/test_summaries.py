@@ -244,3 +244,7 @@ def test_gains_with_room_are_those_of_tasks_that_could_show_one():
     assert row["tasks"] == 1 and row["delta"] == own.delta.mean()
     assert row["low"] < row["delta"] < row["high"]
     assert gains_with_room(outcomes[outcomes.task == "lost"], "self-attention", 10) == []
+
+
+def test_no_table_has_no_mean_gains():
+    assert mean_gains({}, ["model"]).columns[:2].tolist() == ["model", "tasks"]

@@ -193,7 +193,7 @@ def test_the_status_follows_the_numbers(experiments):
             "11_whole_benchmarks",
             whole(-0.1, 0.001, models=("one", "one")),
             "C5",
-            "could not be tested here: one model alone has enough tasks with room (one on b, 9 tasks, -10.0",
+            "one model alone has enough tasks with room (one on b, 9 tasks, -10.0",
         ),
         (
             "11_whole_benchmarks",
