@@ -16,6 +16,7 @@ LOST = """<!doctype html>
 <title>Not here - {title}</title>
 <link rel="icon" href="data:,">
 <style>
+:root {{ color-scheme: light dark }}
 body {{ font: 18px/1.5 sans-serif; max-width: 32em; margin: 15vh auto; padding: 0 1em }}
 </style>
 <h1>This page is not here</h1>
@@ -34,8 +35,11 @@ def address(config: dict) -> str:
 def introduced(page: str, title: str, own: str, start: str) -> str:
     """A page with a description, its address, and what other sites show when it is shared."""
     name = re.search(r"<title>(.*?)</title>", page, re.DOTALL)
+    told = html.escape(description(page), quote=True)
     known = {
-        "description": html.escape(description(page), quote=True),
+        "description": told,
+        "og:description": told,
+        "twitter:card": "summary_large_image",
         "og:title": html.escape(html.unescape(name[1].strip() if name else title), quote=True),
         "og:type": "article",
         "og:site_name": title,

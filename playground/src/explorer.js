@@ -58,6 +58,11 @@ export const inWords = (cell) =>
   `${points(cell.delta)} points [${points(cell.low)}, ${points(cell.high)}], ` +
   `${percent(cell.base)} → ${percent(cell.accuracy)} of ${cell.questions}`;
 
+/** What else a cell holds, in words. @param {Cell} cell */
+export const moreInWords = ({ q, blind, informed, room }) =>
+  `q = ${q.toFixed(3)}; chance ${percent(blind)} for a blind guess, ${percent(informed)} for one ` +
+  `that looks; ${room ? "room" : "no room"} to gain`;
+
 /** What is left out, in words. @param {string} part @param {number} layer */
 export const without = (part, layer) => part === "layer"
   ? `without layer ${layer}`
@@ -135,6 +140,7 @@ class Explorer {
     this.state = { part: "head 3", form: "direct", sort: "ability", roomOnly: false };
     this.map = element("div", { class: "pg-wide" });
     this.flipped = element("div", { "aria-live": "polite" });
+    this.one = element("div", { class: "pg-row pg-one" });
     this.count = element("div", { class: "pg-note", "aria-live": "polite" });
     this.choosers = ["model", "testbed", "part", "others"].map(() =>
       element("span", { class: "pg-inline" }));
@@ -144,7 +150,8 @@ class Explorer {
     this.readAddress();
     await this.load(this.wanted);
     this.root.replaceChildren(
-      element("div", { class: "pg-row" }, ...this.choosers), this.count, this.map, this.flipped);
+      element("div", { class: "pg-row" }, ...this.choosers), this.count, this.map, this.one,
+      this.flipped);
     window.addEventListener("hashchange", () => {
       if (location.hash.slice(1) === this.address() || !this.named()) return;
       this.readAddress();
@@ -276,12 +283,34 @@ class Explorer {
     const layers = Math.max(...cells.map(({ layer }) => layer)) + 1;
     const view = await draw(this.map, specification(values, layers));
     view.addEventListener("click", (/** @type {any} */ _, /** @type {any} */ item) => {
-      if (!item?.datum?.task) return;
-      this.tell(item.datum).catch((error) =>
-        this.flipped.replaceChildren(alert("The questions could not be loaded", error)));
+      if (item?.datum?.task) this.tellOf(item.datum);
     });
+    this.showOne(values);
     this.root.dataset.ready = `${this.table.name}, ${part}, ${form}, ${sort}, ${roomOnly}`;
     this.root.dataset.first = values[0]?.task ?? "";
+  }
+
+  /** A cell by its names, for those who cannot point at it. @param {any[]} values */
+  showOne(values) {
+    const names = (/** @type {string} */ key) => Object.fromEntries(
+      [...new Set(values.map((cell) => String(cell[key])))].map((name) => [name, name]));
+    const layers = Object.entries(names("layer")).sort(([a], [b]) => Number(a) - Number(b));
+    const wanted = { name: values[0]?.name ?? "", layer: layers[0]?.[0] ?? "" };
+    this.one.replaceChildren(
+      chooser("Task", names("name"), wanted.name, (name) => { wanted.name = name; }),
+      chooser("layer", Object.fromEntries(layers.map(([name]) => [`${name}`, name])), wanted.layer,
+        (layer) => { wanted.layer = layer; }),
+      button("Show its numbers and questions", () => {
+        const found = values.find((cell) =>
+          cell.name === wanted.name && String(cell.layer) === wanted.layer);
+        if (found) this.tellOf(found);
+      }));
+  }
+
+  /** @param {Cell} cell */
+  tellOf(cell) {
+    return this.tell(cell).catch((error) =>
+      this.flipped.replaceChildren(alert("The questions could not be loaded", error)));
   }
 
   /** The questions that a knockout flips. @param {Cell} cell */
@@ -313,7 +342,8 @@ class Explorer {
     ];
     this.flipped.replaceChildren(
       element("h3", {}, `${task.replaceAll("_", " ")} ${without(part, layer)}`),
-      element("p", {}, `${table.model} on the ${table.testbed}: ${inWords(cell)}.` +
+      element("p", {}, `${table.model} on the ${table.testbed}: ${inWords(cell)}. ` +
+        `${moreInWords(cell)}.` +
         (table.live ? " A picture leads to the playground, with the same part off." : "")),
       ...shown("Right only without it", gained), ...shown("Right only with it", lost),
       button("Close", () => this.flipped.replaceChildren()));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { arranged, inWords, switches, told, without } from "../src/explorer.js";
+import { arranged, inWords, moreInWords, switches, told, without } from "../src/explorer.js";
 import { readSwitches, written } from "../src/switches.js";
 import { placeOf } from "../src/shown.js";
 
@@ -30,6 +30,12 @@ test("only tasks with room, where that is asked for", () => {
 
 test("a cell in words has its interval and both accuracies", () => {
   assert.equal(inWords(cell({})), "+10.0 points [+2.0, +18.0], 50% → 60% of 200");
+});
+
+test("what a pointer sees of a cell is told in words too", () => {
+  assert.equal(moreInWords(cell({})),
+    "q = 0.010; chance 25% for a blind guess, 30% for one that looks; room to gain");
+  assert.match(moreInWords(cell({ room: false })), /no room to gain$/);
 });
 
 test("what is left out, in words", () => {

@@ -139,6 +139,11 @@ def test_links_and_code_stay_as_they_are():
     assert "part" not in terms.terms() and "probe set" in terms.terms()
 
 
+def test_other_words_lead_to_their_entry_once():
+    found = terms.linked(["It is above chance; chance.", "Above chance."])
+    assert found == ["It is {term}`above chance <chance>`; chance.", "Above chance."]
+
+
 def test_a_term_is_linked_in_the_plural_too():
     assert terms.linked(["Two knockouts help."]) == ["Two {term}`knockouts <knockout>` help."]
 

@@ -386,6 +386,14 @@ def test_the_explorer_sorts_filters_and_shows_the_questions_behind_a_cell(page, 
     table = pd.read_parquet(playground.TABLE).query("task == 'map_west' and form == 'direct'")
     gained = int((table["head 3, 0"] & ~table.base).sum())
     assert f"Right only without it: {gained}" in root.inner_text()
+    told = root.inner_text()
+    assert "chance 2% for a blind guess, 25% for one that looks; no room to gain" in told
+    # the same for those who cannot point at a cell
+    for place, value in enumerate(("map east", "2")):
+        page.locator(".pg-one select").nth(place).select_option(value)
+    page.locator(".pg-one button").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#talo-explorer[data-told='map_east, head 3, 2']")
     page.check("label:has-text('room to gain') input")
     wait_for_map(page, "llava-mini, head 3, direct, best, true")
     assert "map_west" not in root.get_attribute("data-first")
