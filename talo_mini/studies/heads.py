@@ -1,13 +1,17 @@
 """What a single head looks at: which words the answer sees through it; the same asked otherwise."""
 
+import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import torch
+from PIL import Image
 
+from ..analysis.significance import mean_interval
 from ..benchmarks.prompts import prompt_of
 from ..benchmarks.questions import Benchmark, parted
 from ..errors import BadInput
@@ -36,7 +40,6 @@ def reworded(benchmark: Benchmark, word: str, other: str) -> Benchmark:
     return replace(benchmark, questions=tuple(changed))
 
 
-@torch.inference_mode()
 def words_looked_at(
     vlm: VLM, benchmark: Benchmark, layer: int, heads: Sequence[int], batch: int = 64
 ) -> pd.DataFrame:
@@ -45,6 +48,69 @@ def words_looked_at(
     Columns: head, word (the picture's tokens together are "(picture)"), share; shares of a head sum
     to 1, the largest first. Runs with eager attention, which tells its weights, and puts the
     model's own way back. Raises BadInput where there is no such head or weights are not told.
+    """
+    totals = {head: Counter() for head in heads}
+    for _, ids, last in _last_looks(vlm, benchmark, layer, heads, batch):
+        words = [_words(vlm, row) for row in ids]
+        for head, total in totals.items():
+            for row, shares in zip(words, last[:, head].tolist(), strict=True):
+                for word, share in zip(row, shares, strict=True):
+                    total[word] += share / len(benchmark.questions)
+    rows = [
+        dict(head=head, word=word, share=share)
+        for head, total in totals.items()
+        for word, share in total.most_common()
+        if share > 0
+    ]
+    return pd.DataFrame(rows, columns=["head", "word", "share"])
+
+
+def patches_looked_at(
+    vlm: VLM,
+    benchmark: Benchmark,
+    layer: int,
+    heads: Sequence[int],
+    marked: Callable[[Image.Image], np.ndarray],
+    batch: int = 64,
+) -> pd.DataFrame:
+    """Which share of its look at the picture each head's answer position gives to marked patches.
+
+    `marked` tells of a picture which pixels count, [rows, columns] of bool; a patch counts that
+    holds one. Columns: head, picture (share of its attention on the picture), delta (of that the
+    share on marked patches), low, high (95% interval over questions), patches (what a look that is
+    alike everywhere would give). Raises BadInput as `words_looked_at`, and where the tokens of a
+    picture are no square of patches.
+    """
+    rows: dict[int, list] = {head: [] for head in heads}
+    for questions, ids, last in _last_looks(vlm, benchmark, layer, heads, batch):
+        for question, row, looks in zip(questions, ids, last, strict=True):
+            place = row == vlm.image_token
+            wanted = _patches(marked(question.image), int(place.sum()), question)
+            for head, own in rows.items():
+                on = looks[head, place].double().cpu().numpy()
+                own.append((on.sum(), on[wanted].sum() / max(on.sum(), 1e-30), wanted.mean()))
+    found = []
+    for head, own in rows.items():
+        picture, share, patches = np.array(own).T
+        low, high = mean_interval(share, most=1.0)
+        row = dict(head=head, picture=picture.mean(), delta=share.mean(), low=low, high=high)
+        found.append(row | dict(patches=patches.mean()))
+    return pd.DataFrame(found)
+
+
+def _patches(pixels, tokens, question):
+    """Which of so many patches, row by row, hold one of the pixels."""
+    side = math.isqrt(tokens)
+    if side**2 != tokens or pixels.shape[0] % side or pixels.shape[1] % side:
+        raise BadInput(f"question {question.id!r}: {tokens} tokens of a picture are no square")
+    rows, columns = (length // side for length in pixels.shape)
+    return pixels.reshape(side, rows, side, columns).any((1, 3)).ravel()
+
+
+@torch.inference_mode()
+def _last_looks(vlm, benchmark, layer, heads, batch):
+    """Questions, their tokens, and the weights of the last one, [questions, heads, tokens], by
+    batches.
     """
     part = vlm.anatomy.part("self-attention", layer)
     modules = part.modules.values()
@@ -56,27 +122,14 @@ def words_looked_at(
     def note(module, args, output):
         seen.append(output[1] if isinstance(output, tuple) else None)
 
-    totals = {head: Counter() for head in heads}
-    with telling_weights(vlm.model), held((m.register_forward_hook, note) for m in modules):
-        for questions in parted(benchmark.questions, batch):
+    for questions in parted(benchmark.questions, batch):
+        with telling_weights(vlm.model), held((m.register_forward_hook, note) for m in modules):
             inputs = vlm.inputs(questions, benchmark.prompt)
             seen.clear()
             vlm.last_logits(inputs)
-            if not seen or seen[-1] is None:
-                raise BadInput(f"{vlm.name} does not tell its attention's weights")
-            words = [_words(vlm, row) for row in inputs["input_ids"]]
-            last = seen[-1][:, :, -1].float()  # [questions, heads, tokens]
-            for head, total in totals.items():
-                for row, shares in zip(words, last[:, head].tolist(), strict=True):
-                    for word, share in zip(row, shares, strict=True):
-                        total[word] += share / len(benchmark.questions)
-    rows = [
-        dict(head=head, word=word, share=share)
-        for head, total in totals.items()
-        for word, share in total.most_common()
-        if share > 0
-    ]
-    return pd.DataFrame(rows, columns=["head", "word", "share"])
+        if not seen or seen[-1] is None:
+            raise BadInput(f"{vlm.name} does not tell its attention's weights")
+        yield questions, inputs["input_ids"], seen[-1][:, :, -1].float()
 
 
 def _words(vlm, ids):

@@ -360,6 +360,7 @@ def test_page_weights(html):
         and not chosen & {*path.parents}
     ]
     assert sum(path.stat().st_size for path in loaded) < 8_000_000
+    assert (own / "kernel.wasm").stat().st_size < 2_000
     first = own / "evidence" / "tables.json", own / "evidence" / "llava-mini.pack"
     assert sum(path.stat().st_size for path in first) < 150_000
     for path in (*own.glob("evidence/*.pack"), *own.glob("pictures/*/*.webp")):

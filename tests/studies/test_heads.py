@@ -2,12 +2,15 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 from conftest import tiny_llava
 
 from talo_mini import BadInput, Knockout, knockout, load_benchmark
-from talo_mini.studies.heads import PICTURE, reworded, words_looked_at
+from talo_mini.benchmarks.mini_worlds.maps import HIGHLIGHTS, highlighted
+from talo_mini.models.eager import telling_weights
+from talo_mini.studies.heads import PICTURE, patches_looked_at, reworded, words_looked_at
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +74,37 @@ def test_what_cannot_be_asked_is_said(tiny, benchmark):
     written = benchmark.with_prompt("lmms-eval-realworldqa")
     with pytest.raises(BadInput, match="shows questions as written; use another"):
         reworded(written, "tallest", "shortest")
+
+
+def test_patches_looked_at_are_those_that_hold_a_marked_pixel(tiny, benchmark):
+    """By hand, from the attention's own weights; 4 x 4 patches of 16 pixels."""
+
+    def left(image):
+        pixels = np.zeros((image.height, image.width), bool)
+        pixels[:, 17] = True  # in the second column of patches
+        return pixels
+
+    found = patches_looked_at(tiny, benchmark, 1, [2], left, batch=4).iloc[0]
+    shares, pictures = [], []
+    with telling_weights(tiny.model), torch.inference_mode():
+        for question in benchmark.questions:
+            inputs = tiny.inputs([question])
+            weights = tiny.model(**inputs, output_attentions=True).attentions[1][0, 2, -1]
+            on = weights[inputs["input_ids"][0] == tiny.image_token].double()
+            pictures.append(on.sum().item())
+            shares.append((on.reshape(4, 4)[:, 1].sum() / on.sum()).item())
+    assert found.delta == pytest.approx(np.mean(shares), abs=1e-6)
+    assert found.picture == pytest.approx(np.mean(pictures), abs=1e-6)
+    assert found.patches == 0.25 and found.low < found.delta < found.high
+
+
+def test_a_picture_whose_patches_are_no_square_is_refused(tiny, benchmark):
+    with pytest.raises(BadInput, match="16 tokens of a picture are no square"):
+        patches_looked_at(tiny, benchmark, 0, [0], lambda image: np.ones((63, 64), bool))
+
+
+def test_highlighted_pixels_are_those_of_four_states():
+    (question,) = load_benchmark("mini-worlds", ["map_west"], 1, form="direct").questions
+    pixels, seen = np.asarray(question.image), highlighted(question.image)
+    colours = {tuple(pixel) for pixel in pixels[seen].tolist()}
+    assert colours == set(HIGHLIGHTS.values()) and 0 < seen.mean() < 0.5

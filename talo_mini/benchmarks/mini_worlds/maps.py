@@ -174,6 +174,12 @@ def painted(place, tint, fills, borders):
     return image
 
 
+def highlighted(image: Image.Image) -> np.ndarray:
+    """Which pixels of a map are of a highlighted state, [rows, columns] of bool."""
+    pixels = np.asarray(image.convert("RGB"))
+    return np.any([(pixels == colour).all(-1) for colour in HIGHLIGHTS.values()], axis=0)
+
+
 def describe(scene):
     """The highlighted states in a fixed order of colours: "red Ohio green Texas"."""
     return " ".join(
