@@ -140,7 +140,7 @@ def _shape(title, make, asked):
     batches = (36, 72) if GPU else (pictures * asked,)
     told = f"{title}, {asked} question{'s' if asked > 1 else ''} a picture"
     make = partial(made_there, make) if GPU else make
-    few = dict(hooked=36) if GPU else dict(every=6, smaller=(1, 2))
+    few = dict(hooked=36) if GPU else dict(every=6, smaller=(1,) * (asked < 18))
     return Case(told, make, questions_a_picture(asked, pictures), batches, by_engine, **few)
 
 

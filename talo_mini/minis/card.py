@@ -7,7 +7,7 @@ import argparse
 import json
 from pathlib import Path
 
-from ..analysis.vectors import task_accuracy
+from ..analysis.vectors import has_room, task_accuracy
 from ..benchmarks import load_benchmark
 from ..benchmarks.questions import Benchmark
 from ..engine.sweep import sweep
@@ -43,7 +43,7 @@ def askable(vlm: VLM, benchmark: Benchmark) -> Benchmark:
 
 
 def accuracy_rows(benchmark: Benchmark, accuracy) -> str:
-    """The card's table: a row a task; accuracy, blind and informed chance in both forms."""
+    """The card's table: a row a task; accuracy, blind and informed chance in both forms, percent."""
     by, rows = {(row.task, row.form): row for row in accuracy.itertuples()}, []
     for task in benchmark.tasks:
         cells = []
@@ -56,10 +56,9 @@ def accuracy_rows(benchmark: Benchmark, accuracy) -> str:
 
 
 def _cell(row):
-    chance = f"{row.chance:.2f}"
-    if round(row.informed, 2) != round(row.chance, 2):
-        chance += f", {row.informed:.2f}"
-    return f"{row.accuracy:.3f} [{row.low:.3f}, {row.high:.3f}] | {chance}"
+    right, low, high = (f"{100 * value:.0f}" for value in (row.accuracy, row.low, row.high))
+    guesses = dict.fromkeys(f"{100 * value:.0f}" for value in (row.chance, row.informed))
+    return f"{right} [{low}, {high}] | {', '.join(guesses)}"
 
 
 def about(name: str, vlm: VLM) -> dict:
@@ -113,6 +112,8 @@ def card(name: str, per_task: int, cache: str) -> str:
         choice=means["choice"],
         easy=easy.correct.mean(),
         easy_questions=len(easy),
+        room=int(has_room(accuracy).sum()),
+        cells=len(accuracy),
         rows=accuracy_rows(benchmark, accuracy),
         **plain,
         **about(name, vlm),
