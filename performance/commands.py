@@ -116,12 +116,12 @@ def weights(site: Path) -> Counter:
     return found
 
 
-def page(found: dict) -> str:
-    """The book's page of what was measured."""
+def page(found: dict, where: str) -> str:
+    """The book's page of what was measured, and on which machine."""
     template = jinja2.Template(
         TEMPLATE.read_text(encoding="utf-8"), trim_blocks=True, keep_trailing_newline=True
     )
-    return template.render(found, cores=os.cpu_count(), machine=machine())
+    return template.render(found, cores=os.cpu_count(), machine=where)
 
 
 def main():
@@ -130,7 +130,9 @@ def main():
     parser.add_argument("--page", type=Path, help="write the results as a page of the book")
     arguments = parser.parse_args()
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True)
-    text = page(measure(ROOT / "runs" / "commands" / f"{commit.stdout.strip()}.json"))
+    where = machine()  # now: while the commands run somebody may commit
+    found = measure(ROOT / "runs" / "commands" / f"{commit.stdout.strip()}.json")
+    text = page(found, where)
     print(text)
     if arguments.page:
         arguments.page.write_text(text, encoding="utf-8")

@@ -43,7 +43,7 @@ def askable(vlm: VLM, benchmark: Benchmark) -> Benchmark:
 
 
 def accuracy_rows(benchmark: Benchmark, accuracy) -> str:
-    """The card's table: a row a task; accuracy, blind and informed chance in both forms, percent."""
+    """The card's table, in percent: a row a task; accuracy and both guesses in both forms."""
     by, rows = {(row.task, row.form): row for row in accuracy.itertuples()}, []
     for task in benchmark.tasks:
         cells = []
