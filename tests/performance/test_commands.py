@@ -28,7 +28,8 @@ def test_a_command_that_fails_shows_the_end_of_what_it_printed(tmp_path):
 def test_the_page_names_both_bars():
     found = dict(installing=2.5, testing=11.2, making=17.0, parts=[("pages", 80)], files=[("t", 9)])
     found |= dict(heavy=[("book/index.html", 2100)], middling=900)
-    text = commands.page(found)
+    text = commands.page(found, "two threads, commit abc")
+    assert "two threads, commit abc. Made by" in text
     assert "| book/index.html | 2,100 |" in text and "A middling page has 900;" in text
     assert "**11.2 minutes**" in text and "**17.0 minutes**" in text
     assert "| pages | 80 |" in text and "| `t` | 9 |" in text
