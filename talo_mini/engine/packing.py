@@ -3,8 +3,8 @@
 Questions about one picture begin alike, and so do options of several tokens. Each token of a row
 sees the tokens on its way to the root and stands as far from it as it would alone, so that a causal
 decoder gives it what it would give it alone. A tree is one more input with a mask, so that the
-replay, its knockouts and its checks stay as they are; keys and values kept for each layer would need
-a cache of every family's own kind, and one for every knockout.
+replay, its knockouts and its checks stay as they are; keys and values kept a layer would need a
+cache of every family's own kind, and one for every knockout.
 """
 
 import inspect

@@ -118,10 +118,9 @@ def _products(vlm, benchmark, batch, places):
             (register, _taking(taken, key))
             for register, key in places(vlm.anatomy.stacks["decoder"])
         )
+        inputs = vlm.inputs(questions, benchmark.prompt)
         with held(takers), torch.enable_grad():
-            logits = vlm.model(
-                **vlm.inputs(questions, benchmark.prompt), use_cache=False, logits_to_keep=1
-            ).logits[:, -1]
+            logits = vlm.model(**inputs, use_cache=False, logits_to_keep=1).logits[:, -1]
             leads = sum(
                 vlm.lead(question, row)
                 for question, row in zip(questions, logits.float().log_softmax(-1), strict=True)

@@ -137,9 +137,10 @@ def written_words(
         written.append((output[0] if isinstance(output, tuple) else output)[:, -1].float().sum(0))
 
     modules = vlm.anatomy.part(part, layer).modules
-    with held((module.register_forward_hook, keep) for module in modules.values()):
-        for questions in parted(benchmark.questions, BATCH):
-            vlm.last_logits(vlm.inputs(questions, benchmark.prompt))
+    for questions in parted(benchmark.questions, BATCH):
+        inputs = vlm.inputs(questions, benchmark.prompt)
+        with held((module.register_forward_hook, keep) for module in modules.values()):
+            vlm.last_logits(inputs)
     embeddings = vlm.model.get_output_embeddings()
     logits = embeddings(sum(written).to(embeddings.weight.dtype))
     tokenizer = vlm.processor.tokenizer

@@ -123,9 +123,9 @@ def _last_looks(vlm, benchmark, layer, heads, batch):
         seen.append(output[1] if isinstance(output, tuple) else None)
 
     for questions in parted(benchmark.questions, batch):
+        inputs = vlm.inputs(questions, benchmark.prompt)
+        seen.clear()
         with telling_weights(vlm.model), held((m.register_forward_hook, note) for m in modules):
-            inputs = vlm.inputs(questions, benchmark.prompt)
-            seen.clear()
             vlm.last_logits(inputs)
         if not seen or seen[-1] is None:
             raise BadInput(f"{vlm.name} does not tell its attention's weights")

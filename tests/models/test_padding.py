@@ -10,7 +10,7 @@ from conftest import tiny_llava
 from families import reinit
 
 from talo_mini import VLM, load_benchmark, sweep
-from talo_mini.models.padding import Uneven, of_one_length, padding_counts
+from talo_mini.models.padding import Uneven, check_padding, of_one_length, padding_counts
 from talo_mini.models.scoring import scores
 
 
@@ -50,6 +50,20 @@ def test_inputs_of_different_lengths_are_refused_with_what_to_do(build, mixed):
 def test_what_is_written_is_what_each_question_alone_gets(mixed):
     vlm = built(git)
     assert vlm.generate(mixed) == vlm.generate(mixed, batch=1)
+
+
+def test_where_it_cannot_be_tried_questions_of_one_length_are_asked(mixed):
+    """A prompt without the question's text is no longer for it; nothing is remembered of that."""
+    vlm, padded = built(git), dict(attention_mask=torch.tensor([[0, 1], [1, 1]]))
+    with pytest.raises(Uneven):
+        check_padding(vlm, mixed.questions, "what is it?", padded)
+    assert padding_counts(vlm, mixed.questions[0], mixed.prompt)
+
+
+def test_rotary_models_are_not_tried(mixed, monkeypatch):
+    vlm = tiny_llava()
+    monkeypatch.setattr(VLM, "last_logits", lambda *arguments: pytest.fail("the model ran"))
+    assert len(vlm.inputs(mixed)["input_ids"]) == 4
 
 
 def test_groups_of_one_length(mixed):
