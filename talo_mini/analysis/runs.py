@@ -57,17 +57,17 @@ def dose(outcomes: pd.DataFrame, vectors: pd.DataFrame) -> dict:
     """One checkpoint: the base model's accuracy, its cells with room, and in how many of them some
     knockout clearly helps.
 
-    Keys: accuracy, cells, helped_cells, delta (their share; nan without cells), low, high (95%
-    Wilson interval of the share).
+    Keys: accuracy, cells, helped_cells, power (of `room_to_gain`), delta (the share of cells; nan
+    without cells, as power), low, high (95% Wilson interval of the share).
     """
     room = room_to_gain(vectors)
     cells, helped = room["cells"], room["helped_cells"]
     accuracy = task_accuracy(outcomes).accuracy.mean()
     told = dict(accuracy=float(accuracy), cells=cells, helped_cells=helped)
     if not cells:
-        return told | dict.fromkeys(("delta", "low", "high"), float("nan"))
+        return told | dict.fromkeys(("power", "delta", "low", "high"), float("nan"))
     low, high = accuracy_interval(helped, cells)
-    return told | dict(delta=helped / cells, low=float(low), high=float(high))
+    return told | dict(power=room["power"], delta=helped / cells, low=float(low), high=float(high))
 
 
 def by_accuracy(vectors: list[pd.DataFrame]) -> pd.DataFrame:

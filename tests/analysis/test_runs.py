@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from conftest import made_up_outcomes
 
+from talo_mini.analysis import room_to_gain
 from talo_mini.analysis.runs import (
     agreement,
     all_vectors,
@@ -57,7 +58,8 @@ def test_the_dose_counts_cells_with_room(runs):
     assert told["low"] < 1 and told["accuracy"] == pytest.approx(0.73, abs=0.05)
     none = run_with(None, 3, base=0.2)
     empty = dose(none, all_vectors(none))
-    assert empty["cells"] == 0 and np.isnan(empty["delta"])
+    assert empty["cells"] == 0 and np.isnan(empty["delta"]) and np.isnan(empty["power"])
+    assert told["power"] == room_to_gain(all_vectors(runs["one"]))["power"]
 
 
 def test_the_share_of_helped_cells_by_how_well_the_model_answers():
