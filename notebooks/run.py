@@ -18,6 +18,7 @@ import chapters
 import claims
 import exercises
 import finishing
+import first_page
 import nbformat
 import papermill
 import sent_runs
@@ -286,6 +287,7 @@ def stage_book(stage: Path):
     status.write(stage / EXPERIMENTS, stage / "book" / "status.md")
     sent_runs.write(sent_runs.RUNS, stage / "book" / "runs.md")
     architecture.draw(stage / "book" / "architecture.svg")
+    first_page.draw(ROOT / EXPERIMENTS, stage / "book" / first_page.NAME)
     tables = stage / "book" / "paper_vs_ours.md", stage / "book" / "claims_table.md"
     claims.write(stage / EXPERIMENTS, *tables)
     # as the chapters' boxes: its words are about what was published
