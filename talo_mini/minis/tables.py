@@ -8,6 +8,7 @@ mini-worlds-noisy`, a folder each.
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -52,8 +53,11 @@ def compact(outcomes: pd.DataFrame, run: str, step: int) -> pd.DataFrame:
     return named.iloc[order.argsort(kind="stable")].reset_index(drop=True)
 
 
-def load_tables(folder: Path | str, mini: str = "") -> dict[tuple[str, int], pd.DataFrame]:
-    """The tables in a folder of the runs of a mini, or of all, by (run, step).
+def load_tables(
+    folder: Path | str, mini: str = "", tasks: Sequence[str] | None = None
+) -> dict[tuple[str, int], pd.DataFrame]:
+    """The tables in a folder of the runs of a mini, or of all, by (run, step); of all tasks, or
+    only of these.
 
     Raises BadInput where there is none.
     """
@@ -63,8 +67,9 @@ def load_tables(folder: Path | str, mini: str = "") -> dict[tuple[str, int], pd.
             f"{folder} holds no table of another run{f' of {mini}' if mini else ''}; python -m "
             "talo_mini.minis.tables writes them"
         )
-    tables = [pd.read_parquet(path) for path in paths]
-    return {(table.run.iloc[0], int(table.step.iloc[0])): table for table in tables}
+    wanted = None if tasks is None else [("task", "in", list(tasks))]
+    tables = [pd.read_parquet(path, filters=wanted) for path in paths]
+    return {(own.run.iloc[0], int(own.step.iloc[0])): own for own in tables if len(own)}
 
 
 def write(folder: Path, target: Path, per_task: int, cache: str, worlds: str = WORLDS) -> Path:

@@ -47,6 +47,16 @@ def test_tables_of_one_mini_are_told_apart():
         load_tables(folder, "qwen2vl-mini")
 
 
+def test_only_some_tasks_are_read():
+    folder = Path(__file__).resolve().parents[2] / "book" / "data" / "seeds"
+    some, every = (load_tables(folder, "smollm-mini", tasks) for tasks in (["count_all"], None))
+    assert set(some) == set(every)
+    for key, own in every.items():
+        own = own[own.task == "count_all"].reset_index(drop=True)
+        pd.testing.assert_frame_equal(some[key].reset_index(drop=True), own, check_dtype=False)
+    assert load_tables(folder, "smollm-mini", ["no such task"]) == {}
+
+
 def test_an_adapted_checkpoint_is_put_together_first(tmp_path, monkeypatch):
     folder = tmp_path / "smollm-mini" / "step-750"
     folder.mkdir(parents=True)
