@@ -42,7 +42,7 @@ def templates(loader: jinja2.BaseLoader | None = None, **more: Callable) -> jinj
 
 def plural(number: int, noun: str) -> str:
     """A number with its noun: "1 task", "2 tasks"."""
-    return f"{number} {noun}{'s' * (number != 1)}"
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _rows(table) -> list[dict]:
