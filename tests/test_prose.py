@@ -1,8 +1,9 @@
 import jinja2
+import numpy as np
 import pandas as pd
 import pytest
 
-from talo_mini.prose import tell
+from talo_mini.prose import plural, tell
 
 ROWS = pd.DataFrame(
     [
@@ -55,6 +56,7 @@ def test_rows_are_listed_in_one_sentence_and_none_is_said():
 
 def test_a_noun_stands_with_its_number():
     assert tell('- {{ 1 | plural("task") }}, {{ 0 | plural("task") }}') == "- 1 task, 0 tasks"
+    assert (plural(np.int64(1), "task"), plural(np.int64(2), "task")) == ("1 task", "2 tasks")
 
 
 def test_a_hole_that_nothing_fills_is_an_error():
