@@ -22,6 +22,7 @@ PRETRAINED = "19_a_pretrained_language_model"
 OFTEN = 3  # of five trainings, in which a head returns
 WIDE = 0.5  # a difference of correlations that says nothing of likeness
 FEWEST = 3  # tasks with room, below which their mean says nothing of TaLo
+MANY = 4  # means that a verdict still names one by one
 QUESTIONS = (
     ("Why do some benchmarks need every layer?", "03_do_all_layers_help"),
     ("Would more training data of the domain remove it?", "13_fine_tuned_models"),
@@ -346,7 +347,12 @@ def gains_carry_over(found: dict) -> str:
         f"{row['model']} on {row['benchmark']}, {row['tasks']} tasks, {Estimate.of(row)}"
         for row in rows
     )
-    if len({row["model"] for row in rows}) < 2:
+    models = len({row["model"] for row in rows})
+    if len(rows) > MANY:
+        ends = sorted(map(Estimate.of, rows), key=lambda row: row.value)
+        told = f"{models} models, {sum(row['tasks'] for row in rows)} tasks, from {ends[0]} to "
+        told += str(ends[-1])
+    if models < 2:
         return f"could not be tested here: one model alone has enough tasks with room ({told})"
     return f"{judged([Estimate.of(row) for row in rows])} ({told}), over the tasks with room"
 

@@ -66,7 +66,7 @@ def shapes(found: dict) -> dict:
         ],
         whole=[
             row
-            for row in found["11"]["whole"]
+            for row in [*found["11"]["whole"], *found["11"]["harder"]]
             if row["of"] == "tasks with room" and row["tasks"] >= claims.FEWEST
         ],
         few=claims.gains_of_few_shots(found["07"]),

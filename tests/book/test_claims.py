@@ -205,7 +205,7 @@ def test_the_status_follows_the_numbers(experiments):
             "07_how_many_shots",
             few(0.1, 0.01),
             "C7",
-            " reproduced, with 10 and 20 shots in 145 tasks and forms with room; more shots are ",
+            " reproduced, with 10 and 20 shots in 149 tasks and forms with room; more shots are ",
         ),
         (
             "07_how_many_shots",
