@@ -1,9 +1,11 @@
-"""Terms of the glossary are linked where a chapter first uses them."""
+"""Terms of the glossary are linked where a chapter first uses them, other chapters by number."""
 
 import re
 from pathlib import Path
 
-GLOSSARY = Path(__file__).resolve().parent.parent / "book" / "glossary.md"
+HERE = Path(__file__).resolve().parent
+GLOSSARY = HERE.parent / "book" / "glossary.md"
+CHAPTER = re.compile(r"\b([Cc]hapter) (\d\d)\b")
 COMMON = {"part", "chance"}  # words that mostly mean something else
 ALSO = {"above chance": "chance", "guess that looks": "chance"}  # other words for an entry
 # what stays as it is: code, links, roles, headings, HTML
@@ -32,8 +34,25 @@ def linked(texts: list[str]) -> list[str]:
             if changed != text:
                 waiting = {one: own for one, own in waiting.items() if own != entry}
                 text = changed
-        done.append(text)
+        done.append(_with_chapters(text))
     return done
+
+
+def _with_chapters(text):
+    """The text with a link wherever it names a chapter by its number, outside of what is kept."""
+    names = {path.name[:2]: path.stem for path in HERE.glob("[0-9][0-9]_*.ipynb")}
+
+    def link(found):
+        word, number = found.groups()
+        if number not in names:
+            return found[0]
+        return f"{{doc}}`{word} {int(number)} </notebooks/{names[number]}>`"
+
+    pieces, end = [], 0
+    for kept in KEPT.finditer(text):
+        pieces += [CHAPTER.sub(link, text[end : kept.start()]), kept[0]]
+        end = kept.end()
+    return "".join([*pieces, CHAPTER.sub(link, text[end:])])
 
 
 def _with_link(text, term, entry):

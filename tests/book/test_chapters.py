@@ -144,6 +144,14 @@ def test_other_words_lead_to_their_entry_once():
     assert found == ["It is {term}`above chance <chance>`; chance.", "Above chance."]
 
 
+def test_a_chapter_is_linked_wherever_it_is_named():
+    (found,) = terms.linked(["As chapter 06 does; `chapter 06`, Chapter 23, chapter 77."])
+    assert found == (
+        "As {doc}`chapter 6 </notebooks/06_kind_of_intervention>` does; `chapter 06`, "
+        "{doc}`Chapter 23 </notebooks/23_the_head_that_interferes>`, chapter 77."
+    )
+
+
 def test_a_term_is_linked_in_the_plural_too():
     assert terms.linked(["Two knockouts help."]) == ["Two {term}`knockouts <knockout>` help."]
 
