@@ -388,7 +388,7 @@ def test_the_explorer_sorts_filters_and_shows_the_questions_behind_a_cell(page, 
     gained = int((table["head 3, 0"] & ~table.base).sum())
     assert f"Right only without it: {gained}" in root.inner_text()
     told = root.inner_text()
-    assert "chance 2% for a blind guess, 25% for one that looks; no room to gain" in told
+    assert "chance 2.5% for a blind guess, 25% for one that looks; no room to gain" in told
     # the same for those who cannot point at a cell
     for place, value in enumerate(("map east", "2")):
         page.locator(".pg-one select").nth(place).select_option(value)
