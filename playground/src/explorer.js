@@ -110,7 +110,7 @@ function specification(values, layers) {
             { field: "name", title: "task" }, { field: "layer" },
             { field: "words", title: "change" }, { field: "q", format: ".3f" },
             { field: "chances", title: "chance (blind, looking)" },
-            { field: "room", title: "room to gain" },
+            { field: "roomInWords", title: "room to gain" },
           ],
         },
       },
@@ -270,7 +270,7 @@ class Explorer {
     const values = arranged(own, sort, roomOnly).map((cell) => ({
       ...cell, points: 100 * cell.delta, words: inWords(cell),
       chances: `${percent(cell.blind)}, ${percent(cell.informed)}`,
-      room: cell.room ? "yes" : "no",
+      roomInWords: cell.room ? "yes" : "no",
     }));
     const clear = values.filter(({ q }) => q < 0.05);
     const helping = clear.filter(({ delta }) => delta > 0);
