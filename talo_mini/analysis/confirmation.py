@@ -3,7 +3,7 @@
 import pandas as pd
 
 from ..benchmarks.questions import Benchmark
-from .runs import all_vectors
+from .runs import all_vectors, helps_to_above_chance
 from .significance import false_discovery
 from .vectors import gain_kind
 
@@ -51,8 +51,7 @@ def confirmed_in_each(
 
 def to_above_chance(vectors: pd.DataFrame) -> pd.DataFrame:
     """The rows that clearly help (q below 5%) and end above a guess that has looked."""
-    helps = (vectors.q < 0.05) & (vectors.delta > 0)
-    return vectors[helps & (vectors.kind != "towards chance")]
+    return vectors[helps_to_above_chance(vectors)]
 
 
 def side_effects(outcomes: pd.DataFrame, part: str, layer: int) -> pd.DataFrame:

@@ -24,8 +24,8 @@ def all_vectors(outcomes: pd.DataFrame) -> pd.DataFrame:
     return table.assign(q=false_discovery(table.p), kind=gain_kind(table))
 
 
-def _helps_to_above_chance(vectors):
-    """Which knockouts clearly help and leave the task above a guess that has looked."""
+def helps_to_above_chance(vectors: pd.DataFrame) -> pd.Series:
+    """Which knockouts clearly help, q below 5%, and end above a guess that has looked."""
     return (vectors.q < 0.05) & vectors.kind.isin(["across chance", "above chance"])
 
 
@@ -38,7 +38,7 @@ def returning(vectors: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """
     rows = []
     for run, table in vectors.items():
-        clear = table[_helps_to_above_chance(table)]
+        clear = table[helps_to_above_chance(table)]
         what = clear.part.where(~clear.part.str.startswith("head"), "a head")
         best = clear.assign(what=what, run=run).sort_values("delta", ascending=False)
         rows.append(best.drop_duplicates(["task", "form", "layer", "what"]))
@@ -80,7 +80,7 @@ def by_accuracy(vectors: list[pd.DataFrame]) -> pd.DataFrame:
     """
     cells = []
     for table in vectors:
-        grouped = table.assign(helped=_helps_to_above_chance(table)).groupby(["task", "form"])
+        grouped = table.assign(helped=helps_to_above_chance(table)).groupby(["task", "form"])
         cells.append(grouped.agg(base=("base", "first"), helped=("helped", "any")))
     every, rows = pd.concat(cells), []
     ranges = pd.cut(every.base, KNOWN, include_lowest=True)
