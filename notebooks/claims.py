@@ -19,6 +19,7 @@ from talo_mini.prose import plural
 
 PROSE = Path(__file__).with_name("claims")
 PRETRAINED = "19_a_pretrained_language_model"
+SEEDS = "22_seeds_and_training"
 OFTEN = 3  # of five trainings, in which a head returns
 WIDE = 0.5  # a difference of correlations that says nothing of likeness
 FEWEST = 3  # tasks with room, below which their mean says nothing of TaLo
@@ -202,16 +203,27 @@ def layers_of_a_pretrained_model(found: dict) -> str:
 
 
 def vectors_of_a_pretrained_model(found: dict) -> str:
-    """C2 on the models with a pretrained language model."""
-    alike = [own for own in found["alike"].values() if own["high"] is not None]
-    if not alike:
+    """C2 on the trainings with a pretrained language model: these tasks, and tasks like these."""
+    looks = [row for row in found["alike"] if row["high"] is not None]
+    if not looks:
         return "could not be tested here: too few tasks share an ability"
-    clear = [own["p"] < 0.05 and own["difference"] > 0 for own in alike]
-    if all(clear):
-        return "reproduced"
-    if any(clear):
-        return f"reproduced in part: in {sum(clear)} of {len(clear)} models"
-    return more_alike_at_most(max(own["high"] for own in alike))
+    more = clearly_alike(looks)
+    if not more:
+        return more_alike_at_most(max(row["high"] for row in looks))
+    status = "reproduced" if len(more) == len(looks) else "reproduced in part"
+    several = f"{len(more)} of {plural(len(looks), 'look')} at {looks[0]['runs']} trainings"
+    told = f"{status}: in {several} tasks of one ability are more alike than shuffled abilities"
+    ends = sorted(row["delta"] for row in more)
+    likely = sum(row["low"] > 0 for row in looks)
+    return (
+        f"{told} (by r = {ends[0]:.2f} to {ends[-1]:.2f}), over {looks[0]['tasks']} tasks; over "
+        f"tasks like these clearly in {likely or 'none'}"
+    )
+
+
+def clearly_alike(looks: list[dict]) -> list[dict]:
+    """C2: the looks in which tasks of one ability are clearly more alike, of these tasks."""
+    return [row for row in looks if row["q"] is not None and row["q"] < 0.05 and row["delta"] > 0]
 
 
 def gains_of_a_pretrained_model(found: dict) -> str:
@@ -436,6 +448,7 @@ CLAIMS = (
         f"{MINI}; compared with a permutation of the abilities, with and without each layer's "
         "mean effect",
         vectors_of_a_pretrained_model,
+        SEEDS,
     ),
     Claim(
         "C3",

@@ -56,6 +56,7 @@ def shapes(found: dict) -> dict:
         end={name: sum(own[name] for own in end) for name in ("helped", "knockouts")},
         known=[row for row in found["22"]["by_accuracy"] if 0.3 < row["accuracy"] < 0.9],
         well_known=[row for row in found["22"]["by_accuracy"] if row["accuracy"] > 0.9],
+        alike=claims.clearly_alike(found["22"]["alike"]),
         power=[own["power"] for own in found["03"]["harder"].values()],
         gains=[row for row in gains if row["tasks"] >= claims.FEWEST],
         gains_pretrained=[row for row in found["19"]["these"] if row["tasks"] >= claims.FEWEST],

@@ -4,6 +4,7 @@ import pandas as pd
 
 from .room import room_to_gain
 from .significance import accuracy_interval, false_discovery
+from .similarity import ability_contrast, similarity
 from .talo import mean_gain, talo_gains
 from .vectors import gain_kind, has_room, interaction_vectors, task_accuracy
 
@@ -149,3 +150,26 @@ def agreement(vectors: dict[str, pd.DataFrame], part: str, first: int = 0) -> pd
             r = wide[one].corrwith(wide[other], axis=1).dropna()
             rows.append(dict(one=one, other=other, tasks=len(r), r=float(r.mean())))
     return pd.DataFrame(rows, columns=["one", "other", "tasks", "r"])
+
+
+def alike_by_ability(
+    vectors: dict[tuple[str, int], pd.DataFrame], part: str, first: int = 0, seed: int = 0
+) -> pd.DataFrame:
+    """Whether tasks of one ability are more alike than others, in the mean vectors of all runs.
+
+    `vectors` are `all_vectors` by (run, step), layers from `first` on; each layer's mean over tasks
+    is taken out. Columns: step, form, runs, tasks, within, between (mean correlations), delta
+    (their difference), low, high (95%, tasks like these: the jackknife over tasks), p (these tasks:
+    abilities shuffled among them), of `ability_contrast`; by step and form.
+    """
+    table = pd.concat([own.assign(run=run, step=step) for (run, step), own in vectors.items()])
+    known = table[(table.part == part) & (table.layer >= first)]
+    abilities = known.drop_duplicates("task").set_index("task").ability
+    rows = []
+    for (step, form), own in known.groupby(["step", "form"]):
+        mean = own.pivot_table(index="task", columns="layer", values="delta")
+        told = ability_contrast(similarity(mean - mean.mean()), abilities, seed)
+        row = dict(step=step, form=form, runs=own.run.nunique(), tasks=len(mean))
+        rows.append(row | dict(delta=told.pop("difference")) | told)
+    columns = ["step", "form", "runs", "tasks", "within", "between", "delta", "low", "high", "p"]
+    return pd.DataFrame(rows, columns=columns)

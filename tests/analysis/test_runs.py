@@ -8,6 +8,7 @@ from conftest import made_up_outcomes
 from talo_mini.analysis import room_to_gain
 from talo_mini.analysis.runs import (
     agreement,
+    alike_by_ability,
     all_vectors,
     along_training,
     by_accuracy,
@@ -102,3 +103,40 @@ def test_along_training_talo_gains_where_a_layer_stands_in_the_way_and_there_is_
     assert (early.step, early.cells, late.cells) == (100, 2, 0)
     assert early.low < 0.32 < early.high and early.low > 0 and early.q < 0.05
     assert np.isnan(late.delta) and late.accuracy > 0.9
+
+
+def vectors_of(abilities, shared: bool, seed: int, layers: int = 12) -> pd.DataFrame:
+    """Vectors of tasks that follow their ability's own pattern, or each its own, and noise."""
+    rng, rows = np.random.default_rng(seed), []
+    pattern = np.random.default_rng(0).normal(size=(len(abilities), layers))
+    for number, ability in enumerate(abilities):
+        own = pattern[abilities.index(ability) if shared else number]
+        values = own + rng.normal(size=layers)
+        for layer, delta in enumerate(values):
+            rows.append((f"task {number}", ability, "direct", "self-attention", layer, delta))
+    names = ["task", "ability", "form", "part", "layer", "delta"]
+    return pd.DataFrame(rows, columns=names)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_abilities_are_seen_in_the_mean_vectors_of_all_runs(shared):
+    abilities = [name for name in "abcd" for _ in range(4)]
+    runs = {
+        (run, step): vectors_of(abilities, shared and step == 10, seed)
+        for seed, (run, step) in enumerate([("x", 10), ("y", 10), ("x", 20), ("y", 20)])
+    }
+    found = alike_by_ability(runs, "self-attention").set_index("step")
+    assert list(found.runs) == [2, 2] and list(found.tasks) == [16, 16]
+    assert (found.p[10] < 0.001 and found.low[10] > 0.3) if shared else found.p[10] > 0.01
+    assert found.p[20] > 0.01 and found.low[20] < 0 < found.high[20]
+    assert found.delta[10] == pytest.approx(found.within[10] - found.between[10])
+
+
+def test_early_layers_can_be_left_out_of_the_likeness_of_abilities():
+    abilities = [name for name in "abcd" for _ in range(4)]
+    own = vectors_of(abilities, shared=False, seed=1)
+    kinds = own.ability.map(dict(a=9.0, b=3.0, c=-3.0, d=-9.0))
+    early = own.assign(delta=own.delta.where(own.layer > 0, kinds))
+    whole = alike_by_ability({("x", 1): early}, "self-attention").delta[0]
+    deep = alike_by_ability({("x", 1): early}, "self-attention", first=1).delta[0]
+    assert whole > 0.5 and abs(deep) < 0.2
