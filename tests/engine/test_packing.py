@@ -26,6 +26,8 @@ ALONE = {
     "instructblip": "also takes qformer",
     "instructblip_t5": "no place for the picture",
     "paligemma": "also takes token_type_ids",
+    "gemma3": "also takes token_type_ids",
+    "llava_window": "looks back 8 tokens only",
 }
 PARTS = ("self-attention", "mlp", "layer", "head 1", "neuron 3", "mlp and 0")
 

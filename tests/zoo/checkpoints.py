@@ -211,6 +211,46 @@ def paligemma():
     return T.PaliGemmaForConditionalGeneration(config), processor
 
 
+def gemma3():
+    """Pictures that attend in both directions, and layers that look back a window only."""
+    words = tokenizer(image_token="<image>", boi_token="<boi>", eoi_token="<eoi>", bos_token="<s>")
+    pictures = T.Gemma3ImageProcessorPil(size=SQUARE, **NORMALISED)
+    processor = T.Gemma3Processor(
+        pictures, words, image_seq_length=4, chat_template=chat_template("<boi>")
+    )
+    decoder = text(words, head_dim=12, sliding_window=8, sliding_window_pattern=2)
+    decoder["bos_token_id"] = words.bos_token_id
+    config = T.Gemma3Config(
+        vision_config=siglip(),
+        text_config=T.Gemma3TextConfig(**decoder),
+        mm_tokens_per_image=4,
+        image_token_index=words.image_token_id,
+        boi_token_index=words.boi_token_id,
+        eoi_token_index=words.eoi_token_id,
+    )
+    return T.Gemma3ForConditionalGeneration(config), processor
+
+
+def llava_window(window=8):
+    """A decoder that looks back a window only, shorter than any prompt."""
+    words = tokenizer(image_token="<image>")
+    config = T.LlavaConfig(
+        vision_config=clip(),
+        text_config=T.MistralConfig(**text(words, sliding_window=window)),
+        image_token_index=words.image_token_id,
+    )
+    pictures = T.CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=SQUARE, **NORMALISED)
+    processor = T.LlavaProcessor(
+        pictures,
+        words,
+        patch_size=8,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+        chat_template=chat_template("<image>"),
+    )
+    return T.LlavaForConditionalGeneration(config), processor
+
+
 def instructblip(language=None):
     words, asked = tokenizer(), tokenizer()
     pictures = T.BlipImageProcessorPil(size=SQUARE, **NORMALISED)
@@ -274,6 +314,9 @@ CHECKPOINTS = {
     "idefics3": idefics3,
     "mllama": ARCHITECTURES["mllama-mini"],
     "paligemma": paligemma,
+    "gemma3": gemma3,
+    "llava_window": llava_window,
+    "llava_wide_window": lambda: llava_window(256),
     "instructblip": instructblip,
     "instructblip_t5": lambda: instructblip(t5),
 }
