@@ -7,6 +7,13 @@ class BadInput(ValueError):
     """Input that cannot be used; the message names what is wrong and what to do."""
 
 
+def check_kind(name: str, value, kind: type, maker: str):
+    """Raise BadInput where an argument is another kind of thing; `maker` gives the right one."""
+    if not isinstance(value, kind):
+        given = repr(value) if isinstance(value, str) else f"of the type {type(value).__name__}"
+        raise BadInput(f"{name} is {given}, not {kind.__name__}; {maker} gives one")
+
+
 def whole_number(name: str, value, least: int = 1) -> int:
     """A number that counts something, as an integer; numpy's too.
 

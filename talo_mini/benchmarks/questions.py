@@ -236,6 +236,11 @@ class Task:
     trained: bool = True
 
 
+def listed(names) -> list[str]:
+    """Names of tasks, each once; one alone need not be in a list."""
+    return list(dict.fromkeys([names] if isinstance(names, str) else names))
+
+
 def find_task(tasks, name: str, benchmark: str) -> Task:
     """The task of that name among `tasks`. Raises BadInput if there is none."""
     for task in tasks:
@@ -306,18 +311,14 @@ class Benchmark:
     def subset(
         self, tasks=None, per_task: int | None = None, form: str | None = None
     ) -> "Benchmark":
-        """The same benchmark with only these tasks, one form, and at most `per_task` questions a
-        task and form.
-        """
+        """It with only these tasks, one form, and `per_task` questions a task and form at most."""
         if per_task is not None:
             per_task = whole_number("per_task", per_task)
         if form is not None and form not in FORMS:
             raise BadInput(f"unknown form {form!r}; use one of {', '.join(FORMS)}")
-        names = (
-            [t.name for t in self.tasks]
-            if tasks is None
-            else [self.task(name).name for name in tasks]
-        )
+        names = [task.name for task in self.tasks]
+        if tasks is not None:
+            names = [self.task(name).name for name in listed(tasks)]
         kept, seen = [], Counter()
         for question in self.questions:
             key = (question.task, question.form)

@@ -6,7 +6,7 @@ import torch
 
 from ..benchmarks.prompts import prompt_key
 from ..benchmarks.questions import Benchmark
-from ..errors import BadInput
+from ..errors import BadInput, check_kind
 from ..interventions.knockout import is_knocked_out
 from ..models.state import check_prompt, check_ready, made_of, strange_code
 from ..models.vlm import VLM
@@ -19,6 +19,12 @@ def answers_key(vlm: VLM, benchmark: Benchmark) -> str:
     live = _live_state(vlm)
     state = f"-{_short(live)}" if live else ""
     return f"{vlm.digest}-{vlm.reading}-{MEANING}{state}/{prompt_key(benchmark.prompt)}"
+
+
+def check_asked(vlm: VLM, benchmark: Benchmark):
+    """Raise BadInput where a model or its questions are a name, or another kind of thing."""
+    check_kind("vlm", vlm, VLM, "load_vlm(...)")
+    check_kind("benchmark", benchmark, Benchmark, "load_benchmark(...)")
 
 
 def check_can_answer(vlm: VLM, kept: bool):

@@ -23,7 +23,7 @@ from ..outcomes.table import COLUMNS, UNSCORED
 from ..progress import progress
 from .ahead import Ahead
 from .batches import Batch, batches, halved
-from .key import answers_key, check_can_answer
+from .key import answers_key, check_asked, check_can_answer
 from .logits import hooked_logits, replayed_logits
 from .memory import out_of_memory
 from .packing import CannotPack, apart, by_whole_text, packed
@@ -65,6 +65,7 @@ def sweep(
     kept, and a question whose options cannot be told apart; and at the end, naming it, for one that
     the processor refuses.
     """
+    check_asked(vlm, benchmark)
     vlm = replace(vlm)  # what it remembers of its processor and its map may have changed since
     with owned(vlm.anatomy):
         check_can_answer(vlm, kept=cache is not None)

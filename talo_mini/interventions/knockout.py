@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from ..errors import BadInput, whole_number
+from ..errors import BadInput, check_kind, whole_number
 from ..models.anatomy import PARTS, Anatomy
 from ..models.ownership import owned
 from ..models.parts import Part, linear_sizes
@@ -137,7 +137,8 @@ def knockout(anatomy: "Anatomy | VLM", *knockouts: Knockout, means: dict | None 
     for k in knockouts:
         if not isinstance(k, Knockout):
             raise BadInput(f"a knockout is Knockout(part, layer), not {k!r}")
-    anatomy = anatomy if isinstance(anatomy, Anatomy) else anatomy.anatomy
+    anatomy = getattr(anatomy, "anatomy", anatomy)  # of a VLM
+    check_kind("what is knocked out", anatomy, Anatomy, "load_vlm(...) or find_anatomy(model)")
     hooks = [(k, *hook) for k in knockouts for hook in hooks_of(anatomy, k, means or {})]
     with in_force(anatomy, hooks):
         yield

@@ -12,7 +12,7 @@ from jinja2 import TemplateError
 
 from ..benchmarks.prompts import prompt_of, write_prompt
 from ..benchmarks.questions import LETTERS, Benchmark, Question, parted, pictures_each
-from ..errors import BadInput, whole_number
+from ..errors import BadInput, check_kind, whole_number
 from ..progress import progress
 from . import identity
 from .anatomy import Anatomy, find_anatomy
@@ -366,6 +366,7 @@ class VLM:
         """
         asked, template = _with_prompt(questions, template)
         for question in asked:
+            check_kind("a question", question, Question, "load_benchmark(...)")
             self._check_words(question)
         batch = whole_number("batch", batch)
         max_new_tokens = whole_number("max_new_tokens", max_new_tokens)

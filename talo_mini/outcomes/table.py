@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from ..errors import BadInput
+from ..errors import BadInput, check_kind
 
 BASE = -1  # the layer of a base model's row
 UNSCORED = -1  # the answer where scores were not finite; such a row is neither right nor wrong
@@ -50,6 +50,7 @@ def check_outcomes(table: pd.DataFrame) -> pd.DataFrame:
 
 def check_sound(table: pd.DataFrame):
     """Raise BadInput where a column is missing, empty in places or of another type than it is."""
+    check_kind("the table of outcomes", table, pd.DataFrame, "sweep(...)")
     missing = [column for column in COLUMNS if column not in table.columns]
     if missing:
         raise BadInput(

@@ -6,9 +6,10 @@ from ..analysis.rules import NONE, Probing, choose_cautiously, choose_layer
 from ..analysis.significance import change_interval, change_p, false_discovery
 from ..benchmarks.prompts import prompt_key
 from ..benchmarks.questions import Benchmark, picture_groups
+from ..engine.key import check_asked
 from ..engine.sweep import sweep
 from ..engine.written import Written
-from ..errors import BadInput
+from ..errors import BadInput, check_kind
 from ..interventions.effects import find_effect
 from ..interventions.names import BASE_CELL, all_cells, listed
 from ..models.vlm import VLM
@@ -38,6 +39,7 @@ def talo(
     where questions are of both forms, for an effect that a file cannot hold, and as `sweep` and
     `split` do.
     """
+    check_asked(vlm, benchmark)
     form = _only_form(benchmark)
     parts, probing = listed(parts), Probing(shots, 1, seed, rule, level)
     if rule == "released":
@@ -90,6 +92,8 @@ def evaluate(
     One record for each task of the benchmark. Raises BadInput where no question is left, and as
     `Choice.check` does, unless not `strict`.
     """
+    check_asked(vlm, benchmark)
+    check_kind("choice", choice, Choice, "talo(...) or Choice.load(...)")
     _only_form(benchmark)
     if strict:
         choice.check(vlm, benchmark.prompt)

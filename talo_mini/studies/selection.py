@@ -6,6 +6,7 @@ import pandas as pd
 from ..analysis.significance import change_interval
 from ..analysis.talo import NONE
 from ..benchmarks.questions import Benchmark
+from ..engine.key import check_asked
 from ..engine.sweep import sweep
 from ..errors import BadInput
 from ..interventions.names import layers_with
@@ -26,6 +27,7 @@ def select_layer(
     model's own passes are not counted. Raises BadInput where no layer has the part or a score is
     not finite.
     """
+    check_asked(vlm, probe)
     alive = _layers(vlm, part)
     base = (
         all_scored(sweep(vlm, probe, parts=[part], layers=[], cache=cache))
