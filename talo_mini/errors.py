@@ -1,17 +1,21 @@
 """What a caller got wrong, told in one sentence that a reader is meant to see."""
 
 from operator import index
+from typing import TypeVar
+
+Kind = TypeVar("Kind")
 
 
 class BadInput(ValueError):
     """Input that cannot be used; the message names what is wrong and what to do."""
 
 
-def check_kind(name: str, value, kind: type, maker: str):
-    """Raise BadInput where an argument is another kind of thing; `maker` gives the right one."""
+def check_kind(name: str, value, kind: type[Kind], maker: str) -> Kind:
+    """An argument that is of its kind; `maker` is what gives one. Raises BadInput for another."""
     if not isinstance(value, kind):
         given = repr(value) if isinstance(value, str) else f"of the type {type(value).__name__}"
         raise BadInput(f"{name} is {given}, not {kind.__name__}; {maker} gives one")
+    return value
 
 
 def whole_number(name: str, value, least: int = 1) -> int:

@@ -14,20 +14,21 @@ def room_to_gain(vectors: pd.DataFrame, level: float = 0.05) -> dict:
 
     Room: the base model is above a guess that has looked, and below 90% (`has_room`). Gives cells,
     of_cells (all there are), knockouts and helped (clearly, q below `level`) in cells with room,
-    power: the probability that a true gain of 10 points in one of these knockouts is found after
-    correction for all of them, where a fifth of the answers change; and bound: what none of their
-    true gains exceeds, 95% for all together (Bonferroni, on the intervals' own widths).
+    power: the probability that a true gain of 10 points in one of these knockouts is found, where a
+    fifth of the answers change; threshold: the p value that it has to reach for this; and bound:
+    what none of their true gains exceeds, 95% for all together (Bonferroni, on the intervals' own
+    widths).
     """
     forms = vectors.form if "form" in vectors else pd.Series("", index=vectors.index)
     cells = vectors.task + "/" + forms
     room = has_room(vectors, "base", "base_low")
     there = vectors[room]
     found = (there.q < level) & (there.delta > 0)
+    threshold = threshold_in_force(vectors, level)
     chance = bound = None
     if len(there):
-        cut = level / len(there)
-        chance = power(GAIN, 2 * GAIN, round(there.questions.mean()), cut)
-        wider = stats.norm.isf(cut / 2) / stats.norm.isf(0.025)
+        chance = power(GAIN, 2 * GAIN, round(there.questions.mean()), threshold)
+        wider = stats.norm.isf(level / len(there) / 2) / stats.norm.isf(0.025)
         bound = float((there.delta + (there.high - there.delta) * wider).clip(upper=1).max())
     return dict(
         cells=int(cells[room].nunique()),
@@ -36,5 +37,18 @@ def room_to_gain(vectors: pd.DataFrame, level: float = 0.05) -> dict:
         helped=int(found.sum()),
         helped_cells=int(cells[room][found].nunique()),
         power=chance,
+        threshold=threshold,
         bound=bound,
     )
+
+
+def threshold_in_force(vectors: pd.DataFrame, level: float = 0.05) -> float:
+    """The p value below which a row is clear under the control of false discoveries in its q.
+
+    Of Benjamini and Hochberg's: `level` times the share of all tested rows that are clear, which
+    p / q tells also where `vectors` are only some of the rows. Where nothing is clear, the first p
+    value has to reach `level` over the number of rows.
+    """
+    clear = vectors[(vectors.q < level) & (vectors.q > 0)]
+    shares = [1 / len(vectors), *(clear.p / clear.q)]
+    return level * max(shares)

@@ -123,12 +123,20 @@ def gains_with_room(
     tasks, were new questions asked; fractions.
     """
     rows = []
+    for form, own in outcomes_with_room(outcomes).items():
+        gains = talo_gains(own, part, shots, draws, seed)
+        row = dict(form=form, tasks=len(gains), base=gains.base.mean())
+        row |= dict(chance=gains.chance.mean(), informed=gains.informed.mean())
+        rows.append(row | mean_gain(gains))
+    return rows
+
+
+def outcomes_with_room(outcomes: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """By form the outcomes of the tasks that have room for a gain; forms without are left out."""
+    found = {}
     for form, own in outcomes.groupby("form", sort=False):
         accuracy = task_accuracy(own)
-        tasks = accuracy.task[has_room(accuracy)]
-        if len(tasks):
-            gains = talo_gains(own[own.task.isin(tasks)], part, shots, draws, seed)
-            row = dict(form=form, tasks=len(gains), base=gains.base.mean())
-            row |= dict(chance=gains.chance.mean(), informed=gains.informed.mean())
-            rows.append(row | mean_gain(gains))
-    return rows
+        able = own[own.task.isin(accuracy.task[has_room(accuracy)])]
+        if len(able):
+            found[form] = able
+    return found

@@ -137,10 +137,10 @@ def knockout(anatomy: "Anatomy | VLM", *knockouts: Knockout, means: dict | None 
     for k in knockouts:
         if not isinstance(k, Knockout):
             raise BadInput(f"a knockout is Knockout(part, layer), not {k!r}")
-    anatomy = getattr(anatomy, "anatomy", anatomy)  # of a VLM
-    check_kind("what is knocked out", anatomy, Anatomy, "load_vlm(...) or find_anatomy(model)")
-    hooks = [(k, *hook) for k in knockouts for hook in hooks_of(anatomy, k, means or {})]
-    with in_force(anatomy, hooks):
+    own = getattr(anatomy, "anatomy", anatomy)  # of a VLM
+    own = check_kind("what is knocked out", own, Anatomy, "load_vlm(...) or find_anatomy(model)")
+    hooks = [(k, *hook) for k in knockouts for hook in hooks_of(own, k, means or {})]
+    with in_force(own, hooks):
         yield
 
 

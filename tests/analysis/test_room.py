@@ -7,6 +7,8 @@ from conftest import made_up_outcomes
 
 from talo_mini import interaction_vectors
 from talo_mini.analysis import room_to_gain
+from talo_mini.analysis.room import threshold_in_force
+from talo_mini.analysis.significance import false_discovery, paired_interval, paired_p
 
 
 def vectors_of(base, knocked, questions=400, seed=0):
@@ -49,3 +51,39 @@ def test_forms_are_cells_of_their_own():
     one = vectors_of([0.6], [[0.5]])
     room = room_to_gain(pd.concat([one, one.assign(form="direct")]))
     assert room["cells"] == 2
+
+
+def study(rng, hurting: int, questions=200, idle=60) -> pd.DataFrame:
+    """Vectors of one task at 60%: one true gain of ten points, others that hurt, others idle."""
+    gains = np.array([0.15] + [0.05] * hurting + [0.1] * idle)
+    losses = np.array([0.05] + [0.35] * hurting + [0.1] * idle)
+    turned = np.stack(
+        [rng.multinomial(questions, (a, b, 1 - a - b)) for a, b in zip(gains, losses, strict=True)]
+    )
+    gained, lost = turned[:, 0], turned[:, 1]
+    low, high = paired_interval(gained, lost, questions)
+    found = dict(task="see a", informed=0.25, base=0.6, base_low=0.53, questions=questions)
+    found |= dict(delta=(gained - lost) / questions, low=low, high=high, p=paired_p(gained, lost))
+    table = pd.DataFrame(found | dict(layer=range(len(gained))))
+    return table.assign(q=false_discovery(table.p))
+
+
+@pytest.mark.parametrize("hurting", [0, 60])
+def test_power_is_how_often_a_true_gain_is_found(hurting):
+    """Also where much else is found, which makes the control of false discoveries laxer."""
+    studies = [study(np.random.default_rng(seed), hurting) for seed in range(300)]
+    found = np.mean([(own.q[0] < 0.05) and own.delta[0] > 0 for own in studies])
+    told = [room_to_gain(own)["power"] for own in studies]
+    assert np.mean(told) == pytest.approx(found, abs=0.07)
+    assert (found > 0.6) == (hurting > 0)
+
+
+def test_the_threshold_of_a_whole_table_is_seen_in_a_part_of_it():
+    own = study(np.random.default_rng(1), 60)
+    whole = threshold_in_force(own)
+    assert whole == pytest.approx(0.05 * (own.q < 0.05).mean(), rel=0.02)
+    assert threshold_in_force(own.sample(frac=0.5, random_state=0)) == pytest.approx(
+        whole, rel=0.05
+    )
+    idle = own.assign(q=0.9)
+    assert threshold_in_force(idle) == 0.05 / len(own)

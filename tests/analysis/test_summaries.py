@@ -21,6 +21,7 @@ from talo_mini.analysis.summaries import (
     mean_change,
     mean_gains,
     mean_value,
+    outcomes_with_room,
 )
 from talo_mini.analysis.talo import mean_gain, talo_gains
 
@@ -244,6 +245,8 @@ def test_gains_with_room_are_those_of_tasks_that_could_show_one():
     assert row["tasks"] == 1 and row["delta"] == own.delta.mean()
     assert row["low"] < row["delta"] < row["high"]
     assert gains_with_room(outcomes[outcomes.task == "lost"], "self-attention", 10) == []
+    roomy = outcomes_with_room(outcomes)
+    assert list(roomy) == ["choice"] and set(roomy["choice"].task) == {"fair"}
 
 
 def test_no_table_has_no_mean_gains():
