@@ -141,12 +141,13 @@ def some_layers_interfere(found: dict) -> str:
         whole = room["helped_cells"] == room["cells"]
         told = "reproduced" if whole else "reproduced in part"
         helped = f"a knockout clearly helps in {room['helped_cells']} of {where}"
-        most = f"none gains more than {100 * room['bound']:.0f} points (95%)"
+        most = f"none gains more than {100 * room['bound']:.0f} points (95%, all of one benchmark "
+        most += "and model together)"
         return f"{told}: {helped}{power_of(room)}; {most}"
     return (
         f"bounded: in {where} none of {room['knockouts']} knockouts clearly helps"
         f"{power_of(room)}, and none gains more than {100 * room['bound']:.0f} points (95%, all of "
-        "one benchmark together)"
+        "one benchmark and model together)"
     )
 
 
