@@ -112,7 +112,9 @@ def together(rooms) -> dict:
     }
     powers = [power for room in own for power in room.get("powers", [room.get("power")])]
     bound = max((room["bound"] for room in own), default=None)
-    return counts | dict(bound=bound, powers=[power for power in powers if power is not None])
+    least = any(room.get("least", "threshold" not in room) for room in own)
+    powers = [power for power in powers if power is not None]
+    return counts | dict(bound=bound, powers=powers, least=least)
 
 
 def power_of(room: dict) -> str:
@@ -120,7 +122,8 @@ def power_of(room: dict) -> str:
     if not room["powers"]:
         return ""
     ends = dict.fromkeys(f"{100 * end(room['powers']):.0f}" for end in (min, max))
-    return f" (a true gain of 10 points would be found in {' to '.join(ends)}% of studies)"
+    least = "at least " if room["least"] else ""  # a run with a stricter correction
+    return f" (a true gain of 10 points would be found in {least}{' to '.join(ends)}% of studies)"
 
 
 def rooms_of(found: dict) -> list[dict]:
@@ -406,11 +409,14 @@ def gains_of_few_shots(found: dict) -> list[dict]:
 def few_shots_suffice(found: dict) -> str:
     """C7: 10 to 20 shots suffice, where there is room."""
     gains = gains_of_few_shots(found)
-    named = {sign: [] for sign in (1, 0, -1)}
-    for row in found["more"]:
-        named[Estimate.of(row).clear].append(row["name"])
-    better = f"clearly better in: {', '.join(named[1])}" if named[1] else "nowhere clearly better"
-    worse = f"clearly worse in: {', '.join(named[-1])}" if named[-1] else "nowhere clearly worse"
+    compared = [*found["more"], *found.get("more_there", [])]  # also where there is room
+    signs = clear_signs(compared)
+    better, worse = (
+        f"clearly {word} in {signs.count(sign)} of {plural(len(signs), 'comparison')}"
+        if sign in signs
+        else f"nowhere clearly {word}"
+        for word, sign in (("better", 1), ("worse", -1))
+    )
     cells = sum(row["tasks"] for row in gains if row["shots"] == 10)
     return (
         f"{judged(list(map(Estimate.of, gains)))}, with 10 and 20 shots in {cells} tasks and forms "
