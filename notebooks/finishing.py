@@ -5,10 +5,11 @@ import re
 from pathlib import Path
 
 import printing
+import social
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-PICTURE = "_images/03_do_all_layers_help.png"  # what other sites show of a page
+PICTURE = f"_static/{social.NAME}"  # what other sites show of a page
 LOST = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -45,6 +46,8 @@ def introduced(page: str, title: str, own: str, start: str) -> str:
         "og:site_name": title,
         "og:url": own,
         "og:image": start + PICTURE,
+        "og:image:alt": "A question about a map, and how often a small model answers such "
+        "questions rightly, whole and without one head",
     }
     lines = [
         f'<meta {"property" if key.startswith("og:") else "name"}="{key}" content="{value}">'

@@ -22,6 +22,7 @@ import first_page
 import nbformat
 import papermill
 import sent_runs
+import social
 import stand_ins
 import status
 import summary
@@ -283,6 +284,7 @@ def stage_book(stage: Path):
     shutil.rmtree(stage / "_static", ignore_errors=True)  # its styles are on every page
     (stage / "_static").mkdir()
     shutil.copy2(ROOT / "book" / "book.css", stage / "_static")
+    social.draw(ROOT / EXPERIMENTS, stage / "_static" / social.NAME)
     shutil.copy2(ROOT / "CHANGELOG.md", stage / "book" / "changelog.md")
     status.write(stage / EXPERIMENTS, stage / "book" / "status.md")
     sent_runs.write(sent_runs.RUNS, stage / "book" / "runs.md")
