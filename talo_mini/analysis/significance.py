@@ -162,17 +162,17 @@ def change_interval(change: np.ndarray, clusters: np.ndarray) -> tuple[np.ndarra
     return paired_interval((change > 0).sum(0), (change < 0).sum(0), len(change))
 
 
-def right_interval(right, clusters: np.ndarray) -> tuple[float, float]:
-    """95% interval of an accuracy: Wilson's, or `clustered` where questions share a cluster.
+def right_interval(right, clusters: np.ndarray):
+    """95% interval of accuracies: Wilson's, or `clustered` where questions share a cluster.
 
-    right [questions], whether each is answered right.
+    right [questions, ...], whether each is answered right; two numbers, or arrays [...].
     """
     right = np.asarray(right, dtype=float)
     if len(set(clusters)) == len(right):
-        low, high = accuracy_interval(right.sum(), len(right))
-        return float(low), float(high)
-    (low,), (high,), _ = clustered(right[:, None], clusters, bounds=(0.0, 1.0))
-    return float(low), float(high)
+        return accuracy_interval(right.sum(0), len(right))
+    columns = right.reshape(len(right), -1)
+    ends = clustered(columns, clusters, bounds=(0.0, 1.0))[:2]
+    return tuple(end.reshape(right.shape[1:])[()] for end in ends)
 
 
 def change_p(change: np.ndarray, clusters: np.ndarray) -> np.ndarray:

@@ -49,7 +49,7 @@ def _task_vector(task, base, right, knocked):
             base=right.mean(),
             base_low=right_interval(right, pictures)[0],
             accuracy=after.mean(0),
-            accuracy_low=[right_interval(column, pictures)[0] for column in after.T],
+            accuracy_low=right_interval(after, pictures)[0],
             delta=change.mean(0),
             low=low,
             high=high,

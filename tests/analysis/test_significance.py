@@ -211,3 +211,12 @@ def test_flipped_signs_by_hand():
 def test_an_accuracys_interval_ends_at_nothing_and_everything(right):
     low, high = right_interval(right, np.arange(8) // 2)
     assert 0 <= low <= right.mean() <= high <= 1 and low < high
+
+
+@pytest.mark.parametrize("questions_of_a_picture", [1, 2])
+def test_several_accuracies_have_the_intervals_of_each(questions_of_a_picture):
+    right = np.random.default_rng(0).random((40, 5)) < 0.6
+    clusters = np.arange(40) // questions_of_a_picture
+    ends = right_interval(right, clusters)
+    each = [right_interval(column, clusters) for column in right.T]
+    assert np.allclose(np.stack(ends, 1), each)
