@@ -106,13 +106,15 @@ def card(name: str, per_task: int, cache: str) -> str:
     if adapted:
         plain["before"] = plain_answers(*language_model())
         plain["after"] = plain_answers(vlm.model, vlm.processor.tokenizer)
+    room = int(has_room(accuracy).sum())
     return template(name).format(
         per_task=per_task,
         direct=means["direct"],
         choice=means["choice"],
         easy=easy.correct.mean(),
         easy_questions=len(easy),
-        room=int(has_room(accuracy).sum()),
+        room=room,
+        have="has" if room == 1 else "have",
         cells=len(accuracy),
         rows=accuracy_rows(benchmark, accuracy),
         **plain,

@@ -1,7 +1,8 @@
 """How hard the harder mini worlds are: `python -m talo_mini.minis.difficulty`.
 
 For each difficulty, level and mini it counts the tasks and forms with room to gain, on pictures of
-the training half, so that the test questions are not used to choose.
+the training half, so that the test questions are not used to choose. `--test` counts them of the
+published test questions, at the level that was set.
 """
 
 import argparse
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 import pandas as pd
 
 from ..analysis.vectors import has_room, task_accuracy
+from ..benchmarks import load_benchmark
 from ..benchmarks.mini_worlds import (
     composed,
     composed_benchmark,
@@ -51,19 +53,27 @@ def tried(name: str, per_task: int) -> Iterator[tuple[float, Benchmark]]:
         yield level, harder(plain, name, level)
 
 
+def published(name: str, per_task: int) -> Iterator[tuple[str, Benchmark]]:
+    """The test questions of a difficulty, which have one level."""
+    yield "as set", load_benchmark(f"mini-worlds-{name}", per_task=per_task)
+
+
 def main():
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--per-task", type=int, default=60, help="questions a task and form")
     every = [*DIFFICULTIES, *DRAWN_ANEW]
     parser.add_argument("names", nargs="*", metavar="DIFFICULTY", help=", ".join(every))
+    test = "the published test questions, at the level that was set"
+    parser.add_argument("--test", action="store_true", help=test)
     own = "a mini to ask in place of the four that were trained from nothing; may be repeated"
     parser.add_argument("--mini", action="append", help=own)
     parser.add_argument("--level", type=float, help="only this level")
     arguments = parser.parse_args()
     vlms = {name: load_vlm(name) for name in arguments.mini or MINIS}
     for name in arguments.names or every:
-        for level, benchmark in tried(name, arguments.per_task):
+        levels = published if arguments.test else tried
+        for level, benchmark in levels(name, arguments.per_task):
             if arguments.level not in (None, level):
                 continue
             rows = [

@@ -31,3 +31,19 @@ def test_one_mini_may_be_asked_at_one_level(monkeypatch, capsys):
     difficulty.main()
     _, *rows = capsys.readouterr().out.splitlines()
     assert [row.split() for row in rows] == [["noisy", "0.5", "mine", "4", "0.5"]]
+
+
+def test_the_published_questions_have_the_level_that_was_set(monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(difficulty, "load_vlm", lambda name: name)
+
+    def noted(vlm, benchmark):
+        asked.append(benchmark.digest)
+        return dict(cells=3, accuracy=0.5)
+
+    monkeypatch.setattr(difficulty, "with_room", noted)
+    words = ["difficulty", "shifted", "--mini", "mine", "--test", "--per-task", "1"]
+    monkeypatch.setattr("sys.argv", words)
+    difficulty.main()
+    assert asked == [load_benchmark("mini-worlds-shifted", per_task=1).digest]
+    assert capsys.readouterr().out.split()[-6:] == ["shifted", "as", "set", "mine", "3", "0.5"]
