@@ -18,7 +18,7 @@ def draw(experiments: Path, path: Path):
     table = shares(pd.DataFrame(found["by_accuracy"]))
     labels = [f"{r.known}% known: {r.helped_cells} of {r.cells}" for r in table.itertuples()]
     words = "tasks in which leaving out one attention or head clearly helps (%)"
-    title = "A part stands in the way most often where a task is half known"
+    title = "Where nearly every answer is right, hardly a part stands in the way"
     figure, axis = show_changes(table, labels, title, words)
     axis.set_xlim(left=0)
     figure.savefig(path)

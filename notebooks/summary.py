@@ -29,7 +29,9 @@ def told(experiments: Path) -> str:
         column: Counter(verdicts[key][column].partition(":")[0] for key in WHOLE)
         for column in ("status", "pretrained")
     }
-    template = claims.templates(span=span).from_string(TEMPLATE.read_text(encoding="utf-8"))
+    template = claims.templates(span=span, alike=claims.clearly_alike).from_string(
+        TEMPLATE.read_text(encoding="utf-8")
+    )
     about = dict(found=found, claims=verdicts, counts=counts, shapes=shapes(found))
     return template.render(about).lstrip()
 
@@ -54,9 +56,9 @@ def shapes(found: dict) -> dict:
         room_pretrained=claims.together(room.values()),
         half={name: sum(own[name] for own in half) for name in ("helped", "knockouts")},
         end={name: sum(own[name] for own in end) for name in ("helped", "knockouts")},
-        known=[row for row in found["22"]["by_accuracy"] if 0.3 < row["accuracy"] < 0.9],
+        known=[row for row in found["22"]["by_accuracy"] if row["accuracy"] < 0.9],
         well_known=[row for row in found["22"]["by_accuracy"] if row["accuracy"] > 0.9],
-        alike=claims.clearly_alike(found["22"]["alike"]),
+        looks=claims.looks_at_likeness(found["22"]),
         power=[own["power"] for own in found["03"]["harder"].values()],
         gains=[row for row in gains if row["tasks"] >= claims.FEWEST],
         gains_pretrained=[row for row in found["19"]["these"] if row["tasks"] >= claims.FEWEST],

@@ -4,7 +4,7 @@ import pandas as pd
 
 from .room import room_to_gain
 from .significance import accuracy_interval, false_discovery
-from .similarity import ability_contrast, similarity
+from .similarity import ability_contrast, similarity, similarity_ceiling
 from .talo import mean_gain, talo_gains
 from .vectors import gain_kind, has_room, interaction_vectors, task_accuracy
 
@@ -150,6 +150,17 @@ def agreement(vectors: dict[str, pd.DataFrame], part: str, first: int = 0) -> pd
             r = wide[one].corrwith(wide[other], axis=1).dropna()
             rows.append(dict(one=one, other=other, tasks=len(r), r=float(r.mean())))
     return pd.DataFrame(rows, columns=["one", "other", "tasks", "r"])
+
+
+def own_agreement(outcomes: pd.DataFrame, part: str, first: int = 0, seed: int = 0) -> float:
+    """How alike a run's vectors are to themselves on as many new questions, mean over forms.
+
+    Beside `agreement`: two runs can hardly be more alike. Layers from `first` on; see
+    `similarity_ceiling`.
+    """
+    forms = [own for _, own in outcomes.groupby("form")]
+    ceilings = [similarity_ceiling(own, part, seed, 20, first=first).mean() for own in forms]
+    return float(sum(ceilings) / len(ceilings))
 
 
 def alike_by_ability(

@@ -82,9 +82,10 @@ def ability_contrast(
     """Mean correlation of two tasks of one ability minus that of two abilities, and its permutation
     p value.
 
-    Abilities are shuffled among tasks; p counts shuffles with at least the observed difference.
-    low, high: 95% interval of the difference, by the jackknife over tasks. Tasks whose vector does
-    not vary are left out. All are nan where no two tasks share an ability, or all do.
+    Abilities are shuffled among tasks; p, two-sided, is twice the share of shuffles that differ at
+    least as much to that side. low, high: 95% interval of the difference, by the jackknife over
+    tasks. Tasks whose vector does not vary are left out. All are nan where no two tasks share an
+    ability, or all do.
     """
     rng, similar = np.random.default_rng(seed), _varying(similar)
     labels = abilities.reindex(similar.index).to_numpy()
@@ -108,13 +109,14 @@ def ability_contrast(
             for _ in range(permutations)
         ]
     )
+    beyond = 1 + min((shuffled >= observed).sum(), (shuffled <= observed).sum())
     return dict(
         within=float(within),
         between=float(between),
         difference=float(observed),
         low=float(observed - half),
         high=float(observed + half),
-        p=float((1 + (shuffled >= observed).sum()) / (1 + permutations)),
+        p=float(min(1, 2 * beyond / (1 + permutations))),
     )
 
 

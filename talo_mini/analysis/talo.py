@@ -136,10 +136,12 @@ def gain_error(
     Bootstrap over pictures; with each resample TaLo is done anew, on at most 20 probe sets, so that
     the error holds what other questions would have made it choose. A picture drawn twice is never
     in both probe and evaluation, so that a probe set holds fewer different questions than a true
-    one: the error is that of slightly fewer shots. Two pictures are added, one that every knockout
-    turns right and one that it turns wrong: what these questions do not show may yet exist (Bonett
-    and Price 2012 adjust the interval of a paired difference so). The degrees of freedom are the
-    number of pictures less one.
+    one: the error is that of slightly fewer shots. The cautious rule counts a picture once, so that
+    it would hardly act on fewer: for it halves of the pictures are drawn without repeats, whose
+    means scatter as much as those of the whole do from one study to the next. Two pictures are
+    added, one that every knockout turns right and one that it turns wrong: what these questions do
+    not show may yet exist (Bonett and Price 2012 adjust the interval of a paired difference so).
+    The degrees of freedom are the number of pictures less one.
     """
     return _error(outcomes, task, part, Probing(shots, draws, seed, rule, level))
 
@@ -153,11 +155,18 @@ def _error(outcomes, task, part, probing):
     members = [np.flatnonzero(pictures == picture) for picture in range(pictures.max() + 1)]
     rng, means = probing.generator(task), []
     for _ in range(RESAMPLES):
-        resampled = rng.integers(len(members), size=len(members) - 2)
+        resampled = _resample(rng, len(members), probing.rule)
         rows = np.concatenate([members[picture] for picture in resampled])
         again = right[rows], knocked[rows], np.unique(pictures[rows], return_inverse=True)[1]
         means.append(_resampled_gain(rng, *again, probing))
     return float(np.nanstd(means, ddof=1)), len(members) - 3
+
+
+def _resample(rng, pictures, rule):
+    """The pictures of one resample: as many with repeats, or half of them."""
+    if rule == "cautious":
+        return rng.permutation(pictures)[: pictures // 2]
+    return rng.integers(pictures, size=pictures - 2)
 
 
 def _resampled_gain(rng, right, knocked, pictures, probing):
@@ -269,7 +278,7 @@ def shots_curve(
     rows = []
     for number in shots:
         kept = outcomes[outcomes.task.isin(sizes[sizes >= 2 * number].index)]
-        if outcomes.empty:
+        if kept.empty:
             rows.append(dict(shots=number, tasks=0))
             continue
         gains = _averages(kept, part, Probing(number, draws, seed, rule, level))

@@ -13,6 +13,7 @@ from talo_mini.analysis.runs import (
     along_training,
     by_accuracy,
     dose,
+    own_agreement,
     returning,
     talo_along,
 )
@@ -140,3 +141,9 @@ def test_early_layers_can_be_left_out_of_the_likeness_of_abilities():
     whole = alike_by_ability({("x", 1): early}, "self-attention").delta[0]
     deep = alike_by_ability({("x", 1): early}, "self-attention", first=1).delta[0]
     assert whole > 0.5 and abs(deep) < 0.2
+
+
+def test_a_run_agrees_with_itself_where_its_answers_are_many(runs):
+    few = run_with(None, 4, questions=20)
+    part = "self-attention"
+    assert own_agreement(runs["one"], part) > own_agreement(few, part) > -1

@@ -344,7 +344,7 @@ def test_likeness_without_an_interval_could_not_be_tested(experiments):
 
 
 def looked(delta, low, high, q):
-    return dict(runs=3, tasks=42, delta=delta, low=low, high=high, q=q)
+    return dict(layers="all", runs=3, tasks=42, delta=delta, low=low, high=high, q=q)
 
 
 def test_likeness_in_a_pretrained_model_tells_these_tasks_and_tasks_like_these():
