@@ -186,7 +186,7 @@ def heads_interfere(found: dict) -> str:
         return f"reproduced in part: {told}; none of these gains returns in most trainings"
     if found["holds"]:
         return "reproduced in part: heads clearly help, but not to above a guess that has looked"
-    if found["room"]["helped"]:  # none of which holds
+    if found["room"].get("helped"):  # none of which holds
         return "bounded: no head that helps on one half of the questions holds on the other"
     return some_layers_interfere(dict(room=found["room"]))
 
@@ -307,7 +307,7 @@ def shots_of_a_pretrained_model(found: dict) -> str:
         means = [f"{shots} shots {gain}" for shots, gain in few.items()]
         means += [f"{max(own)} shots {own[max(own)]}"] if max(own) not in few else []
         told.append(f"{case}, {plural(tasks[case], 'task')} with room: {', '.join(means)}")
-    return f"{judged(gains)} ({'; '.join(told)})" if gains else "not run"
+    return f"{judged(gains)} ({'; '.join(told)})" if gains else judged([])
 
 
 def pair_with(found: dict, effect: str) -> dict:

@@ -46,7 +46,7 @@ def test_its_words_are_true_of_the_numbers(page):
     assert before.low > 0 and not after.low > 0
     assert found["08"]["curse"]["low"] > 0 and found["08"]["fooled"] > 0.5
     assert shapes["half"]["helped"] > 0 == shapes["end"]["helped"]
-    assert max(shapes["power"]) < 0.25
+    assert max(shapes["power"]) < 0.8
     share = {
         name: sum(row["helped_cells"] for row in shapes[name])
         / sum(row["cells"] for row in shapes[name])
