@@ -32,7 +32,8 @@ def similarity_ceiling(
     can agree better on average.
 
     The mean correlation r between random halves of its questions, stepped up to the full number: 2
-    r / (1 + r) (Spearman-Brown). `centred`: after each layer's mean over tasks is removed; `first`:
+    r / (1 + r) (Spearman-Brown). A negative r, which is luck, is stepped alike, so that the mean
+    over tasks of vectors that hold nothing is 0. `centred`: after each layer's mean over tasks is removed; `first`:
     without the layers below it, as where vectors are compared so. It is no bound for two vectors of
     the same questions, which share their luck.
     """
@@ -55,7 +56,7 @@ def similarity_ceiling(
         with np.errstate(invalid="ignore", divide="ignore"):
             values.append(one.corrwith(other, axis=1))
     r = pd.DataFrame(values).mean()
-    return (2 * r / (1 + r)).where(~(r < 0), 0.0)
+    return 2 * r / (1 + r.abs())
 
 
 def cluster_order(similar: pd.DataFrame) -> tuple[np.ndarray, list[str]]:

@@ -259,3 +259,11 @@ def test_questions_about_one_picture_count_once_in_accuracies():
         alone.high - alone.low
     )
     assert interaction_vectors(shared).pictures.iloc[0] == 25
+
+
+def test_the_ceiling_of_vectors_that_hold_nothing_is_zero_on_average():
+    rng = np.random.default_rng(0)
+    right = {f"see {i}": rng.random(60) < 0.5 for i in range(40)}
+    knocked = {task: rng.random((60, 10)) < 0.5 for task in right}
+    ceiling = similarity_ceiling(made_up_outcomes(right, knocked), splits=10)
+    assert abs(ceiling.mean()) < 0.07 and (ceiling < 0).any()
