@@ -33,9 +33,9 @@ def similarity_ceiling(
 
     The mean correlation r between random halves of its questions, stepped up to the full number: 2
     r / (1 + r) (Spearman-Brown). A negative r, which is luck, is stepped alike, so that the mean
-    over tasks of vectors that hold nothing is 0. `centred`: after each layer's mean over tasks is removed; `first`:
-    without the layers below it, as where vectors are compared so. It is no bound for two vectors of
-    the same questions, which share their luck.
+    over tasks of vectors that hold nothing is 0. `centred`: after each layer's mean over tasks is
+    removed; `first`: without the layers below it, as where vectors are compared so. It is no bound
+    for two vectors of the same questions, which share their luck.
     """
     rng, tasks, values = np.random.default_rng(seed), with_part(outcomes, part)[0].task.unique(), []
     tables = {task: correctness(outcomes, task, part) for task in tasks}
