@@ -13,7 +13,8 @@ def gains_of_more_shots(
     """What TaLo gains more with many shots than with few, on the same tasks.
 
     `sweeps` and `most` (the larger number of shots) by name. Columns: name, few, most, tasks,
-    delta, low, high (95% interval over tasks), p (t test over tasks), q (Benjamini-Hochberg).
+    delta, low, high (95% interval over tasks), p (t test over tasks), q (Benjamini-Hochberg); no
+    row where there are no sweeps.
     """
     rows = []
     for name, outcomes in sweeps.items():
@@ -23,7 +24,8 @@ def gains_of_more_shots(
         )
         row = dict(name=name, few=few, most=most[name]) | difference_of_means(more, less)
         rows.append(row | dict(p=mean_p(more - less)))
-    table = pd.DataFrame(rows)
+    columns = ["name", "few", "most", "delta", "low", "high", "tasks", "p"]
+    table = pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)
     return table.assign(q=false_discovery(table.p))
 
 

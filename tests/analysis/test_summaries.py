@@ -126,6 +126,8 @@ def test_more_shots_and_the_scatter_of_draws():
     found = gains_of_more_shots(sweeps, 1, {"one": 20, "two": 20}, "self-attention", 20)
     assert list(found.name) == ["one", "two"] and list(found.tasks) == [4, 4]
     assert found.delta[0] > 0 and found.delta[1] == 0
+    none = gains_of_more_shots({}, 1, {}, "self-attention", 20)
+    assert none.empty and set(none.columns) == set(found.columns)
     spread = scatter_of_draws(sweeps["one"], "self-attention", (1, 20), 30)
     assert list(spread.columns) == [1, 20]
     # with one question it is luck whether the layer is found, with twenty it always is
