@@ -155,8 +155,8 @@ def agreement(vectors: dict[str, pd.DataFrame], part: str, first: int = 0) -> pd
 def own_agreement(outcomes: pd.DataFrame, part: str, first: int = 0, seed: int = 0) -> float:
     """How alike a run's vectors are to themselves on as many new questions, mean over forms.
 
-    Beside `agreement`: two runs can hardly be more alike. Layers from `first` on; see
-    `similarity_ceiling`.
+    Beside `agreement`, which is higher where runs were asked the same questions and share their
+    luck. Layers from `first` on; see `similarity_ceiling`.
     """
     forms = [own for _, own in outcomes.groupby("form")]
     ceilings = [similarity_ceiling(own, part, seed, 20, first=first).mean() for own in forms]

@@ -9,7 +9,7 @@ from ..errors import BadInput, whole_number
 from . import data, easy_vqa, files, mini_worlds
 from .mini_worlds.difficulty import DIFFICULTIES
 from .prompts import find_prompt
-from .questions import FORMS, Benchmark, listed
+from .questions import FORMS, Benchmark, task_names
 
 SHIPPED: dict[str, Callable[..., Benchmark]] = {
     "mini-worlds": mini_worlds.benchmark,
@@ -50,7 +50,7 @@ def load_benchmark(
     name = str(name) if isinstance(name, str | Path) else name
     if per_task is not None:
         per_task = whole_number("per_task", per_task)
-    tasks = None if tasks is None else listed(tasks)
+    tasks = None if tasks is None else task_names(tasks)
     if form is not None and form not in FORMS:
         raise BadInput(f"unknown form {form!r}; use one of {', '.join(FORMS)}")
     known = isinstance(name, str) and name in ON_THE_HUB

@@ -236,7 +236,7 @@ class Task:
     trained: bool = True
 
 
-def listed(names) -> list[str]:
+def task_names(names) -> list[str]:
     """Names of tasks, each once; one alone need not be in a list."""
     return list(dict.fromkeys([names] if isinstance(names, str) else names))
 
@@ -318,7 +318,7 @@ class Benchmark:
             raise BadInput(f"unknown form {form!r}; use one of {', '.join(FORMS)}")
         names = [task.name for task in self.tasks]
         if tasks is not None:
-            names = [self.task(name).name for name in listed(tasks)]
+            names = [self.task(name).name for name in task_names(tasks)]
         kept, seen = [], Counter()
         for question in self.questions:
             key = (question.task, question.form)

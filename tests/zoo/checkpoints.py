@@ -56,6 +56,18 @@ def siglip(**more):
     )
 
 
+def llava_processor(words):
+    pictures = T.CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=SQUARE, **NORMALISED)
+    return T.LlavaProcessor(
+        pictures,
+        words,
+        patch_size=8,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+        chat_template=chat_template("<image>"),
+    )
+
+
 def llava_next():
     words = tokenizer(image_token="<image>")
     config = T.LlavaNextConfig(
@@ -239,16 +251,7 @@ def llava_window(window=8):
         text_config=T.MistralConfig(**text(words, sliding_window=window)),
         image_token_index=words.image_token_id,
     )
-    pictures = T.CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=SQUARE, **NORMALISED)
-    processor = T.LlavaProcessor(
-        pictures,
-        words,
-        patch_size=8,
-        vision_feature_select_strategy="default",
-        num_additional_image_tokens=1,
-        chat_template=chat_template("<image>"),
-    )
-    return T.LlavaForConditionalGeneration(config), processor
+    return T.LlavaForConditionalGeneration(config), llava_processor(words)
 
 
 def instructblip(language=None):
@@ -331,16 +334,7 @@ def vipllava():
         vision_feature_layers=[-1, -2],
         image_token_index=words.image_token_id,
     )
-    pictures = T.CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=SQUARE, **NORMALISED)
-    processor = T.LlavaProcessor(
-        pictures,
-        words,
-        patch_size=8,
-        vision_feature_select_strategy="default",
-        num_additional_image_tokens=1,
-        chat_template=chat_template("<image>"),
-    )
-    return T.VipLlavaForConditionalGeneration(config), processor
+    return T.VipLlavaForConditionalGeneration(config), llava_processor(words)
 
 
 def _counting_from_the_left(words, **more):
