@@ -63,7 +63,7 @@ def evidence(outcomes: pd.DataFrame) -> pd.DataFrame:
         )
         rows.append(table)
     found = pd.concat(rows, ignore_index=True)
-    told = found.assign(q=false_discovery(found.p))
+    told = found.assign(q=false_discovery(found.p, found.delta))
     return told.assign(room=has_room(told, "base", "base_low"))
 
 

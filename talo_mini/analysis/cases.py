@@ -18,7 +18,7 @@ def promising(sweeps: dict, part: str, choosing: set[str], most: int) -> pd.Data
         half = outcomes[outcomes.question.isin(choosing)]
         tables.append(interaction_vectors(half, part).assign(form=form))
     vectors = pd.concat(tables, ignore_index=True)
-    vectors = vectors.assign(q=false_discovery(vectors.p), kind=gain_kind(vectors))
+    vectors = vectors.assign(q=false_discovery(vectors.p, vectors.delta), kind=gain_kind(vectors))
     vectors = vectors.assign(clear=(vectors.q < 0.05) & (vectors.delta > 0))
     clear = vectors[vectors.clear].nlargest(most, "delta")
     able = vectors[(vectors.base >= vectors.informed) & ~vectors.index.isin(clear.index)]

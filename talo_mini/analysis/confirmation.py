@@ -24,7 +24,7 @@ def confirmed(finding: pd.DataFrame, measuring: pd.DataFrame) -> pd.DataFrame:
     clear = competed[(competed.q < 0.05) & (competed.delta > 0)]
     chosen = clear[[*CELL, "delta"]].rename(columns={"delta": "found"})
     table = chosen.merge(all_vectors(measuring), on=CELL, validate="one_to_one")
-    table = table.assign(q=false_discovery(table.p), kind=gain_kind(table))
+    table = table.assign(q=false_discovery(table.p, table.delta), kind=gain_kind(table))
     ordered = table.sort_values("found", ascending=False, kind="stable")
     return ordered[[*CELL, *SHOWN]].reset_index(drop=True)
 
@@ -46,7 +46,7 @@ def confirmed_in_each(
         if len(own):
             found.append(own.assign(of=name))
     every = pd.concat(found[1:] or found, ignore_index=True)[found[0].columns]
-    return every.assign(q=false_discovery(every.p))
+    return every.assign(q=false_discovery(every.p, every.delta))
 
 
 def to_above_chance(vectors: pd.DataFrame) -> pd.DataFrame:
@@ -58,4 +58,6 @@ def side_effects(outcomes: pd.DataFrame, part: str, layer: int) -> pd.DataFrame:
     """One knockout on every task and form: the rows of `all_vectors`, q over these rows alone."""
     table = all_vectors(outcomes[outcomes.part.isin(["base", part])])
     own = table[table.layer == layer]
-    return own.assign(q=false_discovery(own.p)).sort_values("delta").reset_index(drop=True)
+    return (
+        own.assign(q=false_discovery(own.p, own.delta)).sort_values("delta").reset_index(drop=True)
+    )

@@ -18,9 +18,8 @@ def interactions(outcomes: pd.DataFrame, part: str) -> pd.DataFrame:
     each does alone.
 
     Columns: task, first, second, alone_first, alone_second, together, added (sum of the two),
-    interaction (together - added), low, high (95% interval over questions), p (sign test: questions
-    that lose more than the sum against those that lose less), q (Benjamini-Hochberg over the
-    table). Fractions, over the questions that could be scored under every knockout. Raises BadInput
+    interaction (together - added), low, high (95% interval over questions), p (`flip_p`: losing
+    more than the sum is as likely as losing less), q (Benjamini-Hochberg over the table). Fractions, over the questions that could be scored under every knockout. Raises BadInput
     where a pair is missing or no question is left.
     """
     rows = []
@@ -37,14 +36,14 @@ def interactions(outcomes: pd.DataFrame, part: str) -> pd.DataFrame:
                 )
             one, two, both = change[part, first], change[part, second], change[together]
             extra = (both - one - two).to_numpy()[:, None]
-            (low,), (high,), _ = clustered(extra, pictures, bounds=(-3.0, 3.0))
+            (low,), (high,), _ = clustered(extra, pictures, bounds=(-2.0, 2.0))
             (p,) = change_p(extra, pictures)
             row = dict(task=task, first=first, second=second)
             row |= dict(alone_first=one.mean(), alone_second=two.mean(), together=both.mean())
             row |= dict(added=one.mean() + two.mean(), interaction=extra.mean())
             rows.append(row | dict(low=low, high=high, p=p))
     table = pd.DataFrame(rows)
-    return table.assign(q=false_discovery(table.p))
+    return table.assign(q=false_discovery(table.p, table.interaction))
 
 
 def sums_predict(pairs: pd.DataFrame, mild: float = 0.05) -> pd.DataFrame:

@@ -1,7 +1,6 @@
 """Room to gain: where a knockout could have shown that it helps, and what was found there."""
 
 import pandas as pd
-from scipy import stats
 
 from .significance import power
 from .vectors import has_room
@@ -16,8 +15,8 @@ def room_to_gain(vectors: pd.DataFrame, level: float = 0.05) -> dict:
     of_cells (all there are), knockouts and helped (clearly, q below `level`) in cells with room,
     power: the probability that a true gain of 10 points in one of these knockouts is found, where a
     fifth of the answers change; threshold: the p value that it has to reach for this; and bound:
-    what none of their true gains exceeds, 95% for all together (Bonferroni, on the intervals' own
-    widths).
+    what the largest of their true gains does not exceed (97.5%: it is below the upper end of its
+    own 95% interval, which is no higher than the highest).
     """
     forms = vectors.form if "form" in vectors else pd.Series("", index=vectors.index)
     cells = vectors.task + "/" + forms
@@ -28,8 +27,7 @@ def room_to_gain(vectors: pd.DataFrame, level: float = 0.05) -> dict:
     chance = bound = None
     if len(there):
         chance = power(GAIN, 2 * GAIN, round(there.questions.mean()), threshold)
-        wider = stats.norm.isf(level / len(there) / 2) / stats.norm.isf(0.025)
-        bound = float((there.delta + (there.high - there.delta) * wider).clip(upper=1).max())
+        bound = float(there.high.max())
     return dict(
         cells=int(cells[room].nunique()),
         of_cells=int(cells.nunique()),
@@ -43,12 +41,12 @@ def room_to_gain(vectors: pd.DataFrame, level: float = 0.05) -> dict:
 
 
 def threshold_in_force(vectors: pd.DataFrame, level: float = 0.05) -> float:
-    """The p value below which a row is clear under the control of false discoveries in its q.
+    """The p value below which a gain is clear under the control of false discoveries in its q.
 
-    Of Benjamini and Hochberg's: `level` times the share of all tested rows that are clear, which
-    p / q tells also where `vectors` are only some of the rows. Where nothing is clear, the first p
-    value has to reach `level` over the number of rows.
+    Of Benjamini and Hochberg's: `level` times the share of all tested rows that are clear gains,
+    which p / q tells also where `vectors` are only some of the rows. Where nothing gains clearly,
+    the first p value has to reach `level` over the number of rows.
     """
-    clear = vectors[(vectors.q < level) & (vectors.q > 0)]
+    clear = vectors[(vectors.q < level) & (vectors.q > 0) & (vectors.delta > 0)]
     shares = [1 / len(vectors), *(clear.p / clear.q)]
     return level * max(shares)

@@ -22,7 +22,7 @@ def all_vectors(outcomes: pd.DataFrame) -> pd.DataFrame:
         for part in sorted(set(own.part) - {"base"}):
             found.append(interaction_vectors(own, part).assign(form=form, part=part))
     table = pd.concat(found, ignore_index=True)
-    return table.assign(q=false_discovery(table.p), kind=gain_kind(table))
+    return table.assign(q=false_discovery(table.p, table.delta), kind=gain_kind(table))
 
 
 def helps_to_above_chance(vectors: pd.DataFrame) -> pd.Series:
@@ -131,7 +131,7 @@ def talo_along(
         rows.append(row | mean)
     table = pd.DataFrame(rows, columns=["run", "step", "accuracy", "cells", *MEAN])
     ordered = table.sort_values(["run", "step"], ignore_index=True)
-    return ordered.assign(q=false_discovery(ordered.p))
+    return ordered.assign(q=false_discovery(ordered.p, ordered.delta))
 
 
 def agreement(vectors: dict[str, pd.DataFrame], part: str, first: int = 0) -> pd.DataFrame:

@@ -26,7 +26,7 @@ def gains_of_more_shots(
         rows.append(row | dict(p=mean_p(more - less)))
     columns = ["name", "few", "most", "delta", "low", "high", "tasks", "p"]
     table = pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)
-    return table.assign(q=false_discovery(table.p))
+    return table.assign(q=false_discovery(table.p, table.delta))
 
 
 def scatter_of_draws(

@@ -71,7 +71,7 @@ def mean_gains(gains: dict, names: Sequence[str]) -> pd.DataFrame:
     numbers = ["base", "chance", "informed", "delta", "low", "high", "p"]
     columns = [*names, "tasks", *numbers, "acted", "harmed", "hindsight"]
     table = pd.DataFrame(rows, columns=columns)
-    return table.assign(q=false_discovery(table.p))
+    return table.assign(q=false_discovery(table.p, table.delta))
 
 
 def beside_luck(gains: pd.DataFrame, released: pd.DataFrame, room: pd.Series) -> pd.DataFrame:

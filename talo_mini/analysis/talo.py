@@ -238,7 +238,7 @@ def talo_gains(
     table["error"], table["freedom"] = errors.T
     low, high, p = t_interval(table.delta.to_numpy(), errors[:, 0], errors[:, 1])
     table["low"], table["high"], table["p"] = low, high, p
-    return table.assign(q=false_discovery(table.p))
+    return table.assign(q=false_discovery(table.p, table.delta))
 
 
 def mean_gain(gains: pd.DataFrame) -> dict:

@@ -104,7 +104,7 @@ def confirm(vlm: VLM, benchmark: Benchmark, proposed: pd.DataFrame) -> pd.DataFr
             for part in group.part.unique()
         ]
     found = pd.concat(tables, ignore_index=True)
-    return found.assign(q=false_discovery(found.p))
+    return found.assign(q=false_discovery(found.p, found.delta))
 
 
 def _products(vlm, benchmark, batch, places):

@@ -131,7 +131,8 @@ def measure(vlm: VLM, benchmark: Benchmark, cells: dict, effect: str, **options)
     order = [task.name for task in benchmark.tasks]
     rows.sort(key=lambda row: order.index(row["task"]))
     bypassed = [row for row in rows if row["layer"] is not None]
-    for row, q in zip(bypassed, false_discovery([row["p"] for row in bypassed]), strict=True):
+    tests = ([row[name] for row in bypassed] for name in ("p", "gain"))
+    for row, q in zip(bypassed, false_discovery(*tests), strict=True):
         row["q"] = float(q)
     return rows
 

@@ -36,7 +36,7 @@ def test_differences_are_paired_by_task_and_corrected_over_the_table():
     assert list(found.shots) == [10, 20] and set(found.method) == {"good"}
     assert found.delta.to_numpy() == pytest.approx([-0.1, -0.1], abs=0.02)
     assert (found.high < 0).all() and (found.times_longer == 3).all()
-    assert list(found.q) == list(false_discovery(found.p))
+    assert list(found.q) == list(false_discovery(found.p, found.delta))
     pairs = runs[runs.shots == 10].groupby(["method", "task"]).delta.mean()
     assert found.p[0] == pytest.approx(mean_p(pairs["plain"] - pairs["good"]))
 

@@ -37,14 +37,14 @@ def test_without_room_nothing_is_bounded():
 @pytest.mark.parametrize("gain", [0.0, 0.1])
 def test_the_bound_holds_for_all_knockouts_together(gain):
     """Twenty layers of which one truly gains so much: in 95% of studies none gains more than the
-    bound, which is no further off than twenty intervals of a hundred questions are wide.
+    bound, which is no further off than the luckiest of twenty intervals of a hundred questions.
     """
     bounds = []
     for seed in range(60):
         knocked = [0.6 + gain, *[0.6] * 19]
         bounds.append(room_to_gain(vectors_of([0.6], [knocked], questions=100, seed=seed))["bound"])
     assert np.mean(np.array(bounds) >= gain) >= 0.93
-    assert np.median(bounds) < gain + 0.35
+    assert np.median(bounds) < gain + 0.3
 
 
 def test_forms_are_cells_of_their_own():
@@ -53,10 +53,12 @@ def test_forms_are_cells_of_their_own():
     assert room["cells"] == 2
 
 
-def study(rng, hurting: int, questions=200, idle=60) -> pd.DataFrame:
-    """Vectors of one task at 60%: one true gain of ten points, others that hurt, others idle."""
-    gains = np.array([0.15] + [0.05] * hurting + [0.1] * idle)
-    losses = np.array([0.05] + [0.35] * hurting + [0.1] * idle)
+def study(rng, helping: int, hurting: int, questions=200, idle=60) -> pd.DataFrame:
+    """Vectors of one task at 60%: one true gain of ten points, others that help much, hurt much, or
+    do nothing.
+    """
+    gains = np.array([0.15] + [0.35] * helping + [0.05] * hurting + [0.1] * idle)
+    losses = np.array([0.05] + [0.05] * helping + [0.35] * hurting + [0.1] * idle)
     turned = np.stack(
         [rng.multinomial(questions, (a, b, 1 - a - b)) for a, b in zip(gains, losses, strict=True)]
     )
@@ -65,23 +67,26 @@ def study(rng, hurting: int, questions=200, idle=60) -> pd.DataFrame:
     found = dict(task="see a", informed=0.25, base=0.6, base_low=0.53, questions=questions)
     found |= dict(delta=(gained - lost) / questions, low=low, high=high, p=paired_p(gained, lost))
     table = pd.DataFrame(found | dict(layer=range(len(gained))))
-    return table.assign(q=false_discovery(table.p))
+    return table.assign(q=false_discovery(table.p, table.delta))
 
 
-@pytest.mark.parametrize("hurting", [0, 60])
-def test_power_is_how_often_a_true_gain_is_found(hurting):
-    """Also where much else is found, which makes the control of false discoveries laxer."""
-    studies = [study(np.random.default_rng(seed), hurting) for seed in range(300)]
+@pytest.mark.parametrize(("helping", "hurting"), [(0, 60), (60, 0)])
+def test_power_is_how_often_a_true_gain_is_found(helping, hurting):
+    """Also where much else helps, which makes the control of false discoveries laxer; what hurts
+    does not.
+    """
+    studies = [study(np.random.default_rng(seed), helping, hurting) for seed in range(300)]
     found = np.mean([(own.q[0] < 0.05) and own.delta[0] > 0 for own in studies])
     told = [room_to_gain(own)["power"] for own in studies]
     assert np.mean(told) == pytest.approx(found, abs=0.07)
-    assert (found > 0.6) == (hurting > 0)
+    assert (found > 0.6) == (helping > 0)
 
 
 def test_the_threshold_of_a_whole_table_is_seen_in_a_part_of_it():
-    own = study(np.random.default_rng(1), 60)
+    own = study(np.random.default_rng(1), helping=60, hurting=30)
     whole = threshold_in_force(own)
-    assert whole == pytest.approx(0.05 * (own.q < 0.05).mean(), rel=0.02)
+    rises = (own.q < 0.05) & (own.delta > 0)
+    assert whole == pytest.approx(0.05 * rises.mean(), rel=0.02)
     assert threshold_in_force(own.sample(frac=0.5, random_state=0)) == pytest.approx(
         whole, rel=0.05
     )

@@ -90,6 +90,24 @@ def test_false_discovery_rate_is_controlled():
     assert 0.02 < np.mean(shares) < 0.06
 
 
+def test_true_falls_do_not_let_false_rises_through():
+    """300 true falls among 900 nulls: of 200 studies about 5% at most call any rise, where one
+    control of both together calls some in most of them. True rises are found, and nan stays nan.
+    """
+    rng = np.random.default_rng(0)
+    change = np.concatenate([rng.choice([-1.0, 1.0], 900), np.full(300, -1.0)])
+    apart, together = [], []
+    for _ in range(200):
+        p = np.concatenate([rng.random(900), rng.random(300) * 1e-4])
+        q = false_discovery(p, change)
+        assert (q[900:] < 0.05).all() and (q >= false_discovery(p) - 1e-12).all()
+        apart.append((q[:900][change[:900] > 0] < 0.05).any())
+        together.append((false_discovery(p)[:900][change[:900] > 0] < 0.05).any())
+    assert np.mean(apart) < 0.08 < 0.5 < np.mean(together)
+    q = false_discovery([0.01, np.nan, 0.01, 1.0], [0.1, 0.1, -0.1, 0.0])
+    assert q == pytest.approx([0.03, np.nan, 0.03, 1.0], nan_ok=True)
+
+
 def test_accuracy_interval():
     low, high = accuracy_interval(8, 10)
     assert low == pytest.approx(0.490, abs=0.001) and high == pytest.approx(

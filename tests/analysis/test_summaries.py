@@ -190,7 +190,9 @@ def test_mean_gains_are_over_tasks_and_corrected_over_the_table():
     assert list(found.part) == ["x", "y"] and list(found.tasks) == [4, 4]
     assert found.delta[0] == pytest.approx(0.175) == -found.delta[1]
     assert (found.low[0], found.high[0]) == mean_interval(gains.delta)
-    assert list(found.q) == list(false_discovery(found.p)) and found.informed[0] == 0.25
+    assert (
+        list(found.q) == list(false_discovery(found.p, found.delta)) and found.informed[0] == 0.25
+    )
 
 
 def test_mean_values_leave_out_what_is_not_known():

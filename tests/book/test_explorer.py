@@ -98,7 +98,7 @@ def test_a_table_without_heads_or_layers_has_its_own_cells_and_q(table):
     own = every[every.part.isin(["self-attention", "mlp"])].reset_index(drop=True)
     assert np.allclose(cells.p, own.p) and (cells.room == own.room).all()
     # q is over the rows of a table, so that it depends on how many there are
-    assert np.allclose(cells.q, explorer.false_discovery(cells.p))
+    assert np.allclose(cells.q, explorer.false_discovery(cells.p, cells.delta))
 
 
 def test_a_table_of_outcomes_is_widened_as_the_command_writes_it(tiny, benchmark, table):
