@@ -19,8 +19,9 @@ def interactions(outcomes: pd.DataFrame, part: str) -> pd.DataFrame:
 
     Columns: task, first, second, alone_first, alone_second, together, added (sum of the two),
     interaction (together - added), low, high (95% interval over questions), p (`flip_p`: losing
-    more than the sum is as likely as losing less), q (Benjamini-Hochberg over the table). Fractions, over the questions that could be scored under every knockout. Raises BadInput
-    where a pair is missing or no question is left.
+    more than the sum is as likely as losing less), q (`false_discovery` over the table, each
+    direction apart). Fractions, over the questions that could be scored under every knockout.
+    Raises BadInput where a pair is missing or no question is left.
     """
     rows = []
     for task, group in outcomes.groupby("task", sort=False):

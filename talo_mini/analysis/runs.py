@@ -9,6 +9,8 @@ from .talo import mean_gain, talo_gains
 from .vectors import gain_kind, has_room, interaction_vectors, task_accuracy
 
 MEAN = ("delta", "low", "high", "p")
+ABOVE = ["across chance", "above chance"]  # kinds of gain that end above a guess
+PLACE = ["task", "form", "layer", "what"]  # what returns: heads have no order, so any of a layer
 KNOWN = (0.0, 0.3, 0.5, 0.7, 0.9, 1.0)  # accuracies of the whole model, cut into ranges
 
 
@@ -27,7 +29,28 @@ def all_vectors(outcomes: pd.DataFrame) -> pd.DataFrame:
 
 def helps_to_above_chance(vectors: pd.DataFrame) -> pd.Series:
     """Which knockouts clearly help, q below 5%, and end above a guess that has looked."""
-    return (vectors.q < 0.05) & vectors.kind.isin(["across chance", "above chance"])
+    return (vectors.q < 0.05) & vectors.kind.isin(ABOVE)
+
+
+def with_what(vectors: pd.DataFrame) -> pd.DataFrame:
+    """The same rows with the column `what`: "a head", or the part."""
+    is_head = vectors.part.astype(str).str.startswith("head")
+    return vectors.assign(what=vectors.part.where(~is_head, "a head"))
+
+
+def asked_again(vectors: dict[str, pd.DataFrame], places: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Of `all_vectors` by run the rows of some places (task, form, layer and what, of `with_what`),
+    q over these rows of all runs together.
+
+    For places that were found elsewhere, so that nothing else competed.
+    """
+    wanted = places[PLACE].drop_duplicates()
+    own = [
+        with_what(table).merge(wanted, on=PLACE).assign(run=run) for run, table in vectors.items()
+    ]
+    rows = pd.concat(own, ignore_index=True)
+    rows = rows.assign(q=false_discovery(rows.p, rows.delta))
+    return {run: rows[rows.run == run].drop(columns=["run", "what"]) for run in vectors}
 
 
 def returning(vectors: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -39,12 +62,10 @@ def returning(vectors: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """
     rows = []
     for run, table in vectors.items():
-        clear = table[helps_to_above_chance(table)]
-        what = clear.part.where(~clear.part.str.startswith("head"), "a head")
-        best = clear.assign(what=what, run=run).sort_values("delta", ascending=False)
-        rows.append(best.drop_duplicates(["task", "form", "layer", "what"]))
-    everything = pd.concat(rows)
-    grouped = everything.groupby(["task", "form", "layer", "what"], as_index=False)
+        clear = with_what(table[helps_to_above_chance(table)])
+        best = clear.assign(run=run).sort_values("delta", ascending=False)
+        rows.append(best.drop_duplicates(PLACE))
+    grouped = pd.concat(rows).groupby(PLACE, as_index=False)
     found = grouped.agg(
         runs=("run", "nunique"),
         base=("base", "mean"),
@@ -52,6 +73,40 @@ def returning(vectors: dict[str, pd.DataFrame]) -> pd.DataFrame:
         delta=("delta", "mean"),
     )
     return found.sort_values(["runs", "delta"], ascending=False).reset_index(drop=True)
+
+
+def carried_over(
+    halves: dict[str, tuple[pd.DataFrame, pd.DataFrame]], most: int = 10
+) -> pd.DataFrame:
+    """What the largest gains of each run come to on fresh questions, there and in the other runs.
+
+    `halves` are two `all_vectors` by run, of questions about different pictures. The first picks
+    for each place (task, form, layer; "a head" or the part) the best part, and of these the `most`
+    that gain most, to above a guess that has looked; the second measures. Columns: run, task, form,
+    layer, what, found (the gain that was picked, flattered), own (in this run), elsewhere (mean of
+    the other runs at this place), beside (mean of theirs in other layers).
+    """
+    best = {run: _best_parts(*pair) for run, pair in halves.items()}
+    rows = []
+    for run, own in best.items():
+        others = pd.concat([table for name, table in best.items() if name != run])
+        for row in own[own.kind.isin(ABOVE)].head(most)[[*PLACE, "found", "own"]].itertuples():
+            same = others[(others.task == row.task) & (others.form == row.form)]
+            same = same[same.what == row.what]
+            here = same.layer == row.layer
+            means = dict(elsewhere=same.own[here].mean(), beside=same.own[~here].mean())
+            rows.append(dict(run=run) | row._asdict() | means)
+    columns = ["run", *PLACE, "found", "own", "elsewhere", "beside"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _best_parts(finding, measuring):
+    """Of each place the part that gains most where it is found, and what it changes elsewhere."""
+    key = ["task", "form", "part", "layer"]
+    found = finding[[*key, "delta", "kind"]].rename(columns=dict(delta="found"))
+    measured = measuring[[*key, "delta"]].rename(columns=dict(delta="own"))
+    both = with_what(found.merge(measured, on=key, validate="one_to_one"))
+    return both.sort_values("found", ascending=False, kind="stable").drop_duplicates(PLACE)
 
 
 def dose(outcomes: pd.DataFrame, vectors: pd.DataFrame) -> dict:

@@ -23,9 +23,9 @@ def interaction_vectors(outcomes: pd.DataFrame, part: str = "self-attention") ->
 
     Columns: task, ability, layer, questions, pictures (how many they are about), chance (of a blind
     guess), informed (of one that has seen picture and question), base, accuracy, delta, low, high
-    (95% interval of delta), p (exact McNemar), q (`false_discovery` over all tasks and layers of the
-    table, gains and losses apart). Accuracies are fractions. Where several questions of a task are about one picture,
-    interval and p are those of `significance.clustered`.
+    (95% interval of delta), p (exact McNemar), q (`false_discovery` over all tasks and layers of
+    the table, gains and losses apart). Accuracies are fractions. Where several questions of a task
+    are about one picture, interval and p are those of `significance.clustered`.
     """
     tables = [_task_vector(*own) for own in by_task(outcomes, part)]
     table = pd.concat(tables, ignore_index=True)

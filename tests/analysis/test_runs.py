@@ -11,12 +11,15 @@ from talo_mini.analysis.runs import (
     alike_by_ability,
     all_vectors,
     along_training,
+    asked_again,
     by_accuracy,
+    carried_over,
     dose,
     own_agreement,
     returning,
     talo_along,
 )
+from talo_mini.analysis.significance import false_discovery
 
 
 def run_with(guilty: int | None, seed: int, base=0.5, questions=200):
@@ -46,6 +49,34 @@ def test_a_head_that_helps_in_two_runs_is_found_whatever_its_number(runs):
     assert list(found.what) == ["a head"] and list(found.runs) == [2]
     row = found.iloc[0]
     assert (row.task, row.layer) == ("see a", 1) and row.delta == pytest.approx(0.3, abs=0.06)
+
+
+def test_a_question_to_other_runs_is_corrected_for_its_own_rows_alone(runs):
+    vectors = {
+        name: all_vectors(run_with(guilty, 5, questions=60))
+        for name, guilty in (("one", 0), ("two", 1), ("three", None))
+    }
+    places = pd.DataFrame(dict(task=["see a"], form="choice", layer=1, what="a head"))
+    again = asked_again(vectors, places)
+    rows = pd.concat(again)
+    assert len(rows) == 6 and set(rows.layer) == {1} and set(rows.part) == {"head 0", "head 1"}
+    assert sorted(rows.q) == sorted(false_discovery(rows.p, rows.delta))
+    assert list(returning(again).runs) == [2]
+
+
+def test_what_a_gain_comes_to_in_its_own_run_and_in_others():
+    """Head of layer 1: it stands in the way in two runs of three, and nothing does elsewhere."""
+    halves = {}
+    for number, (run, guilty) in enumerate((("one", 0), ("two", 1), ("three", None))):
+        sides = (run_with(guilty, seed) for seed in (10 + number, 20 + number))
+        halves[run] = tuple(all_vectors(side) for side in sides)
+    found = carried_over(halves, most=1).set_index("run")
+    assert list(found.loc["one", ["task", "layer", "what"]]) == ["see a", 1, "a head"]
+    assert found.own["one"] == pytest.approx(0.3, abs=0.08)
+    assert 0.05 < found.elsewhere["one"] < 0.2  # one of the two others gains as much
+    assert found.beside["one"] < 0
+    assert "three" not in found.index or abs(found.own["three"]) < 0.1
+    assert carried_over({"three": halves["three"]} | halves, most=0).empty
 
 
 def test_all_parts_and_forms_share_one_correction(runs):
