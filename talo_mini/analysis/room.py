@@ -1,9 +1,12 @@
 """Room to gain: where a knockout could have shown that it helps, and what was found there."""
 
+import numpy as np
 import pandas as pd
 
+from ..outcomes.table import pictures_of
 from .significance import power
-from .vectors import has_room
+from .talo import mean_gain, talo_gains
+from .vectors import has_room, task_accuracy
 
 GAIN = 0.1  # the true gain whose chance to be found is told
 
@@ -50,3 +53,56 @@ def threshold_in_force(vectors: pd.DataFrame, level: float = 0.05) -> float:
     clear = vectors[(vectors.q < level) & (vectors.q > 0) & (vectors.delta > 0)]
     shares = [1 / len(vectors), *(clear.p / clear.q)]
     return level * max(shares)
+
+
+def with_room(outcomes: pd.DataFrame) -> pd.DataFrame:
+    """Of outcomes of one form those of the tasks that have room for a gain."""
+    accuracy = task_accuracy(outcomes)
+    return outcomes[outcomes.task.isin(accuracy.task[has_room(accuracy)])]
+
+
+def roomy_gains(
+    outcomes: pd.DataFrame, part: str, shots: int, draws: int = 200, seed: int = 0
+) -> pd.DataFrame:
+    """What TaLo gains on the tasks with room, which other questions picked: rows of `talo_gains`.
+
+    `outcomes` are of one form. Each half of the pictures is asked about the tasks that have room on
+    the other half, so that a task has two rows, one or none. Picked by the same answers, a base
+    model that was lucky or unlucky in a task would pass for one with room there, and TaLo's gains
+    would be measured against its luck.
+    """
+    first = outcomes.question.isin(_one_half(outcomes, seed))
+    rows = []
+    for asked, others in ((outcomes[first], outcomes[~first]), (outcomes[~first], outcomes[first])):
+        own = asked[asked.task.isin(with_room(others).task)]
+        if len(own):
+            rows.append(talo_gains(own, part, shots, draws, seed))
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=["task"])
+
+
+def _one_half(outcomes, seed):
+    """The questions about half of the pictures, as many of each task."""
+    asked = outcomes.drop_duplicates("question")[["question", "task"]]
+    asked = asked.assign(picture=pictures_of(outcomes, asked.question))
+    drawn = asked.drop_duplicates("picture").sample(frac=1, random_state=seed)
+    drawn = drawn.sort_values("task", kind="stable")
+    return set(asked.question[asked.picture.isin(drawn.picture[np.arange(len(drawn)) % 2 == 0])])
+
+
+def gains_with_room(
+    outcomes: pd.DataFrame, part: str, shots: int, draws: int = 200, seed: int = 0
+) -> list[dict]:
+    """TaLo's mean gain over the tasks of each form that have room for one (`roomy_gains`); forms
+    without are left out.
+
+    Keys: form, tasks (how many), base, chance, informed, delta, low, high, p: over these very
+    tasks, were new questions asked; fractions.
+    """
+    rows = []
+    for form, own in outcomes.groupby("form", sort=False):
+        gains = roomy_gains(own, part, shots, draws, seed)
+        if len(gains):
+            row = dict(form=form, tasks=gains.task.nunique(), base=gains.base.mean())
+            row |= dict(chance=gains.chance.mean(), informed=gains.informed.mean())
+            rows.append(row | mean_gain(gains))
+    return rows

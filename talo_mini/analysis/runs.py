@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from .room import room_to_gain
+from .room import room_to_gain, with_room
 from .significance import accuracy_interval, false_discovery
 from .similarity import ability_contrast, similarity, similarity_ceiling
 from .talo import mean_gain, talo_gains
-from .vectors import gain_kind, has_room, interaction_vectors, task_accuracy
+from .vectors import gain_kind, interaction_vectors, task_accuracy
 
 MEAN = ("delta", "low", "high", "p")
 ABOVE = ["across chance", "above chance"]  # kinds of gain that end above a guess
@@ -75,7 +75,7 @@ def returning(vectors: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return found.sort_values(["runs", "delta"], ascending=False).reset_index(drop=True)
 
 
-def carried_over(
+def carried_to_other_runs(
     halves: dict[str, tuple[pd.DataFrame, pd.DataFrame]], most: int = 10
 ) -> pd.DataFrame:
     """What the largest gains of each run come to on fresh questions, there and in the other runs.
@@ -174,14 +174,10 @@ def talo_along(
     rows = []
     for (run, step), outcomes in tables.items():
         own = outcomes[outcomes.part.isin(["base", part])]
-        accuracy = task_accuracy(own)
-        roomy = accuracy[has_room(accuracy)]
-        able = pd.MultiIndex.from_frame(own[["task", "form"]]).isin(
-            pd.MultiIndex.from_frame(roomy[["task", "form"]])
-        )
-        forms = [form for _, form in own[able].groupby("form")]
-        found = [talo_gains(form, part, shots, draws, seed) for form in forms]
-        row = dict(run=run, step=step, accuracy=accuracy.accuracy.mean(), cells=len(roomy))
+        roomy = [with_room(form) for _, form in own.groupby("form")]
+        found = [talo_gains(form, part, shots, draws, seed) for form in roomy if len(form)]
+        row = dict(run=run, step=step, accuracy=task_accuracy(own).accuracy.mean())
+        row |= dict(cells=sum(map(len, found)))
         mean = mean_gain(pd.concat(found)) if found else {}
         rows.append(row | mean)
     table = pd.DataFrame(rows, columns=["run", "step", "accuracy", "cells", *MEAN])

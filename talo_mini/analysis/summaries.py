@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from .significance import false_discovery, mean_interval, mean_p
-from .talo import mean_gain, talo_gains
-from .vectors import gain_kind, has_room, task_accuracy
+from .talo import mean_gain
+from .vectors import gain_kind
 
 
 def mean_change(vectors: pd.DataFrame) -> dict:
@@ -74,18 +74,18 @@ def mean_gains(gains: dict, names: Sequence[str]) -> pd.DataFrame:
     return table.assign(q=false_discovery(table.p, table.delta))
 
 
-def beside_luck(gains: pd.DataFrame, released: pd.DataFrame, room: pd.Series) -> pd.DataFrame:
+def beside_luck(gains: pd.DataFrame, released: pd.DataFrame, roomy: pd.DataFrame) -> pd.DataFrame:
     """TaLo's mean gain over tasks beside the released rule's, luck's and hindsight's.
 
-    `gains` and `released` are of `talo_gains`; `room` tells which rows of `gains` have room for a
-    gain: their row is left out where none has. Columns: method, delta, low, high (95% interval over
-    new tasks; over new questions of these tasks in the row of those with room), tasks, base,
-    chance, informed (a guess that has looked), p (of TaLo's rows); fractions.
+    `gains` and `released` are of `talo_gains`, `roomy` of `roomy_gains`: its row is left out where
+    no task has room. Columns: method, delta, low, high (95% interval over new tasks; over new
+    questions of these tasks in the row of those with room), tasks, base, chance, informed (a guess
+    that has looked), p (of TaLo's rows); fractions.
     """
     rows = []
     for method, table, column in (
         ("TaLo", gains, "delta"),
-        ("TaLo, tasks with room", gains[room], "delta"),
+        ("TaLo, tasks with room", roomy, "delta"),
         ("TaLo, released rule", released, "delta"),
         ("random layer", gains, "random"),
         ("best layer in hindsight", gains, "hindsight"),
@@ -96,8 +96,8 @@ def beside_luck(gains: pd.DataFrame, released: pd.DataFrame, room: pd.Series) ->
         found = dict(delta=table[column].mean(), low=low, high=high)
         found |= dict(p=mean_p(table.delta)) if column == "delta" else {}
         found |= mean_gain(table) if method.endswith("with room") else {}
-        about = dict(tasks=len(table), base=table.base.mean(), chance=table.chance.mean())
-        about |= dict(informed=table.informed.mean())
+        about = dict(tasks=table.task.nunique(), base=table.base.mean())
+        about |= dict(chance=table.chance.mean(), informed=table.informed.mean())
         rows.append(dict(method=method) | found | about)
     return pd.DataFrame(rows)
 
@@ -111,32 +111,3 @@ def mean_value(values, *, most: float = np.inf) -> dict:
     kept = pd.Series(values, dtype=float).dropna()
     low, high = mean_interval(kept, most=most) if len(kept) > 1 else (np.nan, np.nan)
     return dict(delta=float(kept.mean()), low=low, high=high, tasks=len(kept))
-
-
-def gains_with_room(
-    outcomes: pd.DataFrame, part: str, shots: int, draws: int = 200, seed: int = 0
-) -> list[dict]:
-    """TaLo's mean gain over the tasks of each form that have room for one; forms without are left
-    out.
-
-    Keys: form, tasks (how many), base, chance, informed, delta, low, high, p: over these very
-    tasks, were new questions asked; fractions.
-    """
-    rows = []
-    for form, own in outcomes_with_room(outcomes).items():
-        gains = talo_gains(own, part, shots, draws, seed)
-        row = dict(form=form, tasks=len(gains), base=gains.base.mean())
-        row |= dict(chance=gains.chance.mean(), informed=gains.informed.mean())
-        rows.append(row | mean_gain(gains))
-    return rows
-
-
-def outcomes_with_room(outcomes: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """By form the outcomes of the tasks that have room for a gain; forms without are left out."""
-    found = {}
-    for form, own in outcomes.groupby("form", sort=False):
-        accuracy = task_accuracy(own)
-        able = own[own.task.isin(accuracy.task[has_room(accuracy)])]
-        if len(able):
-            found[form] = able
-    return found

@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 from conftest import made_up_outcomes
 
-from talo_mini import interaction_vectors
+from talo_mini import interaction_vectors, talo_gains
 from talo_mini.analysis import room_to_gain
-from talo_mini.analysis.room import threshold_in_force
+from talo_mini.analysis.room import gains_with_room, roomy_gains, threshold_in_force, with_room
 from talo_mini.analysis.significance import false_discovery, paired_interval, paired_p
+from talo_mini.analysis.talo import mean_gain
 
 
 def vectors_of(base, knocked, questions=400, seed=0):
@@ -92,3 +93,41 @@ def test_the_threshold_of_a_whole_table_is_seen_in_a_part_of_it():
     )
     idle = own.assign(q=0.9)
     assert threshold_in_force(idle) == 0.05 / len(own)
+
+
+def three_tasks(rng, questions=160):
+    """An easy task, a lost one, and one with room; a knockout that makes all alike."""
+    able = dict(easy=0.99, fair=0.7, lost=0.1)
+    base = {task: rng.random(questions) < share for task, share in able.items()}
+    return made_up_outcomes(base, {task: rng.random((questions, 2)) < 0.7 for task in base})
+
+
+def test_gains_with_room_are_those_of_tasks_that_could_show_one():
+    outcomes = three_tasks(np.random.default_rng(0))
+    assert set(with_room(outcomes).task) == {"fair"}
+    gains = roomy_gains(outcomes, "self-attention", 10, 20)
+    assert list(gains.task) == ["fair", "fair"] and list(gains.questions) == [80, 80]
+    (row,) = gains_with_room(outcomes, "self-attention", 10, 20)
+    assert (row["form"], row["tasks"], row["base"]) == ("choice", 1, gains.base.mean())
+    assert {key: row[key] for key in ("delta", "low", "high", "p")} == mean_gain(gains)
+    assert gains_with_room(outcomes[outcomes.task == "lost"], "self-attention", 10) == []
+
+
+def test_questions_about_one_picture_are_on_one_side():
+    outcomes = three_tasks(np.random.default_rng(0))
+    number = outcomes.question.str.extract(r"(\d+)$")[0].astype(int)
+    shared = outcomes.assign(picture=outcomes.task + (number // 2).astype(str))
+    gains = roomy_gains(shared, "self-attention", 10, 5)
+    assert list(gains.questions) == [80, 80]
+
+
+def test_a_task_is_not_picked_by_the_luck_that_its_gain_is_measured_against():
+    """Base and knockouts alike answer 90%, which is the edge of having room: no knockout gains.
+    Picked by the same answers, base models that were unlucky remain, and all seems to gain.
+    """
+    rng = np.random.default_rng(0)
+    base = {f"see {i}": rng.random(100) < 0.9 for i in range(80)}
+    outcomes = made_up_outcomes(base, {task: rng.random((100, 2)) < 0.9 for task in base})
+    same = talo_gains(with_room(outcomes), "self-attention", 10, 2).delta
+    apart = roomy_gains(outcomes, "self-attention", 10, 2).delta
+    assert same.mean() > 0.012 > 0.006 > abs(apart.mean())

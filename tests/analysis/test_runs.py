@@ -13,7 +13,7 @@ from talo_mini.analysis.runs import (
     along_training,
     asked_again,
     by_accuracy,
-    carried_over,
+    carried_to_other_runs,
     dose,
     own_agreement,
     returning,
@@ -70,13 +70,13 @@ def test_what_a_gain_comes_to_in_its_own_run_and_in_others():
     for number, (run, guilty) in enumerate((("one", 0), ("two", 1), ("three", None))):
         sides = (run_with(guilty, seed) for seed in (10 + number, 20 + number))
         halves[run] = tuple(all_vectors(side) for side in sides)
-    found = carried_over(halves, most=1).set_index("run")
+    found = carried_to_other_runs(halves, most=1).set_index("run")
     assert list(found.loc["one", ["task", "layer", "what"]]) == ["see a", 1, "a head"]
     assert found.own["one"] == pytest.approx(0.3, abs=0.08)
     assert 0.05 < found.elsewhere["one"] < 0.2  # one of the two others gains as much
     assert found.beside["one"] < 0
     assert "three" not in found.index or abs(found.own["three"]) < 0.1
-    assert carried_over({"three": halves["three"]} | halves, most=0).empty
+    assert carried_to_other_runs({"three": halves["three"]} | halves, most=0).empty
 
 
 def test_all_parts_and_forms_share_one_correction(runs):

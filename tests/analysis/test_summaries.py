@@ -17,13 +17,11 @@ from talo_mini.analysis.summaries import (
     beside_luck,
     by_layer,
     difference_of_means,
-    gains_with_room,
     mean_change,
     mean_gains,
     mean_value,
-    outcomes_with_room,
 )
-from talo_mini.analysis.talo import mean_gain, talo_gains
+from talo_mini.analysis.talo import mean_gain
 
 TASKS = ("see a", "see b", "count a", "count b")
 
@@ -225,32 +223,17 @@ def test_talo_beside_luck_and_hindsight():
     """Two tasks of four have room; their interval is that of new questions."""
     gains = pd.DataFrame(
         dict(delta=[0.1, 0.2, 0.3, -0.2], base=[0.9, 0.5, 0.4, 0.3], chance=0.2, informed=0.25)
-    ).assign(random=-0.1, hindsight=0.4, error=[0.0, 0.1, 0.1, 0.0], freedom=20)
-    room = pd.Series([False, True, True, False])
-    found = beside_luck(gains, gains / 2, room).set_index("method")
+    ).assign(task=list("abcd"), random=-0.1, hindsight=0.4, error=[0.0, 0.1, 0.1, 0.0], freedom=20)
+    released, roomy = gains.assign(delta=gains.delta / 2), gains[1:3]
+    found = beside_luck(gains, released, roomy).set_index("method")
     assert list(found.tasks) == [4, 2, 4, 4, 4]
     assert found.delta["TaLo"] == pytest.approx(0.1) == 2 * found.delta["TaLo, released rule"]
     own = found.loc["TaLo, tasks with room"]
     assert own.delta == pytest.approx(0.25) and own.base == pytest.approx(0.45)
-    assert {key: own[key] for key in ("delta", "low", "high", "p")} == mean_gain(gains[room])
+    assert {key: own[key] for key in ("delta", "low", "high", "p")} == mean_gain(roomy)
     assert found.p[["random layer", "best layer in hindsight"]].isna().all()
     assert found.delta["random layer"] == -0.1 and found.delta["best layer in hindsight"] == 0.4
-    assert len(beside_luck(gains, gains, room & False)) == 4
-
-
-def test_gains_with_room_are_those_of_tasks_that_could_show_one():
-    rng = np.random.default_rng(0)
-    able = dict(easy=0.99, fair=0.7, lost=0.1)
-    base = {task: rng.random(80) < share for task, share in able.items()}
-    knocked = {task: rng.random((80, 2)) < 0.7 for task in base}
-    outcomes = made_up_outcomes(base, knocked)
-    (row,) = gains_with_room(outcomes, "self-attention", 10, 20)
-    own = talo_gains(outcomes[outcomes.task == "fair"], "self-attention", 10, 20)
-    assert row["tasks"] == 1 and row["delta"] == own.delta.mean()
-    assert row["low"] < row["delta"] < row["high"]
-    assert gains_with_room(outcomes[outcomes.task == "lost"], "self-attention", 10) == []
-    roomy = outcomes_with_room(outcomes)
-    assert list(roomy) == ["choice"] and set(roomy["choice"].task) == {"fair"}
+    assert len(beside_luck(gains, gains, roomy[:0])) == 4
 
 
 def test_no_table_has_no_mean_gains():
