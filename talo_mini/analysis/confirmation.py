@@ -12,17 +12,18 @@ MEASURED = ["base", "accuracy", "chance", "informed", "delta", "low", "high", "p
 SHOWN = ["found", *MEASURED]
 
 
-def confirmed(finding: pd.DataFrame, measuring: pd.DataFrame) -> pd.DataFrame:
-    """Knockouts that clearly help on the questions of one table, measured on those of another.
+def confirmed(finding: pd.DataFrame, measuring: pd.DataFrame, most: int = 50) -> pd.DataFrame:
+    """The `most` surest gains on the questions of one table, measured on those of another.
 
-    Clear: after control of false discoveries (5%) over every part, layer, task and form of the
-    first table, all that competed; with no clear gain the result is empty. Columns: task, form,
-    part, layer, found (the gain that found it, flattered), and of the second table base, accuracy,
-    chance, informed, delta, low, high, p, q (over the rows of the result), kind (of `gain_kind`).
+    Surest: of the smallest p, of every part, layer, task and form of the first table. That they won
+    there need not be clear: what is clear is asked of the second, of these rows alone. With no gain
+    the result is empty. Columns: task, form, part, layer, found (the gain that found it,
+    flattered), and of the second table base, accuracy, chance, informed, delta, low, high, p, q
+    (over the rows of the result), kind (of `gain_kind`).
     """
     competed = all_vectors(finding)
-    clear = competed[(competed.q < 0.05) & (competed.delta > 0)]
-    chosen = clear[[*CELL, "delta"]].rename(columns={"delta": "found"})
+    surest = competed[competed.delta > 0].nsmallest(most, "p")
+    chosen = surest[[*CELL, "delta"]].rename(columns={"delta": "found"})
     table = chosen.merge(all_vectors(measuring), on=CELL, validate="one_to_one")
     table = table.assign(q=false_discovery(table.p, table.delta), kind=gain_kind(table))
     ordered = table.sort_values("found", ascending=False, kind="stable")

@@ -12,6 +12,7 @@ from talo_mini.analysis.confirmation import (
     side_effects,
     to_above_chance,
 )
+from talo_mini.analysis.significance import false_discovery
 
 
 def outcomes(seed, helped=0.9, layers=4, tasks=("a", "b"), questions=80):
@@ -44,9 +45,22 @@ def test_luck_of_the_finding_questions_does_not_reach_the_measure():
     assert row.found > 0.2 and row.delta == 0 and row.p == 1
 
 
-def test_nothing_clear_gives_an_empty_table():
+def test_no_gain_gives_an_empty_table():
     found = confirmed(outcomes(0, helped=0.5), outcomes(1))
     assert found.empty and "delta" in found
+
+
+def test_the_surest_gains_are_measured_and_corrected_for_one_another():
+    """A gain that is clear among what was picked need not have been so among all."""
+    first, second = (outcomes(seed, helped=0.6, layers=40, questions=60) for seed in (0, 1))
+    rng = np.random.default_rng(2)
+    for table in (first, second):  # luck in every other layer of the task
+        luck = (table.layer != 1) & (table.layer >= 0) & (rng.random(len(table)) < 0.04)
+        table.loc[luck, "correct"] ^= True
+    found = confirmed(first, second, most=5)
+    assert len(found) == 5 and list(found.found) == sorted(found.found, reverse=True)
+    assert list(found.q) == list(false_discovery(found.p, found.delta))
+    assert (found.found > 0).all() and 1 in set(found.layer[found.task == "a"])
 
 
 class Half:
