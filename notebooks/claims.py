@@ -117,9 +117,9 @@ def together(rooms) -> dict:
     }
     powers = [power for room in own for power in room.get("powers", [room.get("power")])]
     bound = max((room["bound"] for room in own), default=None)
-    least = any(room.get("least", "threshold" not in room) for room in own)
+    alone = any(room.get("alone", "threshold" not in room) for room in own)
     powers = [power for power in powers if power is not None]
-    return counts | dict(bound=bound, powers=powers, least=least)
+    return counts | dict(bound=bound, powers=powers, alone=alone)
 
 
 def power_of(room: dict) -> str:
@@ -127,10 +127,10 @@ def power_of(room: dict) -> str:
     if not room["powers"]:
         return ""
     ends = dict.fromkeys(f"{100 * end(room['powers']):.0f}" for end in (min, max))
-    least = "at least " if room["least"] else ""  # a run with a stricter correction
+    alone = " that test these alone" if room["alone"] else ""  # a run made before
     return (
         " (a true gain of 10 points, where a fifth of the answers change, would be found in "
-        f"{least}{' to '.join(ends)}% of studies)"
+        f"{' to '.join(ends)}% of studies{alone})"
     )
 
 
@@ -152,13 +152,12 @@ def some_layers_interfere(found: dict) -> str:
         whole = room["helped_cells"] == room["cells"]
         told = "reproduced" if whole else "reproduced in part"
         helped = f"a knockout clearly helps in {room['helped_cells']} of {where}"
-        most = f"none gains more than {100 * room['bound']:.0f} points (95%, all of one benchmark "
-        most += "and model together)"
+        most = f"none gains more than {100 * room['bound']:.0f} points (95%, all together)"
         return f"{told}: {helped}{power_of(room)}; {most}"
     return (
         f"bounded: in {where} none of {room['knockouts']} knockouts clearly helps"
-        f"{power_of(room)}, and none gains more than {100 * room['bound']:.0f} points (95%, all of "
-        "one benchmark and model together)"
+        f"{power_of(room)}, and none gains more than {100 * room['bound']:.0f} points (95%, all "
+        "together)"
     )
 
 
@@ -187,7 +186,7 @@ def heads_interfere(found: dict) -> str:
     if found["holds"]:
         return "reproduced in part: heads clearly help, but not to above a guess that has looked"
     if found["room"].get("helped"):  # none of which holds
-        return "bounded: no head that helps on one half of the questions holds on the other"
+        return "bounded: no sure gain on one half of the questions is clear on the other"
     return some_layers_interfere(dict(room=found["room"]))
 
 

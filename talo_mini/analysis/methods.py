@@ -27,7 +27,7 @@ def method_differences(runs: pd.DataFrame, first: str) -> pd.DataFrame:
 
     Columns: shots, method (the other), tasks, delta (first - other), low, high (95% interval over
     tasks), times_longer (the other's seconds over the first's), p (t test over tasks; nan for a
-    single one), q (Benjamini-Hochberg over the table).
+    single one), q (over the table, each direction apart).
     """
     by_task = runs.groupby(["shots", "method", "task"])[["delta", "seconds"]].mean()
     others = [method for method in runs.method.unique() if method != first]

@@ -18,8 +18,8 @@ def room_to_gain(vectors: pd.DataFrame, level: float = 0.05) -> dict:
     of_cells (all there are), knockouts and helped (clearly, q below `level`) in cells with room,
     power: the probability that a true gain of 10 points in one of these knockouts is found, where a
     fifth of the answers change; threshold: the p value that it has to reach for this; and bound:
-    what the largest of their true gains does not exceed (97.5%: it is below the upper end of its
-    own 95% interval, which is no higher than the highest).
+    what the largest of their true gains does not exceed, in these cells (97.5%: it is below the
+    upper end of its own 95% interval, which is no higher than the highest).
     """
     forms = vectors.form if "form" in vectors else pd.Series("", index=vectors.index)
     cells = vectors.task + "/" + forms
@@ -64,12 +64,14 @@ def with_room(outcomes: pd.DataFrame) -> pd.DataFrame:
 def roomy_gains(
     outcomes: pd.DataFrame, part: str, shots: int, draws: int = 200, seed: int = 0
 ) -> pd.DataFrame:
-    """What TaLo gains on the tasks with room, which other questions picked: rows of `talo_gains`.
+    """What TaLo gains on the tasks with room, which other questions picked: rows of `talo_gains`
+    but q.
 
     `outcomes` are of one form. Each half of the pictures is asked about the tasks that have room on
     the other half, so that a task has two rows, one or none. Picked by the same answers, a base
     model that was lucky or unlucky in a task would pass for one with room there, and TaLo's gains
-    would be measured against its luck.
+    would be measured against its luck. For the same reason a mean is one over rows, in which a task
+    with two counts twice: weights of tasks would depend on the answers that are measured.
     """
     first = outcomes.question.isin(_one_half(outcomes, seed))
     rows = []
@@ -77,7 +79,9 @@ def roomy_gains(
         own = asked[asked.task.isin(with_room(others).task)]
         if len(own):
             rows.append(talo_gains(own, part, shots, draws, seed))
-    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=["task"])
+    if not rows:
+        return pd.DataFrame(columns=["task"])
+    return pd.concat(rows, ignore_index=True).drop(columns="q")
 
 
 def _one_half(outcomes, seed):
@@ -96,7 +100,7 @@ def gains_with_room(
     without are left out.
 
     Keys: form, tasks (how many), base, chance, informed, delta, low, high, p: over these very
-    tasks, were new questions asked; fractions.
+    tasks, were new questions asked, a task with room on both halves counting twice; fractions.
     """
     rows = []
     for form, own in outcomes.groupby("form", sort=False):

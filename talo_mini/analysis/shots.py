@@ -13,7 +13,7 @@ def gains_of_more_shots(
     """What TaLo gains more with many shots than with few, on the same tasks.
 
     `sweeps` and `most` (the larger number of shots) by name. Columns: name, few, most, tasks,
-    delta, low, high (95% interval over tasks), p (t test over tasks), q (Benjamini-Hochberg); no
+    delta, low, high (95% interval over tasks), p (t test over tasks), q (rises and falls apart); no
     row where there are no sweeps.
     """
     rows = []

@@ -40,8 +40,9 @@ def false_discovery(p, change=None):
 
     With `change`, of p's shape, rises and falls are called apart, each among all that was tested:
     at most 5% of the rises are false, and at most 5% of the falls. Called together, many true falls
-    would let false rises through (Efron 2008, "Simultaneous inference: when should hypothesis
-    testing problems be combined?").
+    would let false rises through. p stays two-sided, so that what is called has an interval without
+    zero too; the one-sided p of a rise is half of it, so that 2.5% are false at most where tests
+    are independent.
     """
     p = np.asarray(p, dtype=float)
     if change is None:
@@ -97,8 +98,8 @@ def clustered(
     mean size are made up, one at each bound (what these questions do not show may yet exist: Bonett
     and Price 2012 adjust the interval of a paired difference so), and the interval ends there.
     The interval is Student's t on a cluster-robust standard error (Liang and Zeger 1986), p that of
-    `flip_p`. Without bounds nothing is made up, and p is the t test of the clusters' sums. nan for
-    a single cluster.
+    `flip_p`. Without bounds nothing is made up, and p is of the same t as the interval. nan for a
+    single cluster.
     """
     sums, sizes = _sums(change, clusters), np.unique(clusters, return_counts=True)[1]
     if len(sums) < 2:
@@ -111,9 +112,9 @@ def clustered(
     number, mean = len(sums), sums.sum(0) / sizes.sum()
     spread = ((sums - sizes[:, None] * mean) ** 2).sum(0)
     error = np.sqrt(number / (number - 1) * spread) / sizes.sum()
-    low, high, _ = t_interval(mean, error, number - 1)
+    low, high, p_of_t = t_interval(mean, error, number - 1)
     if bounds is None:
-        return low, high, _t_test(sums)
+        return low, high, p_of_t
     return np.maximum(low, bounds[0]), np.minimum(high, bounds[1]), p
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from .significance import false_discovery, mean_interval, mean_p
+from .significance import clustered, false_discovery, mean_interval, mean_p
 from .talo import mean_gain
 from .vectors import gain_kind
 
@@ -55,23 +55,34 @@ def mean_by(table: pd.DataFrame, column: str) -> pd.DataFrame:
 def mean_gains(gains: dict, names: Sequence[str]) -> pd.DataFrame:
     """TaLo's mean gain over the tasks of several tables.
 
-    `gains` are rows of `talo_gains` by a tuple whose items become the columns `names`. Further
+    `gains` are rows of `talo_gains` (or `roomy_gains`) by a tuple whose items become the columns
+    `names`; several rows of one task are one thing to the interval. Further
     columns: tasks, base, chance, informed (a guess that has looked), delta, low, high (95% interval
-    over tasks), p (t test over tasks), q (Benjamini-Hochberg over the table), acted, harmed,
+    over tasks), p (t test over tasks), q (over the table, gains and losses apart), acted, harmed,
     hindsight.
     """
     rows = []
     for key, own in gains.items():
-        low, high = mean_interval(own.delta)
-        row = dict(zip(names, key, strict=True)) | dict(tasks=len(own), base=own.base.mean())
+        low, high, p = _over_tasks(own)
+        row = dict(zip(names, key, strict=True))
+        row |= dict(tasks=own.task.nunique(), base=own.base.mean())
         row |= dict(chance=own.chance.mean(), informed=own.informed.mean())
         row |= dict(delta=own.delta.mean(), low=low, high=high)
-        row |= dict(p=mean_p(own.delta), acted=own.acted.mean(), harmed=own.harmed.mean())
+        row |= dict(p=p, acted=own.acted.mean(), harmed=own.harmed.mean())
         rows.append(row | dict(hindsight=own.hindsight.mean()))
     numbers = ["base", "chance", "informed", "delta", "low", "high", "p"]
     columns = [*names, "tasks", *numbers, "acted", "harmed", "hindsight"]
     table = pd.DataFrame(rows, columns=columns)
     return table.assign(q=false_discovery(table.p, table.delta))
+
+
+def _over_tasks(gains):
+    """95% interval of the mean gain and its p, over tasks."""
+    if gains.task.is_unique:
+        return *mean_interval(gains.delta), mean_p(gains.delta)
+    tasks = pd.factorize(gains.task)[0]
+    found = clustered(gains.delta.to_numpy()[:, None], tasks, bounds=None)
+    return tuple(float(value) for (value,) in found)
 
 
 def beside_luck(gains: pd.DataFrame, released: pd.DataFrame, roomy: pd.DataFrame) -> pd.DataFrame:

@@ -225,8 +225,8 @@ def talo_gains(
     """What TaLo gains on every task, one row a task, averaged over redrawn probe sets.
 
     Columns: task, ability, questions, chance, informed, base, accuracy, delta, low, high (95%
-    interval of delta) and p (Student's t on `gain_error`), q (Benjamini-Hochberg over tasks), acted
-    (share of draws that bypassed a layer), harmed (share that lost accuracy), layer (the most
+    interval of delta) and p (Student's t on `gain_error`), q (over tasks, gains and losses apart),
+    acted (share of draws that bypassed a layer), harmed (share that lost accuracy), layer (the most
     frequent choice, NONE if none), agreement (its share among the draws that acted), alike (how
     often two draws choose alike, NONE being a choice), probe_delta (of the draws that acted),
     random, hindsight, error (standard error of delta), freedom (its degrees of freedom). Fractions

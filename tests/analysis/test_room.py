@@ -7,8 +7,15 @@ from conftest import made_up_outcomes
 
 from talo_mini import interaction_vectors, talo_gains
 from talo_mini.analysis import room_to_gain
-from talo_mini.analysis.room import gains_with_room, roomy_gains, threshold_in_force, with_room
+from talo_mini.analysis.room import (
+    _one_half,
+    gains_with_room,
+    roomy_gains,
+    threshold_in_force,
+    with_room,
+)
 from talo_mini.analysis.significance import false_discovery, paired_interval, paired_p
+from talo_mini.analysis.summaries import mean_gains
 from talo_mini.analysis.talo import mean_gain
 
 
@@ -117,8 +124,9 @@ def test_questions_about_one_picture_are_on_one_side():
     outcomes = three_tasks(np.random.default_rng(0))
     number = outcomes.question.str.extract(r"(\d+)$")[0].astype(int)
     shared = outcomes.assign(picture=outcomes.task + (number // 2).astype(str))
-    gains = roomy_gains(shared, "self-attention", 10, 5)
-    assert list(gains.questions) == [80, 80]
+    first = shared.question.isin(_one_half(shared, 0))
+    assert (first.groupby(shared.picture).nunique() == 1).all()
+    assert set(shared[first].groupby("task").question.nunique()) == {80}
 
 
 def test_a_task_is_not_picked_by_the_luck_that_its_gain_is_measured_against():
@@ -129,5 +137,8 @@ def test_a_task_is_not_picked_by_the_luck_that_its_gain_is_measured_against():
     base = {f"see {i}": rng.random(100) < 0.9 for i in range(80)}
     outcomes = made_up_outcomes(base, {task: rng.random((100, 2)) < 0.9 for task in base})
     same = talo_gains(with_room(outcomes), "self-attention", 10, 2).delta
-    apart = roomy_gains(outcomes, "self-attention", 10, 2).delta
-    assert same.mean() > 0.012 > 0.006 > abs(apart.mean())
+    apart = roomy_gains(outcomes, "self-attention", 10, 2)
+    assert same.mean() > 0.012 > 0.006 > abs(apart.delta.mean())
+    mean = mean_gains({("all",): apart}, ["of"])
+    assert mean.delta[0] == apart.delta.mean() and mean.tasks[0] == apart.task.nunique()
+    assert mean.low[0] < 0 < mean.high[0] and mean.p[0] > 0.05

@@ -75,8 +75,7 @@ def test_what_a_gain_comes_to_in_its_own_run_and_in_others():
     assert found.own["one"] == pytest.approx(0.3, abs=0.08)
     assert 0.05 < found.elsewhere["one"] < 0.2  # one of the two others gains as much
     assert found.beside["one"] < 0
-    assert "three" not in found.index or abs(found.own["three"]) < 0.1
-    assert carried_to_other_runs({"three": halves["three"]} | halves, most=0).empty
+    assert set(found.index) == {"one", "two"}  # in the third nothing gains to above a guess
 
 
 def test_all_parts_and_forms_share_one_correction(runs):

@@ -183,8 +183,10 @@ def test_promising_cases_are_chosen_on_their_half():
 def test_mean_gains_are_over_tasks_and_corrected_over_the_table():
     gains = pd.DataFrame(
         dict(delta=[0.1, 0.2, 0.3, 0.1], base=0.5, chance=0.2, informed=0.25, acted=1.0, harmed=0.0)
-    ).assign(hindsight=0.4)
-    found = mean_gains({("m", "x"): gains, ("m", "y"): -gains}, ["model", "part"])
+    ).assign(task=list("abcd"), hindsight=0.4)
+    found = mean_gains(
+        {("m", "x"): gains, ("m", "y"): gains.assign(delta=-gains.delta)}, ["model", "part"]
+    )
     assert list(found.part) == ["x", "y"] and list(found.tasks) == [4, 4]
     assert found.delta[0] == pytest.approx(0.175) == -found.delta[1]
     assert (found.low[0], found.high[0]) == mean_interval(gains.delta)
