@@ -142,7 +142,7 @@ def test_the_status_follows_the_numbers(experiments):
             "bounded: in 3 tasks and forms with room to gain none of 36 knockouts clearly helps (a "
             "true gain of 10 points, where a fifth of the answers change, would be found in 30% of "
             "studies), and none gains more than 12 "
-            "points (95%, all of one benchmark and model together)",
+            "points (95%, all together)",
         ),
         ("03_do_all_layers_help", room(3, 1), "C1", "reproduced in part: a knockout clearly helps"),
         ("03_do_all_layers_help", room(3, 3), "C1", " reproduced: a knockout clearly helps in 3"),
@@ -211,7 +211,7 @@ def test_the_status_follows_the_numbers(experiments):
             "07_how_many_shots",
             few(0.1, 0.01),
             "C7",
-            " reproduced, with 10 and 20 shots in 149 tasks and forms with room; more shots are ",
+            " reproduced, with 10 and 20 shots in 157 tasks and forms with room; more shots are ",
         ),
         (
             "07_how_many_shots",
