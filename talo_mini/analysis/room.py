@@ -11,9 +11,12 @@ from .vectors import has_room, task_accuracy
 GAIN = 0.1  # the true gain whose chance to be found is told
 
 
-def room_to_gain(vectors: pd.DataFrame, level: float = 0.05) -> dict:
+def room_to_gain(
+    vectors: pd.DataFrame, level: float = 0.05, among: pd.DataFrame | None = None
+) -> dict:
     """Of vectors of one or several forms the cells (task and form) with room, and what helps there.
 
+    `among` is the table over which their q controls false discoveries, where they are a part of it.
     Room: the base model is above a guess that has looked, and below 90% (`has_room`). Gives cells,
     of_cells (all there are), knockouts and helped (clearly, q below `level`) in cells with room,
     power: the probability that a true gain of 10 points in one of these knockouts is found, where a
@@ -26,7 +29,7 @@ def room_to_gain(vectors: pd.DataFrame, level: float = 0.05) -> dict:
     room = has_room(vectors, "base", "base_low")
     there = vectors[room]
     found = (there.q < level) & (there.delta > 0)
-    threshold = threshold_in_force(vectors, level)
+    threshold = threshold_in_force(vectors if among is None else among, level)
     chance = bound = None
     if len(there):
         chance = power(GAIN, 2 * GAIN, round(there.questions.mean()), threshold)
@@ -46,13 +49,11 @@ def room_to_gain(vectors: pd.DataFrame, level: float = 0.05) -> dict:
 def threshold_in_force(vectors: pd.DataFrame, level: float = 0.05) -> float:
     """The p value below which a gain is clear under the control of false discoveries in its q.
 
-    Of Benjamini and Hochberg's: `level` times the share of all tested rows that are clear gains,
-    which p / q tells also where `vectors` are only some of the rows. Where nothing gains clearly,
-    the first p value has to reach `level` over the number of rows.
+    Of Benjamini and Hochberg's: `level` times the share of all tested rows that are clear gains.
+    Where nothing gains clearly, the first p value has to reach `level` over the number of rows.
     """
-    clear = vectors[(vectors.q < level) & (vectors.q > 0) & (vectors.delta > 0)]
-    shares = [1 / len(vectors), *(clear.p / clear.q)]
-    return level * max(shares)
+    clear = (vectors.q < level) & (vectors.delta > 0)
+    return level * max(1, int(clear.sum())) / len(vectors)
 
 
 def with_room(outcomes: pd.DataFrame) -> pd.DataFrame:
