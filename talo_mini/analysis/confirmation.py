@@ -59,6 +59,5 @@ def side_effects(outcomes: pd.DataFrame, part: str, layer: int) -> pd.DataFrame:
     """One knockout on every task and form: the rows of `all_vectors`, q over these rows alone."""
     table = all_vectors(outcomes[outcomes.part.isin(["base", part])])
     own = table[table.layer == layer]
-    return (
-        own.assign(q=false_discovery(own.p, own.delta)).sort_values("delta").reset_index(drop=True)
-    )
+    own = own.assign(q=false_discovery(own.p, own.delta))
+    return own.sort_values("delta", ignore_index=True)

@@ -75,8 +75,8 @@ def roomy_gains(
     with two counts twice: weights of tasks would depend on the answers that are measured.
     """
     first = outcomes.question.isin(_one_half(outcomes, seed))
-    rows = []
-    for asked, others in ((outcomes[first], outcomes[~first]), (outcomes[~first], outcomes[first])):
+    halves, rows = (outcomes[first], outcomes[~first]), []
+    for asked, others in (halves, halves[::-1]):
         own = asked[asked.task.isin(with_room(others).task)]
         if len(own):
             rows.append(talo_gains(own, part, shots, draws, seed))

@@ -56,10 +56,9 @@ def mean_gains(gains: dict, names: Sequence[str]) -> pd.DataFrame:
     """TaLo's mean gain over the tasks of several tables.
 
     `gains` are rows of `talo_gains` (or `roomy_gains`) by a tuple whose items become the columns
-    `names`; several rows of one task are one thing to the interval. Further
-    columns: tasks, base, chance, informed (a guess that has looked), delta, low, high (95% interval
-    over tasks), p (t test over tasks), q (over the table, gains and losses apart), acted, harmed,
-    hindsight.
+    `names`; several rows of one task are one thing to the interval. Further columns: tasks, base,
+    chance, informed (a guess that has looked), delta, low, high (95% interval over tasks), p (t
+    test over tasks), q (over the table, gains and losses apart), acted, harmed, hindsight.
     """
     rows = []
     for key, own in gains.items():
@@ -77,8 +76,8 @@ def mean_gains(gains: dict, names: Sequence[str]) -> pd.DataFrame:
 
 
 def _over_tasks(gains):
-    """95% interval of the mean gain and its p, over tasks."""
-    if gains.task.is_unique:
+    """95% interval of the mean gain and its p, over tasks; equal gains show no spread."""
+    if gains.task.is_unique or gains.delta.nunique() == 1:
         return *mean_interval(gains.delta), mean_p(gains.delta)
     tasks = pd.factorize(gains.task)[0]
     found = clustered(gains.delta.to_numpy()[:, None], tasks, bounds=None)

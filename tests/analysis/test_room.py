@@ -140,3 +140,5 @@ def test_a_task_is_not_picked_by_the_luck_that_its_gain_is_measured_against():
     mean = mean_gains({("all",): apart}, ["of"])
     assert mean.delta[0] == apart.delta.mean() and mean.tasks[0] == apart.task.nunique()
     assert mean.low[0] < 0 < mean.high[0] and mean.p[0] > 0.05
+    alike = mean_gains({("all",): apart.assign(delta=0.1)}, ["of"])
+    assert alike[["low", "high", "p"]].isna().all(axis=None)  # no spread, no interval of no width

@@ -56,10 +56,9 @@ def siglip(**more):
     )
 
 
-def llava_processor(words):
-    pictures = T.CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=SQUARE, **NORMALISED)
-    return T.LlavaProcessor(
-        pictures,
+def llava_processor(words, kind=T.LlavaProcessor, pictures=T.CLIPImageProcessorPil, **more):
+    return kind(
+        pictures(size={"shortest_edge": 32}, crop_size=SQUARE, **more, **NORMALISED),
         words,
         patch_size=8,
         vision_feature_select_strategy="default",
@@ -76,17 +75,8 @@ def llava_next():
         image_token_id=words.image_token_id,
         image_grid_pinpoints=PINPOINTS,
     )
-    pictures = T.LlavaNextImageProcessorPil(
-        size={"shortest_edge": 32}, crop_size=SQUARE, image_grid_pinpoints=PINPOINTS, **NORMALISED
-    )
-    processor = T.LlavaNextProcessor(
-        pictures,
-        words,
-        patch_size=8,
-        vision_feature_select_strategy="default",
-        num_additional_image_tokens=1,
-        chat_template=chat_template("<image>"),
-    )
+    kinds = T.LlavaNextProcessor, T.LlavaNextImageProcessorPil
+    processor = llava_processor(words, *kinds, image_grid_pinpoints=PINPOINTS)
     return T.LlavaNextForConditionalGeneration(config), processor
 
 
