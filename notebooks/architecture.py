@@ -34,7 +34,7 @@ def room_of(module: str) -> str:
 
 def imports() -> Counter:
     """How many modules of one room import from another: (importing, imported)."""
-    found = Counter()
+    counts = Counter()
     for path in PACKAGE.rglob("*.py"):
         parts = path.relative_to(PACKAGE).with_suffix("").parts
         here = list(parts[:-1])
@@ -43,10 +43,10 @@ def imports() -> Counter:
                 continue
             above = here[: len(here) - node.level + 1]
             target = [*above, *(node.module or "").split(".")]
-            own, other = room_of(".".join(parts)), room_of(".".join(target))
-            if own != other and {own, other} <= set(PLACES):
-                found[own, other] += 1
-    return found
+            importing, imported = room_of(".".join(parts)), room_of(".".join(target))
+            if importing != imported and {importing, imported} <= set(PLACES):
+                counts[importing, imported] += 1
+    return counts
 
 
 def _run_time(tree):

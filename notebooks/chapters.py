@@ -14,6 +14,7 @@ import exercises
 import jinja2
 import nbformat
 import terms
+import verdicts
 import yaml
 
 BOXES = Path(__file__).with_name("boxes.yml")
@@ -47,14 +48,14 @@ def boxes() -> dict[str, dict]:
     return yaml.safe_load(BOXES.read_text(encoding="utf-8"))
 
 
-def filled(template: str, found: dict) -> str:
+def filled(template: str, results: dict) -> str:
     """A box's sentence from a chapter's results."""
-    return " ".join(_environment().from_string(template).render(found=found).split())
+    return " ".join(_environment().from_string(template).render(found=results).split())
 
 
-def holds(box: dict, found: dict) -> bool:
+def holds(box: dict, results: dict) -> bool:
     """Whether what a box says in words is true of the numbers."""
-    return bool(_environment().compile_expression(box["holds"])(found=found))
+    return bool(_environment().compile_expression(box["holds"])(found=results))
 
 
 def page(executed: nbformat.NotebookNode, name: str, published: dict, folder: Path):
@@ -66,12 +67,12 @@ def page(executed: nbformat.NotebookNode, name: str, published: dict, folder: Pa
     answer, more, limits = (
         filled(box.get(name, ""), published) for name in ("answer", "more", "limits")
     )
-    told, told_more, limits = terms.linked([answer, more, limits])
-    told += f"\n\n**More.** {told_more}" if more else ""
+    linked, linked_more, limits = terms.linked([answer, more, limits])
+    linked += f"\n\n**More.** {linked_more}" if more else ""
     cells = executed.cells
     title, *rest = cells[0].source.split("\n")
     cells[0].source = "\n".join([f"# {int(name[:2])}. {title.removeprefix('# ')}", *rest])
-    text = BOX.format(question=box["question"], answer=told, limits=limits)
+    text = BOX.format(question=box["question"], answer=linked, limits=limits)
     printed, lead = published.get("solutions", {}), exercises.RUN
     if published.get("stand_in"):  # what a stand-in answered is nobody's finding
         printed, lead = dict.fromkeys(printed, exercises.NOT_RUN), exercises.STAND_IN
@@ -100,8 +101,8 @@ def page(executed: nbformat.NotebookNode, name: str, published: dict, folder: Pa
         if cell.cell_type == "code":
             cell.metadata.tags = shown(cell)
             for _, title in figures([cell]):
-                told = f"Figure: {sentence(plain(heading))} {title}"
-                cell.metadata["mystnb"] = {"image": {"alt": told}}
+                words = f"Figure: {sentence(plain(heading))} {title}"
+                cell.metadata["mystnb"] = {"image": {"alt": words}}
 
 
 def one_figure_each(cell) -> list:
@@ -129,24 +130,24 @@ def figures(cells) -> list[tuple[str, str]]:
     """The pictures that a notebook's cells made, in base64, in their order, with what stands for
     each where it cannot be seen: its title.
     """
-    found = []
+    pictures = []
     for output in (output for cell in cells for output in cell.get("outputs", [])):
         data = output.get("data", {})
         if "image/png" in data:
             title = plain(data.get("text/plain", "a figure"))
-            found.append((data["image/png"], title.removeprefix("<").removesuffix(">")))
-    return found
+            pictures.append((data["image/png"], title.removeprefix("<").removesuffix(">")))
+    return pictures
 
 
 def headings(cells) -> list[str]:
     """For each cell the last heading above it."""
-    found, last = [], ""
+    above, last = [], ""
     for cell in cells:
         if cell.cell_type == "markdown":
-            own = re.findall(r"^#+ (.*)$", cell.source, re.MULTILINE)
-            last = own[-1] if own else last
-        found.append(last)
-    return found
+            here = re.findall(r"^#+ (.*)$", cell.source, re.MULTILINE)
+            last = here[-1] if here else last
+        above.append(last)
+    return above
 
 
 def shown(cell) -> list[str]:
@@ -180,8 +181,8 @@ def write(experiments: Path, published: Path):
 
 def _environment() -> jinja2.Environment:
     return claims.templates(
-        gaining=lambda rows: claims.clear_signs(rows).count(1),
-        losing=lambda rows: claims.clear_signs(rows).count(-1),
+        gaining=lambda rows: verdicts.clear_signs(rows).count(1),
+        losing=lambda rows: verdicts.clear_signs(rows).count(-1),
         talo=lambda means: [row for row in means if row["method"] == "talo"],
         model=lambda rows, name, of: _row(rows, model=name, of=of, benchmark="mini-worlds"),
         plant=lambda rows, rule, shots, strength: _row(
@@ -194,5 +195,5 @@ def _environment() -> jinja2.Environment:
 
 def _row(rows, **wanted):
     """The only row with these values."""
-    (found,) = (row for row in rows if all(row[key] == value for key, value in wanted.items()))
-    return found
+    (only,) = (row for row in rows if all(row[key] == value for key, value in wanted.items()))
+    return only

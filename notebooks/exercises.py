@@ -44,7 +44,11 @@ def told(source: str, printed: dict[str, str], lead: str = RUN) -> str:
     """
 
     def below(match):
-        own = printed.get(match.group(1).strip())
-        return TOLD.format(code=match.group(0), lead=lead, printed=own) if own else match.group(0)
+        output = printed.get(match.group(1).strip())
+        return (
+            TOLD.format(code=match.group(0), lead=lead, printed=output)
+            if output
+            else match.group(0)
+        )
 
     return CODE.sub(below, source)

@@ -37,34 +37,34 @@ def evidence(outcomes: pd.DataFrame) -> pd.DataFrame:
     delta, low, high, q, room (whether the base model leaves room to gain).
     """
     rows, columns = [], knockouts(outcomes)
-    for (task, form), own in outcomes.groupby(["task", "form"], sort=False):
-        base = own.base.to_numpy()
-        after = own[columns].to_numpy()
+    for (task, form), group in outcomes.groupby(["task", "form"], sort=False):
+        base = group.base.to_numpy()
+        after = group[columns].to_numpy()
         gained, lost = (after & ~base[:, None]).sum(0), (~after & base[:, None]).sum(0)
-        low, high = paired_interval(gained, lost, len(own))
+        low, high = paired_interval(gained, lost, len(group))
         table = pd.DataFrame(
             dict(
                 task=task,
-                ability=own.ability.iloc[0],
+                ability=group.ability.iloc[0],
                 form=form,
                 part=[name.rpartition(", ")[0] for name in columns],
                 layer=[int(name.rpartition(", ")[2]) for name in columns],
-                questions=len(own),
-                blind=own.blind.mean(),
-                informed=own.informed.mean(),
+                questions=len(group),
+                blind=group.blind.mean(),
+                informed=group.informed.mean(),
                 base=base.mean(),
-                base_low=accuracy_interval(base.sum(), len(own))[0],
+                base_low=accuracy_interval(base.sum(), len(group))[0],
                 accuracy=after.mean(0),
-                delta=(gained - lost) / len(own),
+                delta=(gained - lost) / len(group),
                 low=low,
                 high=high,
                 p=paired_p(gained, lost),
             )
         )
         rows.append(table)
-    found = pd.concat(rows, ignore_index=True)
-    told = found.assign(q=false_discovery(found.p, found.delta))
-    return told.assign(room=has_room(told, "base", "base_low"))
+    whole = pd.concat(rows, ignore_index=True)
+    corrected = whole.assign(q=false_discovery(whole.p, whole.delta))
+    return corrected.assign(room=has_room(corrected, "base", "base_low"))
 
 
 def knockouts(columns: Iterable[str]) -> list[str]:
@@ -75,10 +75,10 @@ def knockouts(columns: Iterable[str]) -> list[str]:
 def right_bits(outcomes: pd.DataFrame) -> dict[str, dict[str, str]]:
     """By "task, form" and column ("base", "head 3, 0"): a 1 or a 0 for each question, as text."""
     columns = ["base", *knockouts(outcomes)]
-    found = {}
-    for (task, form), own in outcomes.groupby(["task", "form"], sort=False):
-        found[f"{task}, {form}"] = {name: bits(own[name]) for name in columns}
-    return found
+    right = {}
+    for (task, form), group in outcomes.groupby(["task", "form"], sort=False):
+        right[f"{task}, {form}"] = {name: bits(group[name]) for name in columns}
+    return right
 
 
 def published(folder: Path = FOLDER, seeds: Path = SEEDS) -> Iterator[tuple[dict, pd.DataFrame]]:
@@ -114,12 +114,12 @@ def sheet(questions: list[Question]) -> bytes:
     whole[: len(pixels)] = pixels
     grid = whole.reshape(rows, ACROSS, height, width, 3).swapaxes(1, 2)
     picture = Image.fromarray(grid.reshape(rows * height, ACROSS * width, 3))
-    found = []
+    versions = []
     for options in (dict(lossless=True), dict(quality=QUALITY)):
         file = io.BytesIO()
         picture.save(file, "WEBP", **options)
-        found.append(file.getvalue())
-    return min(found, key=len)
+        versions.append(file.getvalue())
+    return min(versions, key=len)
 
 
 def write_pictures(testbed: str, tasks: list[str], per_task: int, folder: Path):
@@ -127,10 +127,10 @@ def write_pictures(testbed: str, tasks: list[str], per_task: int, folder: Path):
     folder.mkdir(parents=True)
     benchmark = load_benchmark(testbed, tasks, per_task, form="direct")
     for task in tasks:
-        own = [question for question in benchmark.questions if question.task == task]
-        (folder / f"{task}.webp").write_bytes(sheet(own))
-        told = [[question.text, question.options[question.answer]] for question in own]
-        (folder / f"{task}.json").write_text(json.dumps(told), encoding="utf-8")
+        asked = [question for question in benchmark.questions if question.task == task]
+        (folder / f"{task}.webp").write_bytes(sheet(asked))
+        answers = [[question.text, question.options[question.answer]] for question in asked]
+        (folder / f"{task}.json").write_text(json.dumps(answers), encoding="utf-8")
 
 
 def write(folder: Path, per_task: int):
@@ -138,11 +138,11 @@ def write(folder: Path, per_task: int):
     (folder / "evidence").mkdir()
     tables, tasks = [], {}
     for about, outcomes in published():
-        found = evidence(outcomes).drop(columns=["p", "base_low"])
-        numbers = found.select_dtypes(float).columns
-        rounded = found.assign(**{name: found[name].round(4) for name in numbers})
-        told = dict(cells=rounded.to_dict("records"), right=right_bits(outcomes))
-        packed = gzip.compress(json.dumps(told).encode(), mtime=0)
+        cells = evidence(outcomes).drop(columns=["p", "base_low"])
+        numbers = cells.select_dtypes(float).columns
+        rounded = cells.assign(**{name: cells[name].round(4) for name in numbers})
+        record = dict(cells=rounded.to_dict("records"), right=right_bits(outcomes))
+        packed = gzip.compress(json.dumps(record).encode(), mtime=0)
         (folder / "evidence" / f"{about['name']}.pack").write_bytes(packed)
         tasks.setdefault(about["pictures"], dict()).update(dict.fromkeys(outcomes.task))
         tables.append(about)

@@ -33,18 +33,18 @@ def address(config: dict) -> str:
     return f"https://{owner}.github.io/{name}/"
 
 
-def introduced(page: str, title: str, own: str, start: str) -> str:
+def introduced(page: str, title: str, url: str, start: str) -> str:
     """A page with a description, its address, and what other sites show when it is shared."""
     name = re.search(r"<title>(.*?)</title>", page, re.DOTALL)
-    told = html.escape(description(page), quote=True)
+    about = html.escape(description(page), quote=True)
     known = {
-        "description": told,
-        "og:description": told,
+        "description": about,
+        "og:description": about,
         "twitter:card": "summary_large_image",
         "og:title": html.escape(html.unescape(name[1].strip() if name else title), quote=True),
         "og:type": "article",
         "og:site_name": title,
-        "og:url": own,
+        "og:url": url,
         "og:image": start + PICTURE,
         "og:image:alt": "A question about a map, and how often a small model answers such "
         "questions rightly, whole and without one head",
@@ -53,7 +53,7 @@ def introduced(page: str, title: str, own: str, start: str) -> str:
         f'<meta {"property" if key.startswith("og:") else "name"}="{key}" content="{value}">'
         for key, value in known.items()
     ]
-    lines.append(f'<link rel="canonical" href="{own}">')
+    lines.append(f'<link rel="canonical" href="{url}">')
     return page.replace("</head>", "\n".join(lines) + "\n</head>", 1)
 
 
@@ -61,8 +61,8 @@ def description(page: str) -> str:
     """A chapter's answer, or the first paragraph of a page's text."""
     answer = re.search(r"<strong>Answer\.</strong>(.*?)</p>", page, re.DOTALL)
     article = page.partition("<article")[2]
-    found = answer or re.search(r"<p>(.*?)</p>", article, re.DOTALL)
-    text = re.sub(r"<[^>]+>", "", found[1]) if found else "Layers that stand in the way."
+    match = answer or re.search(r"<p>(.*?)</p>", article, re.DOTALL)
+    text = re.sub(r"<[^>]+>", "", match[1]) if match else "Layers that stand in the way."
     return html.unescape(" ".join(text.split()))[:300]
 
 
@@ -81,15 +81,15 @@ def finish(site: Path):
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     start, title = address(config), config["title"]
     printing.write(site, printing.load_toc(ROOT), title)
-    found = []
+    pages = []
     for path in sorted(site.rglob("*.html")):
         name = path.relative_to(site).as_posix()
         if name.startswith(("_static/", "playground/")) or name in ("index.html", printing.NAME):
             continue
         page = once(path.read_text(encoding="utf-8"))
         path.write_text(introduced(page, title, start + name, start), encoding="utf-8")
-        found.append(start + name)
-    urls = "\n".join(f"  <url><loc>{one}</loc></url>" for one in found)
+        pages.append(start + name)
+    urls = "\n".join(f"  <url><loc>{one}</loc></url>" for one in pages)
     (site / "sitemap.xml").write_text(
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{urls}\n</urlset>\n'

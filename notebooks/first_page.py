@@ -14,8 +14,8 @@ NAME = "first_page.png"
 
 def draw(experiments: Path, path: Path):
     """Draw it from the results of the chapter on seeds and training."""
-    found = json.loads((experiments / "22_seeds_and_training.json").read_text(encoding="utf-8"))
-    table = shares(pd.DataFrame(found["by_accuracy"]))
+    results = json.loads((experiments / "22_seeds_and_training.json").read_text(encoding="utf-8"))
+    table = shares(pd.DataFrame(results["by_accuracy"]))
     labels = [f"{r.known}% known: {r.helped_cells} of {r.cells}" for r in table.itertuples()]
     words = "tasks in which leaving out one attention or head clearly helps (%)"
     title = "Where nearly every answer is right, hardly a part stands in the way"

@@ -40,8 +40,8 @@ def parts_of(vlm: VLM) -> tuple[str, ...]:
     """What is knocked out: attentions, MLPs, whole layers and heads, where the model has any."""
     layers, heads = vlm.anatomy.stacks["decoder"], []
     for attention, name in ATTENTIONS.items():
-        own = [layer.parts[attention].heads for layer in layers if attention in layer.parts]
-        heads += [f"{name} {head}" for head in range(max(own, default=0))]
+        counts = [layer.parts[attention].heads for layer in layers if attention in layer.parts]
+        heads += [f"{name} {head}" for head in range(max(counts, default=0))]
     return (*(part for part in PARTS if layers_with(vlm.anatomy, part)), *heads)
 
 
@@ -55,9 +55,9 @@ def widened(outcomes: pd.DataFrame) -> pd.DataFrame:
     for (name, layer), rows in outcomes.groupby(["part", "layer"], sort=False):
         known = "base" if name == "base" else f"{name}, {layer}"
         columns[known] = rows.set_index("question").correct.astype(bool)
-    own = outcomes.loc[outcomes.part == "base", list(ABOUT)].reset_index(drop=True)
-    right = pd.DataFrame(columns).loc[own.question].reset_index(drop=True)
-    return pd.concat([own.rename(columns=dict(chance="blind")), right], axis=1)
+    about = outcomes.loc[outcomes.part == "base", list(ABOUT)].reset_index(drop=True)
+    right = pd.DataFrame(columns).loc[about.question].reset_index(drop=True)
+    return pd.concat([about.rename(columns=dict(chance="blind")), right], axis=1)
 
 
 def wide(vlm: VLM, benchmark: Benchmark, cache=None, parts=None) -> pd.DataFrame:

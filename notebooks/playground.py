@@ -66,15 +66,15 @@ def is_source(path: Path) -> bool:
 
 def digest() -> str:
     """What the files depend on: the page's sources, their builders, outcomes, package, weights."""
-    found = hashlib.blake2b(digest_size=8)
+    hashed = hashlib.blake2b(digest_size=8)
     sources = [path for path in HERE.rglob("*") if "node_modules" not in path.parts]
     builders = [Path(__file__).with_name(f"{name}.py") for name in BUILDERS]
     package = (HERE.parent / "talo_mini").rglob("*")
     tables = [path for place in (FOLDER, explorer.SEEDS) for path in place.rglob("*.parquet")]
     for path in sorted([*sources, *builders, *tables, sliders.RESULTS, *package]):
         if is_source(path):
-            found.update(str(path.relative_to(HERE.parent)).encode() + path.read_bytes())
-    return found.hexdigest()
+            hashed.update(str(path.relative_to(HERE.parent)).encode() + path.read_bytes())
+    return hashed.hexdigest()
 
 
 def write(folder: Path, per_task: int = PER_TASK, tasks=None):
@@ -91,8 +91,8 @@ def write(folder: Path, per_task: int = PER_TASK, tasks=None):
     benchmark = load_benchmark("mini-worlds", tasks, per_task)
     for task in benchmark.tasks:
         (folder / "questions" / f"{task.name}.pack").write_bytes(packed(benchmark, task.name))
-    told = [dict(name=t.name, ability=t.ability, trained=t.trained) for t in benchmark.tasks]
-    (folder / "questions" / "tasks.json").write_text(json.dumps(told), encoding="utf-8")
+    listed = [dict(name=t.name, ability=t.ability, trained=t.trained) for t in benchmark.tasks]
+    (folder / "questions" / "tasks.json").write_text(json.dumps(listed), encoding="utf-8")
     outcomes = pd.read_parquet(TABLE)
     (folder / "questions" / "luck.json").write_text(json.dumps(cells(outcomes)), encoding="utf-8")
     explorer.write(folder, per_task)
@@ -130,12 +130,12 @@ def form(question: Question) -> dict:
 
 def cells(outcomes: pd.DataFrame) -> list[dict]:
     """Of each task and form with something to gain: what is answered right, as bits."""
-    found = []
+    records = []
     for (task, form), rows in outcomes.groupby(["task", "form"], sort=False):
         if rows.base.mean() < MOST:
             without = [bits(rows[f"self-attention, {layer}"]) for layer in range(LAYERS)]
-            found.append(dict(task=task, form=form, base=bits(rows.base), without=without))
-    return found
+            records.append(dict(task=task, form=form, base=bits(rows.base), without=without))
+    return records
 
 
 def swept(benchmark: Benchmark) -> tuple[pd.DataFrame, Benchmark]:
@@ -147,14 +147,14 @@ def swept(benchmark: Benchmark) -> tuple[pd.DataFrame, Benchmark]:
 def cured(table: pd.DataFrame, asked: Benchmark) -> list[int]:
     """The numbers of the questions that are right without the head and wrong with it."""
     right = table.pivot(index="question", columns="part", values="correct")
-    found = right.index[right[LANDING["part"]] & ~right["base"]]
-    return [i for i, question in enumerate(asked.questions) if question.id in found]
+    ids = right.index[right[LANDING["part"]] & ~right["base"]]
+    return [i for i, question in enumerate(asked.questions) if question.id in ids]
 
 
 def landing(table: pd.DataFrame, asked: Benchmark) -> dict:
     """What the first page loads: a task, what to switch off, and questions that this cures."""
-    kept = {name: LANDING[name] for name in ("task", "form", "off")}
-    return dict(**kept, numbers=cured(table, asked)[:CASES], words=SWITCH)
+    chosen = {name: LANDING[name] for name in ("task", "form", "off")}
+    return dict(**chosen, numbers=cured(table, asked)[:CASES], words=SWITCH)
 
 
 def recorded(table: pd.DataFrame, asked: Benchmark) -> str:

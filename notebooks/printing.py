@@ -37,10 +37,10 @@ def write(site: Path, toc: dict, title: str):
     for name in names:
         page = BeautifulSoup((site / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
         article = page.find("article")
-        for found in article.select(LEFT_OUT):
-            found.decompose()
-        for found in article.find_all("details"):
-            found["open"] = ""
+        for element in article.select(LEFT_OUT):
+            element.decompose()
+        for element in article.find_all("details"):
+            element["open"] = ""
         _lead_here(article, name, names)
         heading = article.find("h1").get_text(" ", strip=True)
         contents.append(f'<li><a href="#{anchor(name)}">{heading}</a></li>')
@@ -65,20 +65,20 @@ def _lead_here(article, name, names):
     found.
     """
     folder = posixpath.dirname(name)
-    for found in article.select("[id]"):
-        found["id"] = f"{anchor(name)}-{found['id']}"  # a page's own names may be another's too
+    for element in article.select("[id]"):
+        element["id"] = f"{anchor(name)}-{element['id']}"  # a page's own names may be another's too
     for tag, key in (("a", "href"), ("img", "src"), ("link", "href")):
-        for found in article.find_all(tag):
-            target = found.get(key, "")
+        for element in article.find_all(tag):
+            target = element.get(key, "")
             if "://" in target or target.startswith(("data:", "mailto:")):
                 continue
             path, _, place = target.partition("#")
             whole = posixpath.normpath(posixpath.join(folder, path)) if path else f"{name}.html"
             page = whole.removesuffix(".html")
             if page in names:
-                found[key] = f"#{anchor(page)}" + (f"-{place}" if place else "")
+                element[key] = f"#{anchor(page)}" + (f"-{place}" if place else "")
             else:
-                found[key] = whole
+                element[key] = whole
 
 
 def load_toc(root: Path) -> dict:

@@ -58,14 +58,14 @@ def parameters(name: str, scale: str, folder: str) -> dict:
     """
     scales = yaml.safe_load((ROOT / "notebooks" / "scales.yml").read_text(encoding="utf-8"))
     known = papermill.inspect_notebook(str(ROOT / "notebooks" / f"{name}.ipynb"))
-    own = scales[scale].get(name, {})
-    unknown = set(own) - set(known)
+    given = scales[scale].get(name, {})
+    unknown = set(given) - set(known)
     if unknown:
         raise KeyError(
             f"notebooks/scales.yml gives {name} at scale {scale} the parameter {min(unknown)}, "
             f"which its parameters cell does not have; it has: {', '.join(known)}"
         )
-    values = {**scales[scale]["common"], **own, "RESULTS": folder}
+    values = {**scales[scale]["common"], **given, "RESULTS": folder}
     return {key: value for key, value in values.items() if key in known}
 
 
@@ -73,14 +73,14 @@ def digest(notebook: Path, values: dict) -> str:
     """What an executed notebook depends on: its source, its parameters, the package, the weights,
     and the tables it reads.
     """
-    found = hashlib.blake2b(
+    hashed = hashlib.blake2b(
         notebook.read_bytes() + json.dumps(values, sort_keys=True).encode(), digest_size=8
     )
     folders = ROOT / "talo_mini", *READ
     for path in sorted(path for folder in folders for path in (folder, *folder.rglob("*"))):
         if playground.is_source(path):
-            found.update(path.read_bytes())
-    return found.hexdigest()
+            hashed.update(path.read_bytes())
+    return hashed.hexdigest()
 
 
 class ChapterFailed(RuntimeError):
@@ -134,16 +134,16 @@ def execute(notebook: Path, scale: str, folder: Path) -> float:
         ) from None
     saved = unfinished / f"{name}.json"
     if not saved.exists():
-        found = ", ".join(path.name for path in unfinished.glob("*.json")) or "nothing"
-        raise RuntimeError(f"{name} saved {found}, not {saved.name}; its last cell names another")
+        others = ", ".join(path.name for path in unfinished.glob("*.json")) or "nothing"
+        raise RuntimeError(f"{name} saved {others}, not {saved.name}; its last cell names another")
     solved.unlink()
     executed = nbformat.read(unfinished / notebook.name, 4)
-    told = json.loads(saved.read_text(encoding="utf-8"))
-    told |= dict(solutions=exercises.taken(executed))
-    told |= dict(
+    record = json.loads(saved.read_text(encoding="utf-8"))
+    record |= dict(solutions=exercises.taken(executed))
+    record |= dict(
         commit=commit(), seconds=round(time.time() - start), date=time.strftime("%Y-%m-%d")
     )
-    saved.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    saved.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     nbformat.write(_published(executed, mark, beside, results), unfinished / notebook.name)
     order = sorted(unfinished.iterdir(), key=lambda path: path.suffix == ".ipynb")  # the mark last
     for path in order:
@@ -154,8 +154,8 @@ def execute(notebook: Path, scale: str, folder: Path) -> float:
 
 def _published(executed, mark, beside, results):
     """An executed notebook as it is kept: with its mark, without what names this machine."""
-    kept = {key: executed.metadata[key] for key in ("kernelspec", "language_info")}
-    executed.metadata = kept | {"talo_mini": mark}
+    metadata = {key: executed.metadata[key] for key in ("kernelspec", "language_info")}
+    executed.metadata = metadata | {"talo_mini": mark}
     for cell in executed.cells:
         cell.metadata = {"tags": cell.metadata.get("tags", [])}
         cell.source = cell.source.replace(beside, results)
@@ -208,13 +208,13 @@ def commit() -> str:
     if shutil.which("git") is None:
         return ""
 
-    def told(*words):
+    def git(*words):
         return subprocess.run(
             ["git", *words], cwd=ROOT, capture_output=True, text=True
         ).stdout.strip()
 
-    changed = told("status", "--porcelain", "--untracked-files=no", "--", "talo_mini", "notebooks")
-    return told("rev-parse", "--short=10", "HEAD") + "+" * bool(changed)
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", "talo_mini", "notebooks")
+    return git("rev-parse", "--short=10", "HEAD") + "+" * bool(changed)
 
 
 def build(stage: Path) -> Path:

@@ -43,8 +43,8 @@ def row(path: Path) -> dict:
 
 def rows(folder: Path) -> list[dict]:
     """Every run in a folder, ours first."""
-    found = [row(path) for path in sorted(folder.glob("*.json"))]
-    return sorted(found, key=lambda one: not one["ours"])
+    runs = [row(path) for path in sorted(folder.glob("*.json"))]
+    return sorted(runs, key=lambda one: not one["ours"])
 
 
 def write(folder: Path, page: Path):

@@ -36,8 +36,8 @@ def planted() -> list[dict]:
     """By strength of the plant, rule and shots: what TaLo leaves out, from chapter 9's results."""
     fields = ["strength", "rule", "shots", "damage", "recovered"]
     fields += [f"{name}{end}" for name in SHARES for end in ("", "_low", "_high")]
-    found = json.loads(RESULTS.read_text(encoding="utf-8"))["summary"]
-    return [{field: row[field] for field in fields} for row in found]
+    rows = json.loads(RESULTS.read_text(encoding="utf-8"))["summary"]
+    return [{field: row[field] for field in fields} for row in rows]
 
 
 def studies() -> list[dict]:
@@ -73,8 +73,8 @@ def needed() -> list[dict]:
 def write(folder: Path):
     """Write the figures' data into the playground's folder."""
     corrections = {name: str(compared) for name, compared in CORRECTIONS.items()}  # of a chooser
-    told = dict(planted=planted(), power=studies(), needed=needed(), corrections=corrections)
-    (folder / "sliders.json").write_text(json.dumps(told), encoding="utf-8")
+    data = dict(planted=planted(), power=studies(), needed=needed(), corrections=corrections)
+    (folder / "sliders.json").write_text(json.dumps(data), encoding="utf-8")
 
 
 def still():
@@ -84,9 +84,9 @@ def still():
     figure, axis = axes_of(6.5, 3.8, title)
     for gain, colour in zip(DRAWN, ABILITY_COLOURS, strict=False):
         for compared, dashes in DASHES.items():
-            own = seen[(seen.gain == gain) & (seen.compared == compared)]
+            rows = seen[(seen.gain == gain) & (seen.compared == compared)]
             label = f"+{POINTS * gain:.0f} points" if compared == 1 else None
-            axis.plot(own.questions, POINTS * own.power, dashes, color=colour, label=label)
+            axis.plot(rows.questions, POINTS * rows.power, dashes, color=colour, label=label)
     for name, compared in CORRECTIONS.items():
         if compared in DASHES:
             axis.plot([], [], DASHES[compared], color="black", label=name)

@@ -5,8 +5,8 @@ head. `python notebooks/social.py` writes it to social.png.
 import json
 from pathlib import Path
 
-import claims
 import matplotlib.pyplot as plt
+import verdicts
 from matplotlib.axes import Axes
 
 from talo_mini import load_benchmark
@@ -21,9 +21,9 @@ PAPER = dict(facecolor="white", edgecolor="none", pad=2)  # behind words that a 
 
 def draw(experiments: Path, path: Path):
     """Draw it from the results of the chapter on the head that interferes."""
-    results = experiments / "23_the_head_that_interferes.json"
-    found = json.loads(results.read_text(encoding="utf-8"))
-    case = next(filter(claims.helps_to_above_chance, found["confirmed"]))
+    source = experiments / "23_the_head_that_interferes.json"
+    results = json.loads(source.read_text(encoding="utf-8"))
+    case = next(filter(verdicts.helps_to_above_chance, results["confirmed"]))
     asked = load_benchmark("mini-worlds", case["task"], QUESTION + 1, case["form"])
     question = asked.questions[QUESTION]
     figure = plt.figure(figsize=SIZE, dpi=DOTS, facecolor="white")
@@ -43,10 +43,10 @@ def _bars(axes: Axes, case: dict):
     rows = {"the whole model": case["base"], f"without {case['part']}": case["accuracy"]}
     axes.barh(range(len(rows)), list(rows.values()), color=[ON, OFF], height=0.45)
     for place, (name, value) in enumerate(rows.items()):
-        told = Estimate(value, unit="percent")
+        share = Estimate(value, unit="percent")
         words = dict(color=INK, bbox=PAPER)
         axes.text(0, place - 0.3, name, va="bottom", fontsize=18, **words)
-        axes.text(value + 0.01, place, f"{told} right", va="center", fontsize=20, **words)
+        axes.text(value + 0.01, place, f"{share} right", va="center", fontsize=20, **words)
     axes.axvline(case["informed"], 0, 0.9, color=INK, linestyle=":")
     axes.text(case["informed"] + 0.01, 1.35, "a guess", va="center", fontsize=15, color=INK)
     axes.set(xlim=(0, 0.75), ylim=(1.5, -0.65))

@@ -71,46 +71,46 @@ def statements_for(wanting: list, before: list[ast.stmt], known: set[str]) -> li
     for statement in wanting:
         wanted |= _names(statement, ast.Load) - bound
         bound |= _changed(statement)
-    kept = []
+    needed = []
     for statement in reversed(before):
         if wanted & _changed(statement):
-            kept.insert(0, statement)
+            needed.insert(0, statement)
             wanted |= _names(statement, ast.Load) - known
-    return kept
+    return needed
 
 
 def _names(statement, context) -> set[str]:
     """Names that are read or bound, but for those of loops, which end with them."""
     nodes = [*ast.walk(statement)]
     inner = [one.target for one in nodes if isinstance(one, ast.comprehension | ast.For)]
-    own = {name.id for one in inner for name in ast.walk(one) if isinstance(name, ast.Name)}
+    looped = {name.id for one in inner for name in ast.walk(one) if isinstance(name, ast.Name)}
     names = [one for one in nodes if isinstance(one, ast.Name) and isinstance(one.ctx, context)]
-    return {name.id for name in names} - own
+    return {name.id for name in names} - looped
 
 
 def _changed(statement) -> set[str]:
     """Names that a statement binds, or whose values it changes: `x[0] = 1`, `x.append(1)`."""
-    found = _names(statement, ast.Store)
+    names = _names(statement, ast.Store)
     for node in ast.walk(statement):
         if isinstance(node, ast.alias):
-            found.add((node.asname or node.name).partition(".")[0])
+            names.add((node.asname or node.name).partition(".")[0])
         stored = isinstance(getattr(node, "ctx", None), ast.Store)
         called = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
         place = node.value.func if called else node if stored else None
         while isinstance(place, ast.Attribute | ast.Subscript):
             place = place.value
             if isinstance(place, ast.Name):
-                found.add(place.id)
-    return found
+                names.add(place.id)
+    return names
 
 
 def keep(printed: dict[str, str], source: Path, results: Path):
     """Write what the solutions printed into the results, and the exercise's text into the
     published copy.
     """
-    told = json.loads(results.read_text(encoding="utf-8"))
-    told["solutions"] = printed
-    results.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    record = json.loads(results.read_text(encoding="utf-8"))
+    record["solutions"] = printed
+    results.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     text = {cell.id: cell.source for cell in nbformat.read(source, 4).cells}
     published = nbformat.read(results.with_suffix(".ipynb"), 4)
     for cell in published.cells:

@@ -10,23 +10,23 @@ TEMPLATE = Path(__file__).with_name("status.template.md")
 
 def rows(experiments: Path) -> list[dict]:
     """What is told of each chapter's results, in the chapters' order."""
-    found = []
+    listed = []
     for path in sorted(experiments.glob("[0-9][0-9]_*.json")):
-        told = json.loads(path.read_text(encoding="utf-8"))
-        seconds, versions = told.get("seconds"), told["versions"]
-        found.append(
+        results = json.loads(path.read_text(encoding="utf-8"))
+        seconds, versions = results.get("seconds"), results["versions"]
+        listed.append(
             dict(
                 name=path.stem,
-                commit=told["commit"] or "not noted",
-                date=told.get("date", "-"),
+                commit=results["commit"] or "not noted",
+                date=results.get("date", "-"),
                 minutes="-" if seconds is None else f"{seconds / 60:.1f}",
-                model=told["model"],
-                digest=told["model_digest"],
-                questions=f"{told['questions']:,}",
+                model=results["model"],
+                digest=results["model_digest"],
+                questions=f"{results['questions']:,}",
                 versions=f"{versions['torch']}, {versions['transformers']}",
             )
         )
-    return found
+    return listed
 
 
 def write(experiments: Path, page: Path):

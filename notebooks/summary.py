@@ -9,6 +9,8 @@ from collections import Counter
 from pathlib import Path
 
 import claims
+import verdicts
+import verdicts_pretrained
 
 from talo_mini.estimates import Estimate
 
@@ -23,16 +25,16 @@ def write(experiments: Path, page: Path):
 
 def told(experiments: Path) -> str:
     """The page, in Markdown."""
-    found = results(experiments)
-    verdicts = {claim.key: claims.tell(claim, experiments) for claim in claims.CLAIMS}
+    chapters = results(experiments)
+    records = {claim.key: claims.tell(claim, experiments) for claim in claims.CLAIMS}
     counts = {
-        column: Counter(verdicts[key][column].partition(":")[0] for key in WHOLE)
+        column: Counter(records[key][column].partition(":")[0] for key in WHOLE)
         for column in ("status", "pretrained")
     }
-    template = claims.templates(span=span, alike=claims.clearly_alike).from_string(
+    template = claims.templates(span=span, alike=verdicts_pretrained.clearly_alike).from_string(
         TEMPLATE.read_text(encoding="utf-8")
     )
-    about = dict(found=found, claims=verdicts, counts=counts, shapes=shapes(found))
+    about = dict(found=chapters, claims=records, counts=counts, shapes=shapes(chapters))
     return template.render(about).lstrip()
 
 
@@ -44,36 +46,38 @@ def results(experiments: Path) -> dict[str, dict]:
     }
 
 
-def shapes(found: dict) -> dict:
+def shapes(chapters: dict) -> dict:
     """Tables of the chapters, cut to what the page shows of them."""
-    plain = [row for row in found["05"]["whole"] if row["method"] == "TaLo, tasks with room"]
-    gains = [*plain, *found["05"]["harder"]]
-    room = found["19"]["room"]
-    half = [own for name, own in room.items() if "half" in name]
-    end = [own for name, own in room.items() if "half" not in name]
+    plain = [row for row in chapters["05"]["whole"] if row["method"] == "TaLo, tasks with room"]
+    gains = [*plain, *chapters["05"]["harder"]]
+    rooms = chapters["19"]["room"]
+    half = [room for name, room in rooms.items() if "half" in name]
+    end = [room for name, room in rooms.items() if "half" not in name]
     return dict(
-        room=claims.together(claims.rooms_of(found["03"] | dict(beside=found["14"]))),
-        room_pretrained=claims.together(room.values()),
-        half={name: sum(own[name] for own in half) for name in ("helped", "knockouts")},
-        end={name: sum(own[name] for own in end) for name in ("helped", "knockouts")},
-        known=[row for row in found["22"]["by_accuracy"] if row["accuracy"] < 0.9],
-        well_known=[row for row in found["22"]["by_accuracy"] if row["accuracy"] > 0.9],
-        looks=claims.looks_at_likeness(found["22"]),
-        power=[own["power"] for own in found["03"]["harder"].values()],
-        gains=[row for row in gains if row["tasks"] >= claims.FEWEST],
-        gains_pretrained=[row for row in found["19"]["these"] if row["tasks"] >= claims.FEWEST],
+        room=verdicts.together(verdicts.rooms_of(chapters["03"] | dict(beside=chapters["14"]))),
+        room_pretrained=verdicts.together(rooms.values()),
+        half={name: sum(room[name] for room in half) for name in ("helped", "knockouts")},
+        end={name: sum(room[name] for room in end) for name in ("helped", "knockouts")},
+        known=[row for row in chapters["22"]["by_accuracy"] if row["accuracy"] < 0.9],
+        well_known=[row for row in chapters["22"]["by_accuracy"] if row["accuracy"] > 0.9],
+        looks=verdicts_pretrained.looks_at_likeness(chapters["22"]),
+        power=[room["power"] for room in chapters["03"]["harder"].values()],
+        gains=[row for row in gains if row["tasks"] >= verdicts.FEWEST],
+        gains_pretrained=[
+            row for row in chapters["19"]["these"] if row["tasks"] >= verdicts.FEWEST
+        ],
         shots_pretrained=[
             row
-            for row in found["19"]["shots_and_rules"]
+            for row in chapters["19"]["shots_and_rules"]
             if row["rule"] == "best" and row["shots"] in (10, 20)
         ],
         whole=[
             row
-            for row in [*found["11"]["whole"], *found["11"]["harder"]]
-            if row["of"] == "tasks with room" and row["tasks"] >= claims.FEWEST
+            for row in [*chapters["11"]["whole"], *chapters["11"]["harder"]]
+            if row["of"] == "tasks with room" and row["tasks"] >= verdicts.FEWEST
         ],
-        few=claims.gains_of_few_shots(found["07"]),
-        case=next(filter(claims.helps_to_above_chance, found["23"]["confirmed"])),
+        few=verdicts.gains_of_few_shots(chapters["07"]),
+        case=next(filter(verdicts.helps_to_above_chance, chapters["23"]["confirmed"])),
     )
 
 

@@ -20,8 +20,8 @@ def terms() -> dict[str, str]:
     """
     text = GLOSSARY.read_text(encoding="utf-8")
     entries = text[text.index(":::{glossary}") :].split("\n\n")
-    found = [line for entry in entries for line in entry.splitlines() if line[:1].isalpha()]
-    words = {word: word for word in set(found) - COMMON} | ALSO
+    lines = [line for entry in entries for line in entry.splitlines() if line[:1].isalpha()]
+    words = {word: word for word in set(lines) - COMMON} | ALSO
     return {word: words[word] for word in sorted(words, key=len, reverse=True)}
 
 
@@ -32,7 +32,7 @@ def linked(texts: list[str]) -> list[str]:
         for word, entry in list(waiting.items()):
             changed = _with_link(text, word, entry)
             if changed != text:
-                waiting = {one: own for one, own in waiting.items() if own != entry}
+                waiting = {one: other for one, other in waiting.items() if other != entry}
                 text = changed
         done.append(_with_chapters(text))
     return done
@@ -42,16 +42,16 @@ def _with_chapters(text):
     """The text with a link wherever it names a chapter by its number, outside of what is kept."""
     names = {path.name[:2]: path.stem for path in HERE.glob("[0-9][0-9]_*.ipynb")}
 
-    def link(found):
-        word, number = found.groups()
+    def link(match):
+        word, number = match.groups()
         if number not in names:
-            return found[0]
+            return match[0]
         return f"{{doc}}`{word} {int(number)} </notebooks/{names[number]}>`"
 
     pieces, end = [], 0
-    for kept in KEPT.finditer(text):
-        pieces += [CHAPTER.sub(link, text[end : kept.start()]), kept[0]]
-        end = kept.end()
+    for passage in KEPT.finditer(text):
+        pieces += [CHAPTER.sub(link, text[end : passage.start()]), passage[0]]
+        end = passage.end()
     return "".join([*pieces, CHAPTER.sub(link, text[end:])])
 
 
@@ -59,11 +59,11 @@ def _with_link(text, term, entry):
     """The text with a link at the first use of a term outside of what is kept as it is."""
     word = re.compile(rf"(?<![\w{{`-]){re.escape(term)}(?:s|es)?(?![\w`-])", re.IGNORECASE)
     end = 0
-    for kept in [*KEPT.finditer(text), None]:
-        begin = kept.start() if kept else len(text)
-        found = word.search(text, end, begin)
-        if found:
-            link = f"{{term}}`{found[0]} <{entry}>`"
-            return text[: found.start()] + link + text[found.end() :]
-        end = kept.end() if kept else begin
+    for passage in [*KEPT.finditer(text), None]:
+        begin = passage.start() if passage else len(text)
+        match = word.search(text, end, begin)
+        if match:
+            link = f"{{term}}`{match[0]} <{entry}>`"
+            return text[: match.start()] + link + text[match.end() :]
+        end = passage.end() if passage else begin
     return text

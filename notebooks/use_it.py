@@ -76,16 +76,16 @@ def _run(words):
 
 
 def _printed(run) -> str:
-    told = io.StringIO()
-    with contextlib.redirect_stdout(told):
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
         run()
-    return told.getvalue().strip()
+    return output.getvalue().strip()
 
 
-def page(found: dict) -> str:
+def page(results: dict) -> str:
     """The page: prose of the template around what was printed."""
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(**found)
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(**results)
 
 
 def main():

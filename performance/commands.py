@@ -63,23 +63,23 @@ def files(report: Path) -> Counter:
     return seconds
 
 
-def measure(kept: Path) -> dict:
+def measure(path: Path) -> dict:
     """The minutes of installing, of both commands, and the seconds of their parts.
 
     What was measured is kept in a file, so that a command that fails costs only itself.
     """
-    found = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     with tempfile.TemporaryDirectory(prefix="talo mini ") as place:
         clone, report = Path(place) / "clone", Path(place) / "tests.xml"
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
         for name, part in (("installing", install), ("testing", run_tests), ("making", make_book)):
-            if name not in found:
+            if name not in results:
                 minutes, more = part(clone, report)
-                found |= {name: minutes, **more}
-                kept.parent.mkdir(parents=True, exist_ok=True)
-                kept.write_text(json.dumps(found), encoding="utf-8")
-            print(f"{name}: {found[name]:.1f} minutes", flush=True)
-    return found
+                results |= {name: minutes, **more}
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(json.dumps(results), encoding="utf-8")
+            print(f"{name}: {results[name]:.1f} minutes", flush=True)
+    return results
 
 
 def install(clone: Path, report: Path) -> tuple[float, dict]:
@@ -103,7 +103,7 @@ def make_book(clone: Path, report: Path) -> tuple[float, dict]:
 
 def weights(site: Path) -> Counter:
     """Kilobytes of every page of a built book, with the pictures, scripts and styles it names."""
-    found = Counter()
+    sizes = Counter()
     for path in sorted(site.rglob("*.html")):
         page = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
         named = {path}
@@ -112,16 +112,16 @@ def weights(site: Path) -> Counter:
             named |= {path.parent / urlsplit(unquote(target)).path for target in targets}
         whole = {one.resolve() for one in named}
         size = sum(one.stat().st_size for one in whole if one.is_file())
-        found[path.relative_to(site).as_posix()] = round(size / 1000)
-    return found
+        sizes[path.relative_to(site).as_posix()] = round(size / 1000)
+    return sizes
 
 
-def page(found: dict, where: str) -> str:
+def page(results: dict, where: str) -> str:
     """The book's page of what was measured, and on which machine."""
     template = jinja2.Template(
         TEMPLATE.read_text(encoding="utf-8"), trim_blocks=True, keep_trailing_newline=True
     )
-    return template.render(found, cores=os.cpu_count(), machine=where)
+    return template.render(results, cores=os.cpu_count(), machine=where)
 
 
 def main():
@@ -131,8 +131,8 @@ def main():
     arguments = parser.parse_args()
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True)
     where = machine()  # now: while the commands run somebody may commit
-    found = measure(ROOT / "runs" / "commands" / f"{commit.stdout.strip()}.json")
-    text = page(found, where)
+    results = measure(ROOT / "runs" / "commands" / f"{commit.stdout.strip()}.json")
+    text = page(results, where)
     print(text)
     if arguments.page:
         arguments.page.write_text(text, encoding="utf-8")

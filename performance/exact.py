@@ -44,7 +44,7 @@ def compare(vlm, prompt, questions, cells, pictures) -> dict:
 
     In one pass questions about one picture share a row, as in a sweep; under hooks each is alone.
     """
-    found = dict(questions=len(questions), answers=0, different=0, largest=0.0, logits=0.0)
+    row = dict(questions=len(questions), answers=0, different=0, largest=0.0, logits=0.0)
     shared, alone = packed(vlm, questions, prompt), apart(vlm, questions, prompt)
     here, there = same_places(shared.wanted, alone.wanted)
     for replayed, hooked in zip(
@@ -53,16 +53,16 @@ def compare(vlm, prompt, questions, cells, pictures) -> dict:
         strict=True,
     ):
         apart_by = (replayed[here] - hooked[there]).abs().max().item()
-        found["logits"] = max(found["logits"], apart_by)
+        row["logits"] = max(row["logits"], apart_by)
         one, other = shared.wanted.scores(replayed), alone.wanted.scores(hooked)
         for a, b in zip(one, other, strict=True):
-            found["answers"] += 1
+            row["answers"] += 1
             finite = bool(np.isfinite([a, b]).all())
-            found["different"] += int(not finite or a.argmax() != b.argmax())
-            found["largest"] = max(
-                found["largest"], float(abs(a - b).max()) if finite else float("inf")
+            row["different"] += int(not finite or a.argmax() != b.argmax())
+            row["largest"] = max(
+                row["largest"], float(abs(a - b).max()) if finite else float("inf")
             )
-    return found
+    return row
 
 
 def source_of(module: str) -> Path:
@@ -73,18 +73,18 @@ def source_of(module: str) -> Path:
 
 def imported(module: str) -> set[str]:
     """The modules of the package that one imports, and those that they import, itself included."""
-    found, waiting = set(), {module}
+    modules, waiting = set(), {module}
     while waiting:
         name = waiting.pop()
-        found.add(name)
+        modules.add(name)
         path = source_of(name)
         room = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.level:
                 above = room[: len(room) - node.level + 1]
                 waiting.add(".".join([*above, *filter(None, [node.module])]))
-        waiting -= found
-    return found
+        waiting -= modules
+    return modules
 
 
 def engine() -> str:
@@ -98,14 +98,14 @@ def engine() -> str:
 
 def kept(path: Path) -> dict[int, dict]:
     """What a file holds, by batch; a last line that was cut off is compared again."""
-    found = {}
+    rows = {}
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
         try:
             row = json.loads(line)
         except json.JSONDecodeError:
             continue
-        found[row.pop("batch")] = row
-    return found
+        rows[row.pop("batch")] = row
+    return rows
 
 
 def run(vlms, benchmark, parts, folder: Path, minutes: float | None = None) -> pd.DataFrame:

@@ -13,25 +13,27 @@ def nnsight_traces(model, inputs, chosen, last):
     """Logits of the base model and of each knockout, by nnsight."""
     from nnsight import NNsight
 
-    wrapped, found = NNsight(model), [last(model, inputs)]
+    wrapped, collected = NNsight(model), [last(model, inputs)]
     for path in chosen:
         module = reduce(
-            lambda found, name: found[int(name)] if name.isdigit() else getattr(found, name),
+            lambda collected, name: (
+                collected[int(name)] if name.isdigit() else getattr(collected, name)
+            ),
             path.split("."),
             wrapped,
         )
         with wrapped.trace(**inputs, use_cache=False, logits_to_keep=1):
             module.output[0][:] = 0
             logits = wrapped.output.logits.save()
-        found.append(logits[:, -1])
-    return found
+        collected.append(logits[:, -1])
+    return collected
 
 
 def pyvene_interventions(model, inputs, chosen, last):
     """Logits of the base model and of each knockout, by pyvene."""
     from pyvene import IntervenableModel
 
-    found = [last(model, inputs)]
+    collected = [last(model, inputs)]
     for path in chosen:
         zeroed = IntervenableModel(
             [
@@ -43,8 +45,8 @@ def pyvene_interventions(model, inputs, chosen, last):
             model=model,
         )
         _, output = zeroed(base=dict(inputs, use_cache=False, logits_to_keep=1))
-        found.append(output.logits[:, -1])
-    return found
+        collected.append(output.logits[:, -1])
+    return collected
 
 
 LIBRARIES = {

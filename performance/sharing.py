@@ -48,7 +48,7 @@ def by_hooks(
     Or under those of one layer in `every`.
     """
     layers = range(0, len(vlm.anatomy.stacks["decoder"]), every)
-    found = {}
+    answers = {}
     for questions in parted(benchmark.questions, batch):
         inputs = vlm.inputs(questions, benchmark.prompt)
         for layer in (-1, *layers):
@@ -56,8 +56,8 @@ def by_hooks(
             with knockout(vlm, *known):
                 rows = scores(vlm, questions, vlm.last_logits(inputs))
             for question, row in zip(questions, rows, strict=True):
-                found[question.id, layer] = int(row.argmax())
-    return found
+                answers[question.id, layer] = int(row.argmax())
+    return answers
 
 
 def by_sweep(vlm: VLM, benchmark: Benchmark, batch: int) -> dict[tuple[str, int], int]:
@@ -70,7 +70,7 @@ def by_engine(vlm: VLM, benchmark: Benchmark, batch: int) -> dict[tuple[str, int
     """The same by the engine alone: without the table, and without the comparison with hooks that
     a sweep makes once, which a few questions would not pay back.
     """
-    cells, found = all_cells(vlm.anatomy, [PART], None, "zero"), {}
+    cells, answers = all_cells(vlm.anatomy, [PART], None, "zero"), {}
     waiting = [Batch(some, cells) for some in parted(benchmark.questions, batch)]
     with Ahead(vlm, benchmark.prompt) as ahead:
         while waiting:
@@ -80,8 +80,8 @@ def by_engine(vlm: VLM, benchmark: Benchmark, batch: int) -> dict[tuple[str, int
             for cell, logits in zip(cells, replayed_logits(vlm, inputs, cells), strict=True):
                 rows = inputs.wanted.scores(logits)
                 for question, row in zip(questions, rows, strict=True):
-                    found[question.id, cell[-1]] = int(row.argmax())
-    return found
+                    answers[question.id, cell[-1]] = int(row.argmax())
+    return answers
 
 
 @dataclass(frozen=True)
@@ -138,10 +138,10 @@ def _shape(title, make, asked):
     """
     pictures = 144 // asked if GPU else max(1, 4 // asked)
     batches = (36, 72) if GPU else (pictures * asked,)
-    told = f"{title}, {asked} question{'s' if asked > 1 else ''} a picture"
+    full_title = f"{title}, {asked} question{'s' if asked > 1 else ''} a picture"
     make = partial(made_there, make) if GPU else make
     few = dict(hooked=36) if GPU else dict(every=6, smaller=(1,) * (asked < 18))
-    return Case(told, make, questions_a_picture(asked, pictures), batches, by_engine, **few)
+    return Case(full_title, make, questions_a_picture(asked, pictures), batches, by_engine, **few)
 
 
 def best(
@@ -151,14 +151,14 @@ def best(
 
     A question counts with as many passes as layers were knocked out, and one for the base model.
     """
-    told, whole = (0.0, 0, {}), len(vlm.anatomy.stacks["decoder"]) + 1
+    fastest, whole = (0.0, 0, {}), len(vlm.anatomy.stacks["decoder"]) + 1
     for batch in batches:
         for _ in range(turns):
             start = time.perf_counter()
             answers = run(vlm, benchmark, batch)
             rate = len(answers) / whole / (time.perf_counter() - start)
-            told = max(told, (rate, batch, answers), key=lambda one: one[0])
-    return told
+            fastest = max(fastest, (rate, batch, answers), key=lambda one: one[0])
+    return fastest
 
 
 @torch.inference_mode()
@@ -188,8 +188,8 @@ def row_of(case: Case, turns: int) -> dict:
     first = case.benchmark.only(case.benchmark.questions[: case.hooked])
     plain = partial(by_hooks, every=case.every)
     hooks, hooks_batch, wanted = best(plain, vlm, first, case.smaller + case.batches, turns)
-    swept, engine_batch, found = best(case.way, vlm, case.benchmark, case.batches, turns)
-    differing = sum(found[key] != answer for key, answer in wanted.items())
+    swept, engine_batch, answers = best(case.way, vlm, case.benchmark, case.batches, turns)
+    differing = sum(answers[key] != answer for key, answer in wanted.items())
     allowed = 0 if vlm.model.dtype == torch.float32 else 0.02 * len(wanted)
     if differing > allowed:
         raise ValueError(f"{case.title}: {differing} of {len(wanted)} answers differ")

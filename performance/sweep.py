@@ -68,21 +68,21 @@ def one_pass_engine(model, anatomy, inputs):
 
 def one_by_one(model, anatomy, inputs, way=knockout):
     """A whole pass of the model for every knockout."""
-    found = [last(model, inputs)]
+    logits = [last(model, inputs)]
     for k in knockouts(anatomy):
         with way(anatomy, k):
-            found.append(last(model, inputs))
-    return found
+            logits.append(last(model, inputs))
+    return logits
 
 
 def hooks_with_cached_pictures(model, anatomy, inputs):
     """The same, but the picture is encoded once."""
-    own, kept = model.model.get_image_features, []
+    encode, encoded = model.model.get_image_features, []
 
     def remembered(*args, **options):
-        if not kept:
-            kept.append(own(*args, **options))
-        return kept[0]
+        if not encoded:
+            encoded.append(encode(*args, **options))
+        return encoded[0]
 
     with temporarily([replacement(model.model, "get_image_features", remembered)]):
         return one_by_one(model, anatomy, inputs)
@@ -142,12 +142,12 @@ def measured(run, given, trim=False):
         watermark.write_text("5", encoding="utf-8")
     before = torch.cuda.memory_allocated() / 2**30 if GPU else resident("VmRSS")
     start = time.perf_counter()
-    found = run(given)
+    result = run(given)
     if GPU:
         torch.cuda.synchronize()
     seconds = time.perf_counter() - start
     return (
-        found,
+        result,
         seconds,
         (torch.cuda.max_memory_allocated() / 2**30 if GPU else resident("VmHWM")) - before,
     )
@@ -155,8 +155,8 @@ def measured(run, given, trim=False):
 
 def resident(name):
     """Memory of this process as Linux calls it, in GiB; nan elsewhere."""
-    told = Path("/proc/self/status")
-    lines = told.read_text(encoding="utf-8").splitlines() if told.exists() else []
+    status = Path("/proc/self/status")
+    lines = status.read_text(encoding="utf-8").splitlines() if status.exists() else []
     return next(
         (int(line.split()[1]) / 2**20 for line in lines if line.startswith(name)), float("nan")
     )
@@ -183,8 +183,8 @@ def operations(model, anatomy, inputs):
     with plain, counter, torch.inference_mode():
         last(model, inputs)
     counts = {
-        path.removeprefix(f"{type(model).__name__}."): sum(found.values())
-        for path, found in counter.get_flop_counts().items()
+        path.removeprefix(f"{type(model).__name__}."): sum(flops.values())
+        for path, flops in counter.get_flop_counts().items()
     }
     stack, tokens = anatomy.stacks["decoder"], inputs["input_ids"].shape[1]
     whole = [counts[layer.path] for layer in stack]
@@ -192,8 +192,10 @@ def operations(model, anatomy, inputs):
         sum(counts[path] for path in layer.parts["self-attention"].modules) for layer in stack
     ]
     ends = stack[-1].parts["self-attention"].modules
-    kept = sum(counts.get(f"{path}.{name}", 0) for path in ends for name in ("k_proj", "v_proj"))
-    short = kept + (whole[-1] - kept) / tokens
+    projected = sum(
+        counts.get(f"{path}.{name}", 0) for path in ends for name in ("k_proj", "v_proj")
+    )
+    short = projected + (whole[-1] - projected) / tokens
     least, layers = (
         counts["Global"] if "Global" in counts else counter.get_total_flops(),
         len(stack),
@@ -229,7 +231,7 @@ def compare(name, model, inputs, batches, repeats):
         ):  # contenders take turns, so that whatever else the machine does meets all of them
             for contender, run in {**ours, **others}.items():
                 try:
-                    found, seconds, memory = measured(run, given, trim=turn == 0)
+                    result, seconds, memory = measured(run, given, trim=turn == 0)
                 except Exception as error:
                     if contender in ours and not out_of_memory(error):
                         raise
@@ -237,9 +239,9 @@ def compare(name, model, inputs, batches, repeats):
                         f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
                     )
                     continue
-                exact = found if exact is None else exact
+                exact = result if exact is None else exact
                 difference = max(
-                    (a - b).abs().max().item() for a, b in zip(exact, found, strict=True)
+                    (a - b).abs().max().item() for a, b in zip(exact, result, strict=True)
                 )
                 if difference > max(
                     TOLERANCE,
@@ -368,13 +370,13 @@ def line(row):
 
 def bars_of(table):
     """The chart's bars of a model: this engine, the next best idea, and other libraries."""
-    told = table.set_index("contender").times_plain_hooks.dropna()
-    shown = ["this engine", "hooks, pictures encoded once", *(set(LIBRARIES) & set(told.index))]
-    bound = told["floating-point bound"]
+    speeds = table.set_index("contender").times_plain_hooks.dropna()
+    shown = ["this engine", "hooks, pictures encoded once", *(set(LIBRARIES) & set(speeds.index))]
+    bound = speeds["floating-point bound"]
     return [
         dict(
             label=f"{table.model[0]}: {name}",
-            times=told[name],
+            times=speeds[name],
             bound=bound if name == shown[0] else None,
             ours=name == shown[0],
         )

@@ -6,6 +6,7 @@ import claims
 import pytest
 import run
 import summary
+import verdicts
 
 from talo_mini.estimates import Estimate
 
@@ -21,8 +22,8 @@ def test_every_claim_stands_in_a_row_with_both_verdicts(page):
     rows = [line for line in page.splitlines() if line.startswith("| **C")]
     assert [row[4:6] for row in rows] == list(summary.WHOLE)
     for row, key in zip(rows, summary.WHOLE, strict=True):
-        told = claims.tell(next(one for one in claims.CLAIMS if one.key == key), PUBLISHED)
-        words = [told[column].partition(":")[0] for column in ("status", "pretrained")]
+        record = claims.tell(next(one for one in claims.CLAIMS if one.key == key), PUBLISHED)
+        words = [record[column].partition(":")[0] for column in ("status", "pretrained")]
         assert re.findall(r"\| \*\*([a-z ]+)\*\*", row) == words
 
 
@@ -33,18 +34,18 @@ def test_no_hole_is_left_and_it_fits_a_page(page):
 
 
 def test_its_words_are_true_of_the_numbers(page):
-    found = summary.results(PUBLISHED)
-    shapes = summary.shapes(found)
-    assert claims.helps_to_above_chance(shapes["case"])
+    chapters = summary.results(PUBLISHED)
+    shapes = summary.shapes(chapters)
+    assert verdicts.helps_to_above_chance(shapes["case"])
     gains = [*shapes["gains"], *shapes["gains_pretrained"]]
-    signs = claims.clear_signs(gains)
+    signs = verdicts.clear_signs(gains)
     assert signs.count(1) == 1 and -1 in signs, "a little in one setting, a loss in others"
     assert all(abs(row["delta"]) < 0.05 for row in gains)
-    planted = next(row for row in found["24"]["means"] if row["where"] == "planted")
-    before, after = (Estimate.of(row) for row in found["13"]["healed"][:2])
+    planted = next(row for row in chapters["24"]["means"] if row["where"] == "planted")
+    before, after = (Estimate.of(row) for row in chapters["13"]["healed"][:2])
     assert planted["method"] == "TaLo" and planted["low"] > 0
     assert before.low > 0 and not after.low > 0
-    assert found["08"]["curse"]["low"] > 0 and found["08"]["fooled"] > 0.5
+    assert chapters["08"]["curse"]["low"] > 0 and chapters["08"]["fooled"] > 0.5
     assert shapes["half"]["helped"] > 0 == shapes["end"]["helped"]
     assert max(shapes["power"]) < 0.8
     share = {
