@@ -49,10 +49,10 @@ class Estimate:
 
     def written(self, digits: int | None = None, word: bool = True) -> str:
         """The number and its interval: "+5.2 points [+1.1, +9.0]"."""
-        told = self.number(self.value, digits) + UNITS[self.unit][2] * word
+        text = self.number(self.value, digits) + UNITS[self.unit][2] * word
         if math.isnan(self.low):
-            return told
-        return f"{told} [{self.number(self.low, digits)}, {self.number(self.high, digits)}]"
+            return text
+        return f"{text} [{self.number(self.low, digits)}, {self.number(self.high, digits)}]"
 
     def __str__(self):
         return self.written()
@@ -69,8 +69,8 @@ class Estimate:
         """How sure it is, after control of false discoveries: "q = 0.03"."""
         if self.q is None or math.isnan(self.q):
             return "q unknown"
-        told = probability(self.q)
-        return f"q {told}" if told.startswith("<") else f"q = {told}"
+        text = probability(self.q)
+        return f"q {text}" if text.startswith("<") else f"q = {text}"
 
 
 def probability(value: float) -> str:

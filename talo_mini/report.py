@@ -65,9 +65,9 @@ def save_headline(
             **{name: version(name) for name in ("talo-mini", "torch", "transformers")},
         ),
     )
-    told = _strict(json.loads(json.dumps({**about, **numbers}, default=float)))
-    check_results(told, path.name)
-    path.write_text(json.dumps(told, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    results = _strict(json.loads(json.dumps({**about, **numbers}, default=float)))
+    check_results(results, path.name)
+    path.write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     return path
 
 

@@ -26,28 +26,30 @@ def letter_bias(
     check_outcomes(outcomes)
     rng = np.random.default_rng(seed)
     answers = {question.id: question.answer for question in benchmark.questions}
-    kept = outcomes[(outcomes.form == "choice") & (outcomes.answer != UNSCORED)]
-    if kept.empty:
+    choice_rows = outcomes[(outcomes.form == "choice") & (outcomes.answer != UNSCORED)]
+    if choice_rows.empty:
         raise BadInput("letter bias needs questions of the choice form; the outcomes have none")
-    sizes = kept.scores.map(len)
-    kept, options = kept[sizes == sizes.max()], int(sizes.max())
+    sizes = choice_rows.scores.map(len)
+    choice_rows, options = choice_rows[sizes == sizes.max()], int(sizes.max())
     rows = []
-    for (part, layer), group in kept.groupby(["part", "layer"], sort=False):
+    for (part, layer), group in choice_rows.groupby(["part", "layer"], sort=False):
         true, wrong = group.question.map(answers).to_numpy(), ~group.correct.to_numpy()
-        counts, own = (
+        counts, hits = (
             np.bincount(values, minlength=options) for values in (group.answer, true[~wrong])
         )
-        wanted = own + (wrong.sum() - np.bincount(true[wrong], minlength=options)) / (options - 1)
+        expected = hits + (wrong.sum() - np.bincount(true[wrong], minlength=options)) / (
+            options - 1
+        )
         drawn = (true[wrong] + rng.integers(1, options, (draws, wrong.sum()))) % options
-        lucky = own + np.array([np.bincount(row, minlength=options) for row in drawn])
+        lucky = hits + np.array([np.bincount(row, minlength=options) for row in drawn])
         rows.append(
             dict(
                 part=part,
                 layer=layer,
                 questions=len(group),
                 **dict(zip(LETTERS, counts / len(group), strict=False)),
-                bias=np.abs(counts - wanted).sum() / 2 / len(group),
-                noise=np.quantile(np.abs(lucky - wanted).sum(1) / 2 / len(group), 0.95),
+                bias=np.abs(counts - expected).sum() / 2 / len(group),
+                noise=np.quantile(np.abs(lucky - expected).sum(1) / 2 / len(group), 0.95),
             )
         )
     return pd.DataFrame(rows)
@@ -60,13 +62,15 @@ def calibration(outcomes: pd.DataFrame) -> pd.DataFrame:
     error (expected calibration error over ten bins of confidence), all in fractions.
     """
     check_outcomes(outcomes)
-    kept = outcomes[outcomes.answer != UNSCORED]
-    sure = kept.scores.map(
+    scored_rows = outcomes[outcomes.answer != UNSCORED]
+    confidence = scored_rows.scores.map(
         lambda scores: float(1 / np.exp(np.asarray(scores) - np.max(scores)).sum())
     )
-    kept = kept.assign(sure=sure, bin=np.minimum((sure * BINS).astype(int), BINS - 1))
+    scored_rows = scored_rows.assign(
+        sure=confidence, bin=np.minimum((confidence * BINS).astype(int), BINS - 1)
+    )
     rows = []
-    for (part, layer), group in kept.groupby(["part", "layer"], sort=False):
+    for (part, layer), group in scored_rows.groupby(["part", "layer"], sort=False):
         bins = group.groupby("bin").agg(
             size=("sure", "size"), sure=("sure", "mean"), right=("correct", "mean")
         )

@@ -22,5 +22,5 @@ def promising(sweeps: dict, part: str, choosing: set[str], most: int) -> pd.Data
     vectors = vectors.assign(clear=(vectors.q < 0.05) & (vectors.delta > 0))
     clear = vectors[vectors.clear].nlargest(most, "delta")
     able = vectors[(vectors.base >= vectors.informed) & ~vectors.index.isin(clear.index)]
-    found = pd.concat([clear, able.nlargest(most - len(clear), "delta")])
-    return found.reset_index(drop=True)
+    knockouts = pd.concat([clear, able.nlargest(most - len(clear), "delta")])
+    return knockouts.reset_index(drop=True)

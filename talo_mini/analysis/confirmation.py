@@ -37,17 +37,17 @@ def confirmed_in_each(
 
     Columns: of (the name), and those of `confirmed`, q over all rows together.
     """
-    found = [pd.DataFrame(columns=["of", *CELL, *SHOWN])]
+    tables = [pd.DataFrame(columns=["of", *CELL, *SHOWN])]
     for name, table in outcomes.items():
         finding, measuring = (
             table[table.question.isin([question.id for question in half.questions])]
             for half in halves[name]
         )
-        own = confirmed(finding, measuring)
-        if len(own):
-            found.append(own.assign(of=name))
-    every = pd.concat(found[1:] or found, ignore_index=True)[found[0].columns]
-    return every.assign(q=false_discovery(every.p, every.delta))
+        confirmed_rows = confirmed(finding, measuring)
+        if len(confirmed_rows):
+            tables.append(confirmed_rows.assign(of=name))
+    all_rows = pd.concat(tables[1:] or tables, ignore_index=True)[tables[0].columns]
+    return all_rows.assign(q=false_discovery(all_rows.p, all_rows.delta))
 
 
 def to_above_chance(vectors: pd.DataFrame) -> pd.DataFrame:

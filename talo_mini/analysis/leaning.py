@@ -66,10 +66,10 @@ def mean_shift_gains(gains: pd.DataFrame, tasks) -> pd.DataFrame:
     `gains` is what `shift_gains` gave. Columns: method (talo, shift, ahead), tasks, delta, low and
     high (95% interval over tasks), p (t test over tasks); nan where there are too few.
     """
-    kept, rows = gains[gains.task.isin(set(tasks))], []
+    task_gains, rows = gains[gains.task.isin(set(tasks))], []
     for method in ("talo", "shift", "ahead"):
-        (low, high), p = mean_interval(kept[method]), mean_p(kept[method])
-        row = dict(method=method, tasks=len(kept), delta=kept[method].mean())
+        (low, high), p = mean_interval(task_gains[method]), mean_p(task_gains[method])
+        row = dict(method=method, tasks=len(task_gains), delta=task_gains[method].mean())
         rows.append(row | dict(low=low, high=high, p=p))
     return pd.DataFrame(rows)
 

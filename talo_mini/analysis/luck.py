@@ -53,5 +53,5 @@ def winners_curse(gains: pd.DataFrame) -> dict:
     sums = acted.groupby("task")[["acted", "probed", "delta"]].sum()
     probe, rest = sums.probed / sums.acted, sums.delta / sums.acted
     low, high = mean_interval(probe - rest)
-    found = dict(probe=probe.mean(), rest=rest.mean(), delta=(probe - rest).mean())
-    return found | dict(low=low, high=high)
+    means = dict(probe=probe.mean(), rest=rest.mean(), delta=(probe - rest).mean())
+    return means | dict(low=low, high=high)

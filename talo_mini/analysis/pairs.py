@@ -58,13 +58,19 @@ def sums_predict(pairs: pd.DataFrame, mild: float = 0.05) -> pd.DataFrame:
     means = mean_pairs(pairs)
     rows = []
     for name, bound in (("all", -1.0), ("mild", -mild)):
-        kept, own = (table[table[ALONE].min(axis=1) > bound] for table in (means, pairs))
+        layer_pairs, task_pairs = (
+            table[table[ALONE].min(axis=1) > bound] for table in (means, pairs)
+        )
         if name == "all":
-            kept, own = means, pairs
-        by_task = own.groupby("task").apply(_correlation, include_groups=False).dropna()
+            layer_pairs, task_pairs = means, pairs
+        by_task = task_pairs.groupby("task").apply(_correlation, include_groups=False).dropna()
         low, high = mean_interval(by_task, most=1)
-        row = dict(of=name, pairs=len(kept), r=_correlation(kept), delta=by_task.mean())
-        row |= dict(low=low, high=high, together=kept.together.mean(), added=kept.added.mean())
+        row = dict(
+            of=name, pairs=len(layer_pairs), r=_correlation(layer_pairs), delta=by_task.mean()
+        )
+        row |= dict(
+            low=low, high=high, together=layer_pairs.together.mean(), added=layer_pairs.added.mean()
+        )
         rows.append(row)
     return pd.DataFrame(rows)
 

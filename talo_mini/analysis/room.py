@@ -27,19 +27,19 @@ def room_to_gain(
     forms = vectors.form if "form" in vectors else pd.Series("", index=vectors.index)
     cells = vectors.task + "/" + forms
     room = has_room(vectors, "base", "base_low")
-    there = vectors[room]
-    found = (there.q < level) & (there.delta > 0)
+    roomy_vectors = vectors[room]
+    helps = (roomy_vectors.q < level) & (roomy_vectors.delta > 0)
     threshold = threshold_in_force(vectors if among is None else among, level)
     chance = bound = None
-    if len(there):
-        chance = power(GAIN, 2 * GAIN, round(there.questions.mean()), threshold)
-        bound = float(there.high.max())
+    if len(roomy_vectors):
+        chance = power(GAIN, 2 * GAIN, round(roomy_vectors.questions.mean()), threshold)
+        bound = float(roomy_vectors.high.max())
     return dict(
         cells=int(cells[room].nunique()),
         of_cells=int(cells.nunique()),
-        knockouts=len(there),
-        helped=int(found.sum()),
-        helped_cells=int(cells[room][found].nunique()),
+        knockouts=len(roomy_vectors),
+        helped=int(helps.sum()),
+        helped_cells=int(cells[room][helps].nunique()),
         power=chance,
         threshold=threshold,
         bound=bound,

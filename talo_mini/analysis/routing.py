@@ -28,11 +28,11 @@ def answers_by_layer(
     BadInput where a question lacks a variant.
     """
     base, knocked = with_part(outcomes, part)
-    kept = pd.concat([base, knocked])
-    right, scores = (aligned(kept, column) for column in ("correct", "scores"))
+    variant_rows = pd.concat([base, knocked])
+    right, scores = (aligned(variant_rows, column) for column in ("correct", "scores"))
     variants = [("base", BASE), *((part, layer) for layer in sorted(right[part].columns))]
     widest = max(map(len, scores["base", BASE]))
-    logs = np.array([[_padded(score, widest) for score in scores[one]] for one in variants])
+    logs = np.array([[_padded(score, widest) for score in scores[variant]] for variant in variants])
     odds = np.exp(logs - logs.max(-1, keepdims=True)).swapaxes(0, 1)
     rows = base.set_index("question").loc[right.index].reset_index()
     return rows, right[variants].to_numpy(bool), odds / odds.sum(-1, keepdims=True)

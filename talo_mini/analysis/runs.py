@@ -19,11 +19,11 @@ def all_vectors(outcomes: pd.DataFrame) -> pd.DataFrame:
 
     Columns: those of `interaction_vectors`, form, part, kind (of `gain_kind`).
     """
-    found = []
-    for form, own in outcomes.groupby("form", sort=False):
-        for part in sorted(set(own.part) - {"base"}):
-            found.append(interaction_vectors(own, part).assign(form=form, part=part))
-    table = pd.concat(found, ignore_index=True)
+    tables = []
+    for form, form_outcomes in outcomes.groupby("form", sort=False):
+        for part in sorted(set(form_outcomes.part) - {"base"}):
+            tables.append(interaction_vectors(form_outcomes, part).assign(form=form, part=part))
+    table = pd.concat(tables, ignore_index=True)
     return table.assign(q=false_discovery(table.p, table.delta), kind=gain_kind(table))
 
 
@@ -66,13 +66,13 @@ def returning(vectors: dict[str, pd.DataFrame]) -> pd.DataFrame:
         best = clear.assign(run=run).sort_values("delta", ascending=False)
         rows.append(best.drop_duplicates(PLACE))
     grouped = pd.concat(rows).groupby(PLACE, as_index=False)
-    found = grouped.agg(
+    places = grouped.agg(
         runs=("run", "nunique"),
         base=("base", "mean"),
         accuracy=("accuracy", "mean"),
         delta=("delta", "mean"),
     )
-    return found.sort_values(["runs", "delta"], ascending=False).reset_index(drop=True)
+    return places.sort_values(["runs", "delta"], ascending=False).reset_index(drop=True)
 
 
 def carried_to_other_runs(
@@ -103,10 +103,10 @@ def carried_to_other_runs(
 def _best_parts(finding, measuring):
     """Of each place the part that gains most where it is found, and what it changes elsewhere."""
     key = ["task", "form", "part", "layer"]
-    found = finding[[*key, "delta", "kind"]].rename(columns=dict(delta="found"))
-    measured = measuring[[*key, "delta"]].rename(columns=dict(delta="own"))
-    both = with_what(found.merge(measured, on=key, validate="one_to_one"))
-    return both.sort_values("found", ascending=False, kind="stable").drop_duplicates(PLACE)
+    finding_gains = finding[[*key, "delta", "kind"]].rename(columns=dict(delta="found"))
+    measuring_gains = measuring[[*key, "delta"]].rename(columns=dict(delta="own"))
+    parts = with_what(finding_gains.merge(measuring_gains, on=key, validate="one_to_one"))
+    return parts.sort_values("found", ascending=False, kind="stable").drop_duplicates(PLACE)
 
 
 def dose(outcomes: pd.DataFrame, vectors: pd.DataFrame) -> dict:
@@ -119,11 +119,13 @@ def dose(outcomes: pd.DataFrame, vectors: pd.DataFrame) -> dict:
     room = room_to_gain(vectors)
     cells, helped = room["cells"], room["helped_cells"]
     accuracy = task_accuracy(outcomes).accuracy.mean()
-    told = dict(accuracy=float(accuracy), cells=cells, helped_cells=helped)
+    record = dict(accuracy=float(accuracy), cells=cells, helped_cells=helped)
     if not cells:
-        return told | dict.fromkeys(("power", "delta", "low", "high"), float("nan"))
+        return record | dict.fromkeys(("power", "delta", "low", "high"), float("nan"))
     low, high = accuracy_interval(helped, cells)
-    return told | dict(power=room["power"], delta=helped / cells, low=float(low), high=float(high))
+    return record | dict(
+        power=room["power"], delta=helped / cells, low=float(low), high=float(high)
+    )
 
 
 def by_accuracy(vectors: list[pd.DataFrame]) -> pd.DataFrame:
@@ -173,12 +175,12 @@ def talo_along(
     """
     rows = []
     for (run, step), outcomes in tables.items():
-        own = outcomes[outcomes.part.isin(["base", part])]
-        roomy = [with_room(form) for _, form in own.groupby("form")]
-        found = [talo_gains(form, part, shots, draws, seed) for form in roomy if len(form)]
-        row = dict(run=run, step=step, accuracy=task_accuracy(own).accuracy.mean())
-        row |= dict(cells=sum(map(len, found)))
-        mean = mean_gain(pd.concat(found)) if found else {}
+        part_outcomes = outcomes[outcomes.part.isin(["base", part])]
+        roomy = [with_room(form) for _, form in part_outcomes.groupby("form")]
+        gains = [talo_gains(form, part, shots, draws, seed) for form in roomy if len(form)]
+        row = dict(run=run, step=step, accuracy=task_accuracy(part_outcomes).accuracy.mean())
+        row |= dict(cells=sum(map(len, gains)))
+        mean = mean_gain(pd.concat(gains)) if gains else {}
         rows.append(row | mean)
     table = pd.DataFrame(rows, columns=["run", "step", "accuracy", "cells", *MEAN])
     ordered = table.sort_values(["run", "step"], ignore_index=True)
@@ -224,14 +226,16 @@ def alike_by_ability(
     (their difference), low, high (95%, tasks like these: the jackknife over tasks), p (these tasks:
     abilities shuffled among them), of `ability_contrast`; by step and form.
     """
-    table = pd.concat([own.assign(run=run, step=step) for (run, step), own in vectors.items()])
-    known = table[(table.part == part) & (table.layer >= first)]
-    abilities = known.drop_duplicates("task").set_index("task").ability
+    table = pd.concat(
+        [step_vectors.assign(run=run, step=step) for (run, step), step_vectors in vectors.items()]
+    )
+    part_rows = table[(table.part == part) & (table.layer >= first)]
+    abilities = part_rows.drop_duplicates("task").set_index("task").ability
     rows = []
-    for (step, form), own in known.groupby(["step", "form"]):
-        mean = own.pivot_table(index="task", columns="layer", values="delta")
-        told = ability_contrast(similarity(mean - mean.mean()), abilities, seed)
-        row = dict(step=step, form=form, runs=own.run.nunique(), tasks=len(mean))
-        rows.append(row | dict(delta=told.pop("difference")) | told)
+    for (step, form), step_vectors in part_rows.groupby(["step", "form"]):
+        mean = step_vectors.pivot_table(index="task", columns="layer", values="delta")
+        contrast = ability_contrast(similarity(mean - mean.mean()), abilities, seed)
+        row = dict(step=step, form=form, runs=step_vectors.run.nunique(), tasks=len(mean))
+        rows.append(row | dict(delta=contrast.pop("difference")) | contrast)
     columns = ["step", "form", "runs", "tasks", "within", "between", "delta", "low", "high", "p"]
     return pd.DataFrame(rows, columns=columns)

@@ -33,11 +33,11 @@ def scatter_of_draws(
     outcomes: pd.DataFrame, part: str, shots, draws: int, seed: int = 0
 ) -> pd.DataFrame:
     """The standard deviation of one draw's gain: a row a task, a column a number of shots."""
-    found = {}
+    spreads = {}
     for number in shots:
         spread = {
             task: talo_draws(outcomes, task, part, number, draws, seed).delta.std()
             for task in outcomes.task.unique()
         }
-        found[number] = pd.Series(spread)
-    return pd.DataFrame(found).rename_axis("task")
+        spreads[number] = pd.Series(spread)
+    return pd.DataFrame(spreads).rename_axis("task")

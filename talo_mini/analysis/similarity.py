@@ -73,8 +73,8 @@ def cluster_order(similar: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
 
 def _varying(similar):
     """Without the tasks that correlate with none, because their vector does not vary."""
-    kept = similar.index[similar.notna().any(axis=1)]
-    return similar.loc[kept, kept]
+    tasks = similar.index[similar.notna().any(axis=1)]
+    return similar.loc[tasks, tasks]
 
 
 def ability_contrast(
@@ -90,19 +90,19 @@ def ability_contrast(
     """
     rng, similar = np.random.default_rng(seed), _varying(similar)
     labels = abilities.reindex(similar.index).to_numpy()
-    values, everyone = similar.to_numpy(), np.arange(len(labels))
+    values, all_tasks = similar.to_numpy(), np.arange(len(labels))
     if len(set(labels)) in (1, len(labels)):
         return dict.fromkeys(("within", "between", "difference", "low", "high", "p"), np.nan)
     within, between = _within_and_between(values, labels)
     observed = within - between
-    without = np.array(
+    jackknife = np.array(
         [
-            np.subtract(*_within_and_between(values[np.ix_(kept, kept)], labels[kept]))
-            for kept in (np.delete(everyone, task) for task in everyone)
+            np.subtract(*_within_and_between(values[np.ix_(tasks, tasks)], labels[tasks]))
+            for tasks in (np.delete(all_tasks, task) for task in all_tasks)
         ]
     )
     half = stats.t.ppf(0.5 + LEVEL / 2, len(labels) - 1) * np.sqrt(
-        (len(labels) - 1) * without.var()
+        (len(labels) - 1) * jackknife.var()
     )
     shuffled = np.array(
         [
@@ -128,9 +128,9 @@ def nearest_in_ability(
 
     Keys: matched, tasks, expected (by luck), p (abilities shuffled among tasks).
     """
-    kept = _varying(similar)
-    nearest = kept.where(~np.eye(len(kept), dtype=bool)).idxmax(axis=1)
-    labels, at = abilities[kept.index].to_numpy(), kept.index.get_indexer(nearest)
+    correlations = _varying(similar)
+    nearest = correlations.where(~np.eye(len(correlations), dtype=bool)).idxmax(axis=1)
+    labels, at = abilities[correlations.index].to_numpy(), correlations.index.get_indexer(nearest)
     matched = int((labels == labels[at]).sum())
     sizes = pd.Series(labels).map(pd.Series(labels).value_counts())
     rng, luck = np.random.default_rng(seed), []
@@ -139,8 +139,8 @@ def nearest_in_ability(
         luck.append((shuffled == shuffled[at]).sum())
     return dict(
         matched=matched,
-        tasks=len(kept),
-        expected=float((sizes - 1).sum() / (len(kept) - 1)),
+        tasks=len(correlations),
+        expected=float((sizes - 1).sum() / (len(correlations) - 1)),
         p=float((1 + (np.array(luck) >= matched).sum()) / (1 + permutations)),
     )
 
@@ -215,23 +215,23 @@ def shared_structure(
     the observed correlation. Tasks without variation in either are left out; with fewer than four
     left, both are nan.
     """
-    kept = [
+    tasks = [
         task
         for task in one.index
         if task in other.index and one.loc[task].notna().any() and other.loc[task].notna().any()
     ]
-    a, b = one.loc[kept, kept].to_numpy(), other.loc[kept, kept].to_numpy()
-    upper, rng = np.triu_indices(len(kept), 1), np.random.default_rng(seed)
+    a, b = one.loc[tasks, tasks].to_numpy(), other.loc[tasks, tasks].to_numpy()
+    upper, rng = np.triu_indices(len(tasks), 1), np.random.default_rng(seed)
 
     def agreement(order):
         return np.corrcoef(a[upper], b[np.ix_(order, order)][upper])[0, 1]
 
-    if len(kept) < 4 or not a[upper].std() * b[upper].std() > 0:
-        return dict(tasks=len(kept), r=np.nan, p=np.nan)
-    observed = agreement(np.arange(len(kept)))
-    shuffled = np.array([agreement(rng.permutation(len(kept))) for _ in range(permutations)])
+    if len(tasks) < 4 or not a[upper].std() * b[upper].std() > 0:
+        return dict(tasks=len(tasks), r=np.nan, p=np.nan)
+    observed = agreement(np.arange(len(tasks)))
+    shuffled = np.array([agreement(rng.permutation(len(tasks))) for _ in range(permutations)])
     return dict(
-        tasks=len(kept),
+        tasks=len(tasks),
         r=float(observed),
         p=float((1 + (shuffled >= observed).sum()) / (1 + permutations)),
     )

@@ -80,8 +80,8 @@ def _over_tasks(gains):
     if gains.task.is_unique or gains.delta.nunique() == 1:
         return *mean_interval(gains.delta), mean_p(gains.delta)
     tasks = pd.factorize(gains.task)[0]
-    found = clustered(gains.delta.to_numpy()[:, None], tasks, bounds=None)
-    return tuple(float(value) for (value,) in found)
+    interval_and_p = clustered(gains.delta.to_numpy()[:, None], tasks, bounds=None)
+    return tuple(float(value) for (value,) in interval_and_p)
 
 
 def beside_luck(gains: pd.DataFrame, released: pd.DataFrame, roomy: pd.DataFrame) -> pd.DataFrame:
@@ -103,12 +103,12 @@ def beside_luck(gains: pd.DataFrame, released: pd.DataFrame, roomy: pd.DataFrame
         if table.empty:
             continue
         low, high = mean_interval(table[column])
-        found = dict(delta=table[column].mean(), low=low, high=high)
-        found |= dict(p=mean_p(table.delta)) if column == "delta" else {}
-        found |= mean_gain(table) if method.endswith("with room") else {}
+        estimate = dict(delta=table[column].mean(), low=low, high=high)
+        estimate |= dict(p=mean_p(table.delta)) if column == "delta" else {}
+        estimate |= mean_gain(table) if method.endswith("with room") else {}
         about = dict(tasks=table.task.nunique(), base=table.base.mean())
         about |= dict(chance=table.chance.mean(), informed=table.informed.mean())
-        rows.append(dict(method=method) | found | about)
+        rows.append(dict(method=method) | estimate | about)
     return pd.DataFrame(rows)
 
 
@@ -118,6 +118,6 @@ def mean_value(values, *, most: float = np.inf) -> dict:
     What is nan is left out, so are intervals of a single value. The interval of values that cannot
     leave [-most, most] does not leave it either.
     """
-    kept = pd.Series(values, dtype=float).dropna()
-    low, high = mean_interval(kept, most=most) if len(kept) > 1 else (np.nan, np.nan)
-    return dict(delta=float(kept.mean()), low=low, high=high, tasks=len(kept))
+    numbers = pd.Series(values, dtype=float).dropna()
+    low, high = mean_interval(numbers, most=most) if len(numbers) > 1 else (np.nan, np.nan)
+    return dict(delta=float(numbers.mean()), low=low, high=high, tasks=len(numbers))

@@ -277,11 +277,11 @@ def shots_curve(
     )
     rows = []
     for number in shots:
-        kept = outcomes[outcomes.task.isin(sizes[sizes >= 2 * number].index)]
-        if kept.empty:
+        large_tasks = outcomes[outcomes.task.isin(sizes[sizes >= 2 * number].index)]
+        if large_tasks.empty:
             rows.append(dict(shots=number, tasks=0))
             continue
-        gains = _averages(kept, part, Probing(number, draws, seed, rule, level))
+        gains = _averages(large_tasks, part, Probing(number, draws, seed, rule, level))
         low, high = mean_interval(gains.delta)
         row = dict(shots=number, tasks=len(gains), delta=gains.delta.mean(), low=low, high=high)
         row |= dict(p=mean_p(gains.delta), acted=gains.acted.mean(), harmed=gains.harmed.mean())

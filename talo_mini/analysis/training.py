@@ -66,17 +66,17 @@ def vectors_moved(vectors: dict, outcomes: dict, trained: list[str]) -> pd.DataF
     before, rows = matrix(vectors[0]), []
     for dose in [dose for dose in vectors if dose]:
         after, change = matrix(vectors[dose]), right[dose] - right[0]
-        same, moved = before.corrwith(after, axis=1), (after - before).abs().mean(axis=1)
-        late = before.drop(columns=0, errors="ignore").corrwith(after, axis=1)
-        deep = fisher_mean(late.drop(trained))
-        others = fisher_mean(same.drop(trained)) | dict(deep=deep["delta"])
-        others |= dict(deep_low=deep["low"], deep_high=deep["high"])
-        others |= dict(moved=moved.drop(trained).mean())
+        correlation, moved = before.corrwith(after, axis=1), (after - before).abs().mean(axis=1)
+        deep_correlation = before.drop(columns=0, errors="ignore").corrwith(after, axis=1)
+        deep = fisher_mean(deep_correlation.drop(trained))
+        others_row = fisher_mean(correlation.drop(trained)) | dict(deep=deep["delta"])
+        others_row |= dict(deep_low=deep["low"], deep_high=deep["high"])
+        others_row |= dict(moved=moved.drop(trained).mean())
         by_task = change.drop(trained, level="task").groupby("task").mean()
-        found = [("other tasks", others, by_task)]
-        own = pd.DataFrame(dict(delta=same, deep=late, moved=moved))
-        found += [(task, dict(own.loc[task]), change[task]) for task in trained]
-        for name, row, changes in found:
+        records = [("other tasks", others_row, by_task)]
+        task_rows = pd.DataFrame(dict(delta=correlation, deep=deep_correlation, moved=moved))
+        records += [(task, dict(task_rows.loc[task]), change[task]) for task in trained]
+        for name, row, changes in records:
             low, high = mean_interval(changes)
             row = dict(questions=dose, tasks=name) | row | dict(base_change=changes.mean())
             rows.append(row | dict(base_change_low=low, base_change_high=high))

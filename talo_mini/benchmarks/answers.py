@@ -14,8 +14,8 @@ LETTER_AND_WORDS = re.compile(r"\(?([A-Za-z])[.):]+\s+(.+)", re.DOTALL)
 def by_letter(answer, options: Sequence[str]) -> int | None:
     """The option whose letter an answer is: "B", "(b)", "B."."""
     letter = answer.strip("().: ").upper() if isinstance(answer, str) else ""
-    found = LETTERS.find(letter) if len(letter) == 1 else -1
-    return found if 0 <= found < len(options) else None
+    place = LETTERS.find(letter) if len(letter) == 1 else -1
+    return place if 0 <= place < len(options) else None
 
 
 def by_words(answer, options: Sequence[str]) -> int | None:
@@ -73,11 +73,11 @@ class Places:
 
 def by_both(answer, options: Sequence[str]) -> int | None:
     """The option whose letter and words an answer is: "B. left", "(b) left"."""
-    found = LETTER_AND_WORDS.fullmatch(answer) if isinstance(answer, str) else None
-    if found is None:
+    match = LETTER_AND_WORDS.fullmatch(answer) if isinstance(answer, str) else None
+    if match is None:
         return None
-    place = by_letter(found[1], options)
-    return place if place is not None and options[place] == found[2] else None
+    place = by_letter(match[1], options)
+    return place if place is not None and options[place] == match[2] else None
 
 
 WAYS = (by_letter, by_words, by_both)
@@ -95,34 +95,34 @@ def ways_of(rows: Iterable[tuple[object, Sequence[str]]], first: int | None = No
     written = not any(fits)
     numbers = Places(None, written)
     counted = [(numbers.number(answer), len(options)) for answer, options in rows]
-    for own, (number, size) in zip(fits, counted, strict=True):
-        is_place = number is not None and (first is not None or 0 <= number <= size or not own)
-        own |= {numbers} if is_place else set()
+    for row_ways, (number, size) in zip(fits, counted, strict=True):
+        is_place = number is not None and (first is not None or 0 <= number <= size or not row_ways)
+        row_ways |= {numbers} if is_place else set()
     if first is None and any(number == 0 for number, _ in counted):
         first = 0
     elif first is None and any(number == size for number, size in counted):
         first = 1
-    readable = [own for own in fits if own]
-    fitting = [way for way in (*WAYS, numbers) if all(way in own for own in readable)]
-    found = fitting if readable and fitting else [*WAYS, numbers]
-    return tuple(Places(first, written) if way is numbers else way for way in found)
+    readable = [row_ways for row_ways in fits if row_ways]
+    fitting = [way for way in (*WAYS, numbers) if all(way in row_ways for row_ways in readable)]
+    ways = fitting if readable and fitting else [*WAYS, numbers]
+    return tuple(Places(first, written) if way is numbers else way for way in ways)
 
 
 def answer_index(answer, options: Sequence[str], ways=(by_letter,)) -> int:
     """Which option an answer names. Raises BadInput where it names none, or fits two ways."""
-    found = {way(answer, options) for way in ways} - {None}
-    told = f"{str(answer)[:60]!r}"
-    if not found:
+    places = {way(answer, options) for way in ways} - {None}
+    quoted = f"{str(answer)[:60]!r}"
+    if not places:
         shown = ", ".join(option[:30] for option in options[:8])
-        raise BadInput(f"{told} names none of the {len(options)} options ({shown})")
-    if len(found) > 1:
-        first, second = sorted(found)[:2]
+        raise BadInput(f"{quoted} names none of the {len(options)} options ({shown})")
+    if len(places) > 1:
+        first, second = sorted(places)[:2]
         raise BadInput(
-            f"{told} fits two ways: option {LETTERS[first]} ({options[first][:30]!r}) and option "
+            f"{quoted} fits two ways: option {LETTERS[first]} ({options[first][:30]!r}) and option "
             f"{LETTERS[second]} ({options[second][:30]!r}); write the letters of the options, "
             "or, where these are letters themselves, their places as numbers of JSON, from 0"
         )
-    return found.pop()
+    return places.pop()
 
 
 def parse_answer(question: Question, text: str) -> int | None:
@@ -134,8 +134,8 @@ def parse_answer(question: Question, text: str) -> int | None:
     text = text.strip()
     if question.form == "choice":
         letter = text.split(maxsplit=1)[0].rstrip(".:)").lstrip("(") if text else ""
-        found = LETTERS.find(letter) if len(letter) == 1 else -1
-        return found if 0 <= found < len(question.options) else None
-    wanted = text.rstrip(".").casefold()
+        place = LETTERS.find(letter) if len(letter) == 1 else -1
+        return place if 0 <= place < len(question.options) else None
+    words = text.rstrip(".").casefold()
     options = (option.casefold() for option in question.options)
-    return next((i for i, option in enumerate(options) if option == wanted), None)
+    return next((i for i, option in enumerate(options) if option == words), None)

@@ -61,10 +61,10 @@ def read_parquet(path: Path) -> list[dict]:
 def _class_names(path):
     """The names of the classes of each column that `datasets` wrote as their numbers."""
     metadata = read_schema(path).metadata or {}
-    told = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
+    features = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
     return {
         column: feature["names"]
-        for column, feature in told.items()
+        for column, feature in features.items()
         if isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
     }
 

@@ -99,22 +99,22 @@ class _Table:
         columns = {column for row in self.rows for column in row}
         self.lists = [column for column in OPTIONS if column in columns]
         self.letters, self.first = option_columns(columns)
-        found = ", ".join(sorted(map(str, columns)))[:300]
-        there = {
+        column_names = ", ".join(sorted(map(str, columns)))[:300]
+        presence = {
             "question": "question" in columns,
             "answer": "answer" in columns,
             "image": bool(picture_columns(columns)),
         }
-        for name, is_there in there.items():
+        for name, is_there in presence.items():
             if not is_there:
-                raise BadInput(f"{self.where} has no column {name!r}; it has: {found}")
+                raise BadInput(f"{self.where} has no column {name!r}; it has: {column_names}")
         self.yes_no = not (self.lists or self.letters)
         answers = {_yes_no(row.get("answer")) for row in self.rows} - {""}
         if self.yes_no and not self.is_open and not answers <= {*YES_NO}:
             raise BadInput(
                 f"{self.where} has no options: neither columns A, B, ... nor a column "
                 f"'options', and its answers are not all yes or no (form='open' asks for what the "
-                f"model writes); it has: {found}"
+                f"model writes); it has: {column_names}"
             )
 
     def _levels(self):
@@ -142,7 +142,7 @@ class _Table:
 
     def _rotations(self):
         """By row that asks another row's question again: what it is, and the other row."""
-        groups, found = {}, {}
+        groups, rotations = {}, {}
         for row in self.rows:
             key = self._group(row)
             if key is not None:
@@ -150,8 +150,8 @@ class _Table:
         for rows in groups.values():
             original, *others = sorted(rows, key=self._rank)
             for row in others:
-                found[id(row)] = self._told(row, original), original
-        return found
+                rotations[id(row)] = self._told(row, original), original
+        return rotations
 
     def _told(self, row, original):
         """What a row of the same group is: a rotation, or the same question once more."""
@@ -300,10 +300,10 @@ def _accepted(value) -> tuple[str, ...]:
         with suppress(Malformed):  # an answer may begin with a bracket
             value = options_list(value, "answer")
     values = value if isinstance(value, list | tuple) else [value]
-    found = [required({"answer": one}, "answer") for one in values]
-    if not found:
+    answers = [required({"answer": item}, "answer") for item in values]
+    if not answers:
         raise Malformed("answer", "is empty")
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(answers))
 
 
 def _label(row, column):

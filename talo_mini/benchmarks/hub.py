@@ -82,13 +82,13 @@ def hub_rows(
     split, where their names tell splits. Raises BadInput where nothing can be read, where it is not
     clear what should be, or a column is missing.
     """
-    where, found = _local(place, source) if source is not None else _remote(place, revision)
-    missing = [column for column in place.columns if column not in found.column_names]
+    where, dataset = _local(place, source) if source is not None else _remote(place, revision)
+    missing = [column for column in place.columns if column not in dataset.column_names]
     if missing:
         raise BadInput(
-            f"{where} has no column {missing[0]!r}; it has: {', '.join(found.column_names)}"
+            f"{where} has no column {missing[0]!r}; it has: {', '.join(dataset.column_names)}"
         )
-    return where, _told(where, found.select_columns(list(place.columns)).decode(False))
+    return where, _told(where, dataset.select_columns(list(place.columns)).decode(False))
 
 
 def _told(where, rows):
@@ -121,10 +121,10 @@ def _local(place, source):
                     "neither); get the file itself"
                 )
     try:
-        found = load_dataset(
+        dataset = load_dataset(
             "parquet", data_files=[*map(str, files)], split="train", streaming=True
         )
-        return str(source), found if found.column_names else found._resolve_features()
+        return str(source), dataset if dataset.column_names else dataset._resolve_features()
     except Exception as error:
         raise BadInput(f"{source} cannot be read ({_short(error)}); get the files again") from error
 
@@ -151,9 +151,9 @@ def _chosen(place, folder):
 def _split_of(path):
     """The split that a file's name tells, or the nearest folder's; None where none does."""
     for part in (path.stem, *reversed(path.parts[:-1])):
-        told = {SAME.get(word, word) for word in _words(part) if word in SPLITS}
-        if told:
-            return told.pop() if len(told) == 1 else None
+        splits = {SAME.get(word, word) for word in _words(part) if word in SPLITS}
+        if splits:
+            return splits.pop() if len(splits) == 1 else None
     return None
 
 
@@ -164,16 +164,16 @@ def _words(name):
 
 def _of_config(place, folder, files):
     """The files of a configuration, where names tell. Raises BadInput where they tell of others."""
-    told = {
+    path_words = {
         path: set(_words(path.relative_to(folder).as_posix().replace("/", "-"))) for path in files
     }
-    own = [path for path in files if place.config in told[path]]
-    others = {config for path in files for config in told[path] & {*place.others}}
-    if others and not own:
+    config_files = [path for path in files if place.config in path_words[path]]
+    other_configs = {config for path in files for config in path_words[path] & {*place.others}}
+    if other_configs and not config_files:
         raise BadInput(
-            f"{str(folder)!r} holds the configuration {min(others)!r}, not {place.config!r}"
+            f"{str(folder)!r} holds the configuration {min(other_configs)!r}, not {place.config!r}"
         )
-    return own or files
+    return config_files or files
 
 
 def _check_whole(folder, files):
@@ -215,12 +215,12 @@ def _remote(place, revision):
             commit = (
                 HfApi().dataset_info(name, revision=revision).sha
             )  # pins what is read, also while it is read
-            found = load_dataset(
+            dataset = load_dataset(
                 name, place.config, split=place.split, revision=commit, streaming=True
             )
             return (
                 f"{name}@{commit[:10]}",
-                found if found.column_names else found._resolve_features(),
+                dataset if dataset.column_names else dataset._resolve_features(),
             )
         except (
             Exception

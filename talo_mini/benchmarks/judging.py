@@ -21,8 +21,8 @@ NAMED = {"+": re.compile(r"\++"), "#": re.compile("#")}  # behind a letter: C++,
 
 def option(question: Question, text: str) -> int:
     """The option that a text names exactly (`parse_answer`), UNPARSED where it names none."""
-    found = parse_answer(question, text)
-    return UNPARSED if found is None else found
+    place = parse_answer(question, text)
+    return UNPARSED if place is None else place
 
 
 def exact(question: Question, text: str) -> bool:
@@ -70,20 +70,20 @@ def plain(text: str) -> str:
     Signs and points of numbers stay ("-5", ".5"), and so do names such as C++ and C#.
     """
     words = [_bare(word) for word in unicodedata.normalize("NFC", text).lower().split()]
-    kept = " ".join(word for word in words if word and word not in ("a", "an", "the"))
+    without_articles = " ".join(word for word in words if word and word not in ("a", "an", "the"))
     # the answer may be an article itself, or nothing but marks
-    return kept or " ".join(filter(None, words)) or text.lower().strip()
+    return without_articles or " ".join(filter(None, words)) or text.lower().strip()
 
 
 def _bare(word):
     """A word without the marks around it."""
-    found = _from_first_letter(_from_first_letter(word)[::-1])[::-1]
-    before, after = word.split(found, 1) if found else ("", "")
-    if found[:1].isdigit():
-        return ("-" if NEGATIVE.search(before) else "") + POINT.search(before)[0] + found
-    if found[:1].isalpha() and after[:1] in ("+", "#"):
-        return found + NAMED[after[:1]].match(after)[0]
-    return found
+    core = _from_first_letter(_from_first_letter(word)[::-1])[::-1]
+    before, after = word.split(core, 1) if core else ("", "")
+    if core[:1].isdigit():
+        return ("-" if NEGATIVE.search(before) else "") + POINT.search(before)[0] + core
+    if core[:1].isalpha() and after[:1] in ("+", "#"):
+        return core + NAMED[after[:1]].match(after)[0]
+    return core
 
 
 def _from_first_letter(word):
@@ -104,8 +104,8 @@ def _near(text, right):
 
 def _number(text):
     """The number that a text is, units and signs of percent aside."""
-    found = NUMBER.fullmatch(text.strip().rstrip(".%").strip("$€ "))
-    return float(found[0].replace(",", "")) if found else None
+    match = NUMBER.fullmatch(text.strip().rstrip(".%").strip("$€ "))
+    return float(match[0].replace(",", "")) if match else None
 
 
 def _likeness(text, right) -> float:
@@ -139,12 +139,12 @@ def judged(question: Question, text: str, rule: Callable) -> tuple[int, bool]:
 
     Raises BadInput where the rule gives something else than an option's number or True or False.
     """
-    found = rule(question, text)
-    if isinstance(found, bool):
-        return (question.answer, True) if found else (UNPARSED, False)
-    if isinstance(found, int) and UNPARSED <= found < len(question.options):
-        return found, found == question.answer
+    verdict = rule(question, text)
+    if isinstance(verdict, bool):
+        return (question.answer, True) if verdict else (UNPARSED, False)
+    if isinstance(verdict, int) and UNPARSED <= verdict < len(question.options):
+        return verdict, verdict == question.answer
     raise BadInput(
-        f"the score of question {question.id!r} is {found!r}; a score gives True, False, or the "
+        f"the score of question {question.id!r} is {verdict!r}; a score gives True, False, or the "
         "number of an option"
     )

@@ -25,8 +25,8 @@ def split_options(asked: str) -> tuple[str, list[str]]:
     Letters are written in one way and follow each other. Raises Malformed where something else
     stands between them.
     """
-    stem, *found = MARKER.split(asked, maxsplit=1)
-    listed = found[1].strip() if found else ""
+    stem, *marker_and_list = MARKER.split(asked, maxsplit=1)
+    listed = marker_and_list[1].strip() if marker_and_list else ""
     for style in STYLES:
         options = _split(listed, style)
         if options:

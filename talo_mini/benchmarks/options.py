@@ -27,10 +27,10 @@ def option_columns(columns) -> tuple[dict[str, str], int | None]:
         missing = next((i for i, letter in enumerate(LETTERS) if letter not in columns), 26)
         return {letter: letter for letter in LETTERS[:missing]}, None
     matches = [match for match in map(NUMBERED.fullmatch, columns) if match]
-    found = {match[1] or match[2]: match[0] for match in matches}
-    marks = sorted(found, key=lambda mark: (len(mark), mark))
+    column_of = {match[1] or match[2]: match[0] for match in matches}
+    marks = sorted(column_of, key=lambda mark: (len(mark), mark))
     first = int(marks[0]) if marks and marks[0].isdecimal() else None
-    return {letter: found[mark] for letter, mark in zip(LETTERS, marks, strict=False)}, first
+    return {letter: column_of[mark] for letter, mark in zip(LETTERS, marks, strict=False)}, first
 
 
 def lettered(row: dict, columns: dict[str, str], notes: Notes) -> dict[str, str]:
@@ -39,8 +39,8 @@ def lettered(row: dict, columns: dict[str, str], notes: Notes) -> dict[str, str]
     `columns` names the column of each letter. Where one is empty in between (AI2D), the later ones
     will be shown under other letters, but the answer names them by their own.
     """
-    found = {letter: text(row, column) for letter, column in columns.items()}
-    return usable({letter: option for letter, option in found.items() if option}, notes)
+    cells = {letter: text(row, column) for letter, column in columns.items()}
+    return usable({letter: option for letter, option in cells.items() if option}, notes)
 
 
 def usable(options: dict[str, str], notes: Notes) -> dict[str, str]:
@@ -48,15 +48,17 @@ def usable(options: dict[str, str], notes: Notes) -> dict[str, str]:
 
     Raises Unusable where none is left, Malformed where they begin with each other's letters.
     """
-    found = _without_letters(options, notes)
-    kept = {letter: option for letter, option in found.items() if option not in FILLERS}
-    missing = [option for option in found.values() if option in FILLERS]
+    bare_options = _without_letters(options, notes)
+    usable_options = {
+        letter: option for letter, option in bare_options.items() if option not in FILLERS
+    }
+    missing = [option for option in bare_options.values() if option in FILLERS]
     notes += [f"the option {option!r} is a missing value" for option in missing]
-    if not kept:
+    if not usable_options:
         raise Unusable("no options to choose from")
-    if list(kept) != list(LETTERS[: len(kept)]):
+    if list(usable_options) != list(LETTERS[: len(usable_options)]):
         notes.append("options are lettered anew, since one is empty")
-    return kept
+    return usable_options
 
 
 def by_letters(options: list[str]) -> dict[str, str]:
@@ -68,10 +70,10 @@ def by_letters(options: list[str]) -> dict[str, str]:
 
 def without_fillers(options: list[str], notes: Notes) -> list[str]:
     """Options without an exporter's missing values at their end."""
-    kept = list(options)
-    while kept and kept[-1].strip() in FILLERS:
-        notes.append(f"the option {kept.pop()!r} is a missing value")
-    return kept
+    remaining_options = list(options)
+    while remaining_options and remaining_options[-1].strip() in FILLERS:
+        notes.append(f"the option {remaining_options.pop()!r} is a missing value")
+    return remaining_options
 
 
 def _without_letters(options, notes):

@@ -73,9 +73,9 @@ class PictureCells:
         if isinstance(value, bytes):
             return value
         if len(value) <= PATH_LENGTH:
-            found = self._file(value, column)
-            if found is not None:
-                return found
+            file_bytes = self._file(value, column)
+            if file_bytes is not None:
+                return file_bytes
         by_path = column in PLACES[1:]
         if by_path or value.lower().endswith(SUFFIXES):
             raise Malformed(column, f"there is no file {value[:SHOWN]!r} beside the table")

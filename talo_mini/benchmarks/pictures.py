@@ -73,8 +73,8 @@ def _read(encoded, read):
     except BadInput:
         raise
     except UnidentifiedImageError as error:
-        told = "its bytes are of no known format"
-        raise BadInput(f"it is no picture that can be decoded ({told})") from error
+        reason = "its bytes are of no known format"
+        raise BadInput(f"it is no picture that can be decoded ({reason})") from error
     except Exception as error:  # Pillow's plugins have no common class of errors
         raise BadInput(f"it is no picture that can be decoded ({str(error)[:100]})") from error
 

@@ -71,14 +71,14 @@ def find_prompt(name: str, benchmark: str = "") -> str:
 
 
 def _check_own(text):
-    told = f"the prompt {text[:60]!r}"
+    quoted_prompt = f"the prompt {text[:60]!r}"
     try:
         shown = [place for _, place, _, _ in Formatter().parse(_own(text).form)]
     except ValueError as error:
-        raise BadInput(f"{told} cannot be read ({error}); double a brace") from error
+        raise BadInput(f"{quoted_prompt} cannot be read ({error}); double a brace") from error
     odd = {place for place in shown if place is not None} - set(PLACES)
     if odd:
-        raise BadInput(f"{told} shows {{{min(odd)}}}; it may show {', '.join(PLACES)}")
+        raise BadInput(f"{quoted_prompt} shows {{{min(odd)}}}; it may show {', '.join(PLACES)}")
 
 
 def _own(text) -> Prompt:
@@ -89,8 +89,8 @@ def _own(text) -> Prompt:
 
 def prompt_of(name: str) -> Prompt:
     """The pieces of a template. Raises BadInput if unknown."""
-    found = find_prompt(name)
-    return PROMPTS[found] if found in PROMPTS else _own(found)
+    template = find_prompt(name)
+    return PROMPTS[template] if template in PROMPTS else _own(template)
 
 
 def prompt_key(name: str) -> str:

@@ -67,9 +67,9 @@ class Question:
                 f"{len(self.options)} options; correct the answer or the options"
             )
         if len(set(self.options)) < len(self.options):
-            told = ", ".join(str(option)[:40] for option in self.options[:8])
+            option_list = ", ".join(str(option)[:40] for option in self.options[:8])
             raise BadInput(
-                f"question {self.id!r}: two options are the same ({told}); make them differ"
+                f"question {self.id!r}: two options are the same ({option_list}); make them differ"
             )
         if len(self.options) < 2 and self.form != "open":
             raise BadInput(
@@ -211,18 +211,18 @@ def parted(questions: Sequence[Question], size: int) -> Iterator[list[Question]]
     Those of a list show equally many pictures, which have MOST_PIXELS together at most, as many as
     a single one may have.
     """
-    found: list[Question] = []
+    batch: list[Question] = []
     pixels = 0
     for question in questions:
-        own = question.pixels
-        full = len(found) == size or pixels + own > MOST_PIXELS
-        if found and (full or len(question.more) != len(found[0].more)):
-            yield found
-            found, pixels = [], 0
-        found.append(question)
-        pixels += own
-    if found:
-        yield found
+        question_pixels = question.pixels
+        full = len(batch) == size or pixels + question_pixels > MOST_PIXELS
+        if batch and (full or len(question.more) != len(batch[0].more)):
+            yield batch
+            batch, pixels = [], 0
+        batch.append(question)
+        pixels += question_pixels
+    if batch:
+        yield batch
 
 
 @dataclass(frozen=True)
@@ -319,7 +319,7 @@ class Benchmark:
         names = [task.name for task in self.tasks]
         if tasks is not None:
             names = [self.task(name).name for name in task_names(tasks)]
-        kept, seen = [], Counter()
+        questions, seen = [], Counter()
         for question in self.questions:
             key = (question.task, question.form)
             if (
@@ -328,9 +328,9 @@ class Benchmark:
                 and (per_task is None or seen[key] < per_task)
             ):
                 seen[key] += 1
-                kept.append(question)
+                questions.append(question)
         return replace(
-            self, tasks=tuple(t for t in self.tasks if t.name in names), questions=tuple(kept)
+            self, tasks=tuple(t for t in self.tasks if t.name in names), questions=tuple(questions)
         )
 
     def only(self, questions) -> "Benchmark":

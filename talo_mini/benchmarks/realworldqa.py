@@ -28,22 +28,22 @@ def read(row: dict, notes: Notes) -> tuple[Question, str]:
     """The question of a row and its ability."""
     name, image = f"realworldqa/{row['number']}", picture(row["image"], "image")
     written = required(row, "question")  # lmms-eval shows it as it is
-    asked = re.sub(r"\n*Please answer [^\n]*$", "", written).strip()  # the template says it
-    stem, *options = MARK.split(asked)
+    text = re.sub(r"\n*Please answer [^\n]*$", "", written).strip()  # the template says it
+    stem, *options = MARK.split(text)
     letters, options = "".join(options[::2]), options[1::2]
     if not LETTERS.startswith(letters):
         raise Malformed("question", f"its options are lettered {', '.join(letters)}")
-    if not options and LINE.search(asked):
-        raise Malformed("question", f"its options cannot be told from the text {asked[-60:]!r}")
+    if not options and LINE.search(text):
+        raise Malformed("question", f"its options cannot be told from the text {text[-60:]!r}")
     if options:
         if any(not option.strip() or LATER.search(option) for option in options):
-            raise Malformed("question", f"its options cannot be told apart ({asked[-60:]!r})")
+            raise Malformed("question", f"its options cannot be told apart ({text[-60:]!r})")
         options = without_fillers([option.strip() for option in options], notes)
         check_split("question", options)
         letter = by_letter(row["answer"], options) is not None  # the set's own way, and then words
         answer = named(row, options, (by_letter if letter else by_words,))
-        found = Question(name, TASK, image, stem, tuple(options), answer, written=written)
-        return found, "real world"
+        question = Question(name, TASK, image, stem, tuple(options), answer, written=written)
+        return question, "real world"
     words = required(row, "answer").strip(".").capitalize()
     if words not in YES_NO:
         raise Unusable("an open question")

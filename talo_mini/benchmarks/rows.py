@@ -40,9 +40,9 @@ def text(row: dict, column: str) -> str:
         return ""
     if isinstance(value, dict | list | tuple):
         raise Malformed(column, f"is no text ({str(value)[:SHOWN]})")
-    found = str(value).strip()
-    check_unicode(found, column)
-    return found
+    cell_text = str(value).strip()
+    check_unicode(cell_text, column)
+    return cell_text
 
 
 def check_unicode(found: str, column: str):
@@ -59,16 +59,16 @@ def check_unicode(found: str, column: str):
 
 def optional(row: dict, column: str) -> str:
     """A cell that may be missing: what an exporter writes for that is no text."""
-    found = text(row, column)
-    return "" if found in FILLERS else found
+    cell_text = text(row, column)
+    return "" if cell_text in FILLERS else cell_text
 
 
 def required(row: dict, column: str) -> str:
     """A cell that must not be empty."""
-    found = text(row, column)
-    if not found:
+    cell_text = text(row, column)
+    if not cell_text:
         raise Malformed(column, "is empty")
-    return found
+    return cell_text
 
 
 def without_placeholder(asked: str, notes: Notes, pictures: int = 1) -> str:
@@ -78,22 +78,22 @@ def without_placeholder(asked: str, notes: Notes, pictures: int = 1) -> str:
     """
     if pictures > 1:
         number = count(1)
-        found, marks = re.subn(MARK, lambda mark: f"<image {next(number)}>", asked)
+        question_text, marks = re.subn(MARK, lambda mark: f"<image {next(number)}>", asked)
         if not re.sub(MARK, "", asked).strip():
             raise Malformed("question", "is empty but for marks of pictures")
         if marks > pictures:
             raise Malformed("question", f"marks {marks} pictures, and there are {pictures}")
         if marks:
             notes.append("marks of pictures (<image>) are numbered")
-        return found
-    found, dropped = PLACEHOLDER.subn("", asked)
-    if not found.strip():
+        return question_text
+    question_text, dropped = PLACEHOLDER.subn("", asked)
+    if not question_text.strip():
         raise Malformed("question", "is empty but for a mark of the picture")
     if dropped:
         notes.append("a mark of the picture's place (<image>) is dropped")
-    if "<image 1>" in found:
+    if "<image 1>" in question_text:
         notes.append("its text speaks of <image 1>, which stands before it")
-    return found
+    return question_text
 
 
 def picture(value, column: str) -> bytes:
@@ -147,17 +147,17 @@ def collect(
     if tasks is not None and not len(tasks):
         raise BadInput("tasks= names no task; name some, or leave it out for all")
     questions, abilities, seen = [], {}, Counter()
-    told = {"left_out": [], "malformed": [], "repaired": []}
+    reports = {"left_out": [], "malformed": [], "repaired": []}
     for number, row in enumerate(progress(rows, desc=f"reading {name}", unit="row"), 1):
         notes: Notes = []
         try:
             question, ability = read(row, notes)
-            wanted = tasks is None or question.task in tasks
+            is_chosen = tasks is None or question.task in tasks
             room = per_task is None or seen[question.task] < per_task
-            if wanted and room:
+            if is_chosen and room:
                 _check_pictures(question)
         except Unusable as why:
-            told["left_out"].append(f"row {number}: {why}")
+            reports["left_out"].append(f"row {number}: {why}")
             continue
         except (Malformed, BadInput) as error:
             if not skip_malformed:
@@ -165,23 +165,27 @@ def collect(
                     f"{where}, row {number}, {error}; correct the row, or pass skip_malformed=True "
                     "to leave such rows out"
                 ) from error
-            told["malformed"].append(f"row {number}, {error}")
+            reports["malformed"].append(f"row {number}, {error}")
             continue
         abilities.setdefault(question.task, {}).setdefault(ability, number)
-        if not (wanted and room):
+        if not (is_chosen and room):
             continue
         questions.append(question)
-        told["repaired"] += [f"row {number}: {note}" for note in notes]
+        reports["repaired"] += [f"row {number}: {note}" for note in notes]
         seen[question.task] += 1
         if tasks is not None and per_task is not None and all(seen[t] >= per_task for t in tasks):
             break
-    found = tuple(Task(task, _only_ability(where, task, own)) for task, own in abilities.items())
-    if not found:
-        first = (told["malformed"] + told["left_out"])[:1]
+    all_tasks = tuple(
+        Task(task, _only_ability(where, task, first_rows)) for task, first_rows in abilities.items()
+    )
+    if not all_tasks:
+        first = (reports["malformed"] + reports["left_out"])[:1]
         raise BadInput(" ".join([f"{where} holds no question that can be used", *map(str, first)]))
-    asked = found if tasks is None else tuple(find_task(found, task, name) for task in tasks)
-    reasons = {kind: tuple(reasons) for kind, reasons in told.items()}
-    return Benchmark(name, asked, tuple(questions), prompt, where, **reasons)
+    chosen_tasks = (
+        all_tasks if tasks is None else tuple(find_task(all_tasks, task, name) for task in tasks)
+    )
+    reasons = {kind: tuple(reasons) for kind, reasons in reports.items()}
+    return Benchmark(name, chosen_tasks, tuple(questions), prompt, where, **reasons)
 
 
 def _only_ability(where, task, abilities):

@@ -27,12 +27,12 @@ class Doubled(Exception):
 
 def single(pairs: list[tuple[str, object]]) -> dict:
     """An object of JSON. Raises Doubled where a name occurs twice: the last would win unseen."""
-    found: dict = {}
+    record: dict = {}
     for name, value in pairs:
-        if name in found:
+        if name in record:
             raise Doubled(repr(name))
-        found[name] = value
-    return found
+        record[name] = value
+    return record
 
 
 def read_rows(path: Path) -> list[dict]:
@@ -63,9 +63,9 @@ def _json_lines(name, written):
         except Doubled as error:
             raise BadInput(f"{name}, line {number} names {error} twice; keep one") from error
         except (ValueError, RecursionError) as error:
-            told = getattr(error, "msg", str(error))
+            reason = getattr(error, "msg", str(error))
             raise BadInput(
-                f"{name}, line {number} is not JSON ({told}); write one object a line"
+                f"{name}, line {number} is not JSON ({reason}); write one object a line"
             ) from error
         if not isinstance(rows[-1], dict):
             raise BadInput(
@@ -95,12 +95,12 @@ def with_known_names(rows: list[dict]) -> list[dict]:
 
     A column that is there under its own name stays, and so does one with two other names.
     """
-    there = {column for row in rows for column in row}
+    columns = {column for row in rows for column in row}
     renamed = {}
-    for known, others in SYNONYMS.items():
-        found = [name for name in others if name in there]
-        if not there & {known, *KNOWN_TOO.get(known, ())} and len(found) == 1:
-            renamed[found[0]] = known
+    for known_name, synonyms in SYNONYMS.items():
+        matches = [name for name in synonyms if name in columns]
+        if not columns & {known_name, *KNOWN_TOO.get(known_name, ())} and len(matches) == 1:
+            renamed[matches[0]] = known_name
     if not renamed:
         return rows
     return [{renamed.get(column, column): cell for column, cell in row.items()} for row in rows]

@@ -18,11 +18,11 @@ COMMANDS = (sweeping, choosing, showing, notebook)
 
 def parser() -> argparse.ArgumentParser:
     """The words of the command."""
-    found = argparse.ArgumentParser(prog="talo-mini", description=__doc__.splitlines()[0])
-    commands = found.add_subparsers(dest="command", required=True)
+    command_parser = argparse.ArgumentParser(prog="talo-mini", description=__doc__.splitlines()[0])
+    commands = command_parser.add_subparsers(dest="command", required=True)
     for module in COMMANDS:
         module.add(commands)
-    return found
+    return command_parser
 
 
 def main(arguments=None):
@@ -31,13 +31,13 @@ def main(arguments=None):
     try:
         chosen.run(chosen)
     except KeyboardInterrupt as stop:
-        kept = getattr(chosen, "cache", None)
-        told = (
-            f"; what was answered is kept in {kept}, and the same command goes on from there"
-            if kept
+        cache = getattr(chosen, "cache", None)
+        resume_hint = (
+            f"; what was answered is kept in {cache}, and the same command goes on from there"
+            if cache
             else ""
         )
-        print(f"stopped{told}", file=sys.stderr)
+        print(f"stopped{resume_hint}", file=sys.stderr)
         raise SystemExit(1) from stop
     except BadInput as error:
         print(error, file=sys.stderr)

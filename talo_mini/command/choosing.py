@@ -134,5 +134,7 @@ def _knockouts(chosen):
         return knockouts, choice
     if not chosen.layers:
         raise BadInput(f"say of which layers {chosen.part!r} is left out: --layers 3")
-    found = [k for i in chosen.layers for k in as_knockouts(chosen.part, chosen.effect, i)]
-    return tuple(dict.fromkeys(found)), None
+    layer_knockouts = [
+        k for i in chosen.layers for k in as_knockouts(chosen.part, chosen.effect, i)
+    ]
+    return tuple(dict.fromkeys(layer_knockouts)), None

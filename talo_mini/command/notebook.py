@@ -62,13 +62,13 @@ def _source(name):
     """The notebook's file. Raises BadInput where there is none."""
     folder = Path("notebooks")
     places = [Path(name), folder / f"{name}.ipynb", *sorted(folder.glob(f"{name}_*.ipynb"))]
-    found = next((path for path in places if path.is_file() and path.suffix == ".ipynb"), None)
-    if found is None:
-        there = ", ".join(path.stem for path in sorted(folder.glob("[0-9]*.ipynb")))
+    notebook = next((path for path in places if path.is_file() and path.suffix == ".ipynb"), None)
+    if notebook is None:
+        names = ", ".join(path.stem for path in sorted(folder.glob("[0-9]*.ipynb")))
         raise BadInput(
-            f"no notebook {name!r}; {f'there are: {there}' if there else 'name its file'}"
+            f"no notebook {name!r}; {f'there are: {names}' if names else 'name its file'}"
         )
-    return found
+    return notebook
 
 
 def _value(written):

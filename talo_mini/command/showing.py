@@ -72,9 +72,9 @@ def run_vectors(chosen: Namespace):
     """Write the vectors of each part as a table and figures, and print what is clear."""
     check_single("vectors")
     table, folder = read_outcomes(chosen.outcomes), Path(chosen.out)
-    found = list(dict.fromkeys(table.part[table.layer != BASE]))
-    if chosen.part is not None and chosen.part not in found:
-        raise BadInput(f"{chosen.outcomes} has no part {chosen.part!r}; it has: {', '.join(found)}")
+    parts = list(dict.fromkeys(table.part[table.layer != BASE]))
+    if chosen.part is not None and chosen.part not in parts:
+        raise BadInput(f"{chosen.outcomes} has no part {chosen.part!r}; it has: {', '.join(parts)}")
     matplotlib.use("agg")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -83,9 +83,9 @@ def run_vectors(chosen: Namespace):
             f"--out {folder} is no folder that can be made ({error.strerror})"
         ) from error
     forms = list(table.groupby("form", sort=False))
-    for part in [chosen.part] if chosen.part else found:
-        for form, own in forms:
-            _draw(own, part, folder, f", {form} form" if len(forms) > 1 else "")
+    for part in [chosen.part] if chosen.part else parts:
+        for form, form_outcomes in forms:
+            _draw(form_outcomes, part, folder, f", {form} form" if len(forms) > 1 else "")
         print(told_changes(table, part))
     print(f"tables and figures are in {folder}")
 

@@ -39,16 +39,16 @@ def batches(lacking: dict[tuple[Cell, ...], list[Question]], prompt: str, size: 
     Little is padded so: a larger picture may take more tokens. Those about one picture stand side
     by side, for its encoding is kept a while only.
     """
-    found = []
+    batch_list = []
     for cells, questions in lacking.items():
-        asked = Counter(q.encoded for q in questions)
-        ordered = sorted(questions, key=partial(_order, asked, prompt))
-        found += [Batch(some, cells) for some in parted(ordered, size)]
-    return found
+        picture_counts = Counter(q.encoded for q in questions)
+        ordered = sorted(questions, key=partial(_order, picture_counts, prompt))
+        batch_list += [Batch(some, cells) for some in parted(ordered, size)]
+    return batch_list
 
 
-def _order(asked, prompt, question):
-    shared = question.encoded if asked[question.encoded] > 1 else ()
+def _order(picture_counts, prompt, question):
+    shared = question.encoded if picture_counts[question.encoded] > 1 else ()
     return len(question.more), question.pixels, shared, len(write_prompt(question, prompt))
 
 

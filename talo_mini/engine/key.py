@@ -46,18 +46,18 @@ def check_can_answer(vlm: VLM, kept: bool):
 
 def _live_state(vlm) -> list:
     """What decides answers and is neither a weight nor in a file; none as it was loaded."""
-    found = []
+    state = []
     device = next(vlm.model.parameters()).device.type
     if device != "meta" and torch.is_autocast_enabled(device):
-        found.append(("autocast", str(torch.get_autocast_dtype(device))))
+        state.append(("autocast", str(torch.get_autocast_dtype(device))))
     if vlm.ends != (vlm.processor.tokenizer.eos_token_id,):
-        found.append(("answers end with", vlm.ends))
-    made = made_of(vlm.model)
-    if vlm.files is None or made != vlm.files.model_made:
-        found.append(("made of", made))
+        state.append(("answers end with", vlm.ends))
+    digest = made_of(vlm.model)
+    if vlm.files is None or digest != vlm.files.model_made:
+        state.append(("made of", digest))
     if "strftime_now" in (vlm.processor.chat_template or ""):
-        found.append(("written today", vlm.chat("?")))
-    return found
+        state.append(("written today", vlm.chat("?")))
+    return state
 
 
 def _short(state) -> str:

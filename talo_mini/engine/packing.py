@@ -240,9 +240,9 @@ def _positions(model, plain) -> torch.Tensor:
     index = getattr(getattr(model, "model", None), "get_rope_index", None)
     if index is None:
         return plain["attention_mask"].cumsum(-1) - 1
-    known = inspect.signature(index).parameters
-    found, _ = index(**{name: value for name, value in plain.items() if name in known})
-    return found
+    parameters = inspect.signature(index).parameters
+    positions, _ = index(**{name: value for name, value in plain.items() if name in parameters})
+    return positions
 
 
 def _by_token(plain, name):

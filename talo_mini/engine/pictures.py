@@ -31,7 +31,8 @@ class Pictures:
     def __init__(self, model):
         self.core = getattr(model, "model", None)
         self.able = hasattr(self.core, "get_image_features")
-        self.kept, self.bytes, self.limit = {}, 0, free_memory(next(model.parameters()).device) // 8
+        self.encodings, self.bytes = {}, 0
+        self.limit = free_memory(next(model.parameters()).device) // 8
 
     @contextmanager
     def shared(self):
@@ -41,58 +42,59 @@ class Pictures:
         if not self.able:
             yield
             return
-        own = self.core.get_image_features
+        encode = self.core.get_image_features
         change = replacement(
             self.core,
             "get_image_features",
-            lambda *args, **options: self._features(own, args, options),
+            lambda *args, **options: self._features(encode, args, options),
         )
         with temporarily([change]):
             yield
 
-    def _features(self, own, args, options):
+    def _features(self, encode, args, options):
         """What the model's own method gives; pictures seen before are not encoded again."""
-        named = zip(inspect.signature(own).parameters, args, strict=False)
+        named = zip(inspect.signature(encode).parameters, args, strict=False)
         options = {**dict(named), **options}
         pictures = _by_picture(options) if self.able else None
         if pictures is None:
-            return own(**options)
+            return encode(**options)
         keys = [_digest(tensors) for tensors in pictures]
         new = {}
         for key, tensors in zip(keys, pictures, strict=True):
-            if key not in self.kept:
+            if key not in self.encodings:
                 new[key] = tensors
-        encoded = self._encoded(own, options, new)
+        encoded = self._encoded(encode, options, new)
         if encoded is None:
             self.able = False
-            return own(**options)
-        used = {key: encoded[key] if key in new else self.kept[key] for key in keys}
+            return encode(**options)
+        used = {key: encoded[key] if key in new else self.encodings[key] for key in keys}
         self._keep(used, sum(_bytes(features) for _, features in encoded.values()))
         kinds, shares = zip(*(used[key] for key in keys), strict=True)
         return _output(kinds[0], shares)
 
     @staticmethod
-    def _encoded(own, options, new):
+    def _encoded(encode, options, new):
         """The features of new pictures by key; None where they cannot be told apart by picture."""
         together = [list(new)] if new else []
         if options["pixel_values"].ndim == 5:
             # several tiles a picture: how many features are whose is known one by one only
             together = [[key] for key in new]
-        found = {}
+        features = {}
         for keys in together:
             names = new[keys[0]]
             joined = {name: torch.cat([new[key][name] for key in keys]) for name in names}
-            shares = _shares(own(**{**options, **joined}), len(keys))
+            shares = _shares(encode(**{**options, **joined}), len(keys))
             if shares is None:
                 return None
-            found.update(zip(keys, shares, strict=True))
-        return found
+            features.update(zip(keys, shares, strict=True))
+        return features
 
-    def _keep(self, used, more):
-        self.kept = {key: share for key, share in self.kept.items() if key not in used} | used
-        self.bytes += more
+    def _keep(self, used, new_bytes):
+        older = {key: share for key, share in self.encodings.items() if key not in used}
+        self.encodings = older | used
+        self.bytes += new_bytes
         while self.bytes > self.limit:
-            _, features = self.kept.pop(next(iter(self.kept)))
+            _, features = self.encodings.pop(next(iter(self.encodings)))
             self.bytes -= _bytes(features)
 
 
@@ -115,11 +117,11 @@ def _by_picture(options):
 
 
 def _digest(tensors):
-    found = hashlib.blake2b(digest_size=16)
+    hasher = hashlib.blake2b(digest_size=16)
     for value in tensors.values():
-        found.update(str(value.shape).encode())
-        found.update(value.contiguous().cpu().view(torch.uint8).numpy())
-    return found.digest()
+        hasher.update(str(value.shape).encode())
+        hasher.update(value.contiguous().cpu().view(torch.uint8).numpy())
+    return hasher.digest()
 
 
 def _shares(output, pictures):

@@ -73,15 +73,15 @@ class Replay:
         self.shortens, self.filler = True, torch.nan
         try:
             with held(self._only_scored(len(self.layers) - 1)):
-                found = self._run(len(self.layers) - 1, self.calls[-1][0][0], 1)
+                hidden = self._run(len(self.layers) - 1, self.calls[-1][0][0], 1)
         except (RuntimeError, IndexError, ValueError) as error:
             if out_of_memory(error):
                 raise
             return False
         finally:
             self.filler = 0.0
-        found, wanted = self.wanted.read(found), self.wanted.read(last)
-        return bool((found.isfinite() | ~wanted.isfinite()).all()) and same_logits(found, wanted)
+        hidden, base = self.wanted.read(hidden), self.wanted.read(last)
+        return bool((hidden.isfinite() | ~base.isfinite()).all()) and same_logits(hidden, base)
 
     def logits(self, groups: list[Group]) -> Iterator[torch.Tensor]:
         """The wanted logits with each group of knockouts in turn, [places, vocabulary] each."""
@@ -110,13 +110,13 @@ class Replay:
 
     def _passed(self, i, groups, hidden):
         """What layer i makes of the groups that are knocked out below it, in chunks."""
-        found = {}
+        outputs = {}
         for start in range(0, len(groups), self.chunk):
             chunk = groups[start : start + self.chunk]
             joined = self._joined(i, [hidden[group] for group in chunk])
             out = self._run(i, joined, len(chunk))
-            found.update(zip(chunk, out.split(self.questions), strict=True))
-        return found
+            outputs.update(zip(chunk, out.split(self.questions), strict=True))
+        return outputs
 
     def _add_between(self, i, hidden):
         """Add what the model adds between layer i and the next (Qwen3-VL's deepstack)."""
@@ -216,11 +216,11 @@ class Replay:
 
 def _between(recording):
     """What is added behind each layer before the next is given it, None where nothing is."""
-    found = []
+    gaps = []
     for output, (args, _) in zip(recording.hidden, recording.calls[1:], strict=False):
         gap = None if args[0] is output else args[0] - output
-        found.append(gap if gap is not None and gap.any() else None)
-    return [*found, None]
+        gaps.append(gap if gap is not None and gap.any() else None)
+    return [*gaps, None]
 
 
 @torch.inference_mode()
@@ -293,10 +293,10 @@ def _comparison(model, anatomy, inputs, groups, means):
 
 def same_places(shared: Wanted, alone: Wanted) -> torch.Tensor:
     """The places of shared rows, and those where the same is predicted with questions alone."""
-    own, found = _by_tokens(shared), {}
+    shared_places, matches = _by_tokens(shared), {}
     for key, places in _by_tokens(alone).items():  # which may lack some
-        found.update(zip(own[key], places, strict=True))
-    return torch.tensor(list(found.items())).T
+        matches.update(zip(shared_places[key], places, strict=True))
+    return torch.tensor(list(matches.items())).T
 
 
 def _by_tokens(wanted):

@@ -88,8 +88,8 @@ def sweep(
                 )
         store = OutcomeStore(cache) if cache is not None else None
         key = _key(vlm, benchmark, written) if cache is not None else ""
-        kept = _kept(store, key, benchmark)
-        lacking = _lacking(benchmark, cells, kept)
+        stored = _kept(store, key, benchmark)
+        lacking = _lacking(benchmark, cells, stored)
         if store and lacking:
             store.check_writable(key)
         means = _means(vlm, reference, parts) if reference and lacking else None
@@ -106,7 +106,7 @@ def sweep(
             for rows in answers:
                 keeper.add(rows)
                 bar.update(len(rows))
-        tables = [table for table in (kept, *keeper.tables) if len(table)]
+        tables = [table for table in (stored, *keeper.tables) if len(table)]
         return _assemble(pd.concat(tables), vlm, benchmark, cells, written)
 
 
@@ -135,8 +135,8 @@ def kept_outcomes(
     """What a cache holds of a sweep, as `sweep` would give it, and how many answers are missing."""
     vlm = replace(vlm)
     cells = all_cells(vlm.anatomy, listed(parts), layers, _named(effect, reference))
-    kept = _kept(OutcomeStore(cache), _key(vlm, benchmark, written), benchmark)
-    table = _assemble(kept, vlm, benchmark, cells, written)
+    stored = _kept(OutcomeStore(cache), _key(vlm, benchmark, written), benchmark)
+    table = _assemble(stored, vlm, benchmark, cells, written)
     return table, len(benchmark.questions) * len(cells) - len(table)
 
 
@@ -147,9 +147,9 @@ def _kept(store, key, benchmark):
     return store.read(key, {question.digest for question in benchmark.questions})
 
 
-def _lacking(benchmark, cells, kept):
+def _lacking(benchmark, cells, stored):
     """The questions by the cells for which they have no answer yet."""
-    done = set(zip(kept.digest, kept.part, kept.effect, kept.layer, strict=True))
+    done = set(zip(stored.digest, stored.part, stored.effect, stored.layer, strict=True))
     lacking = {}
     for question in benchmark.questions:
         missing = tuple(cell for cell in cells if (question.digest, *cell) not in done)
@@ -298,11 +298,11 @@ def _raise_refused(refused):
     if not refused:
         return
     question, error = refused[0]
-    told = " ".join(str(error).split())[:500]
-    own = repr(question.id)
-    named = told if own in told else f"question {own} cannot be put to the model: {told}"
-    more = f"; so with {len(refused) - 1} more questions" if len(refused) > 1 else ""
-    raise BadInput(f"{named}{more} (all others were answered)") from error
+    reason = " ".join(str(error).split())[:500]
+    name = repr(question.id)
+    message = reason if name in reason else f"question {name} cannot be put to the model: {reason}"
+    remainder = f"; so with {len(refused) - 1} more questions" if len(refused) > 1 else ""
+    raise BadInput(f"{message}{remainder} (all others were answered)") from error
 
 
 def _rows(vlm, benchmark, batch, logits, inputs):

@@ -91,23 +91,23 @@ def show_spread(values: dict, title: str, xlabel: str):
     line at each mean.
     """
     figure, axis = axes_of(6.5, 3.2, title)
-    everything = np.concatenate([np.asarray(found, float) for found in values.values()])
+    everything = np.concatenate([np.asarray(sample, float) for sample in values.values()])
     bins = np.histogram_bin_edges(POINTS * everything, 30)
-    for (label, found), colour, style in zip(
+    for (label, sample), colour, style in zip(
         values.items(), cycle(ABILITY_COLOURS), cycle(("-", "--", ":", "-.")), strict=False
     ):
-        found = POINTS * np.asarray(found, float)
+        sample = POINTS * np.asarray(sample, float)
         axis.hist(
-            found,
+            sample,
             bins,
-            weights=np.full(len(found), 100 / len(found)),
+            weights=np.full(len(sample), 100 / len(sample)),
             histtype="step",
             color=colour,
             lw=1.5,
             label=label,
         )
         axis.axvline(
-            found.mean(), color=colour, ls=style, lw=1, label=f"its mean, {found.mean():+.1f}"
+            sample.mean(), color=colour, ls=style, lw=1, label=f"its mean, {sample.mean():+.1f}"
         )
     axis.set(xlabel=xlabel, ylabel="share (%)")
     figure.legend(loc="outside lower center", ncols=len(values), frameon=False)

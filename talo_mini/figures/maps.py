@@ -110,7 +110,7 @@ def show_similarity(similar: pd.DataFrame, abilities: pd.Series, linkage, title:
         plt.Line2D([], [], marker="s", ls="", color=colour, label=ability)
         for ability, colour in colours.items()
     ]
-    told = fill(f"flat, so like none: {', '.join(flat)}", 90) if len(flat) else None
+    legend_title = fill(f"flat, so like none: {', '.join(flat)}", 90) if len(flat) else None
     options = dict(loc="outside lower center", ncols=4, frameon=False, title_fontsize=8)
-    figure.legend(handles=handles, title=told, **options)
+    figure.legend(handles=handles, title=legend_title, **options)
     return figure

@@ -42,9 +42,9 @@ class Answering:
         self.vlm = load_vlm(pretrained, device, max_pixels=max_pixels, dtype=dtype)
         self.knockouts: tuple[Knockout, ...] = ()
         if choice is not None and task is not None:
-            found = Choice.load(choice)
-            found.check(self.vlm)
-            self.knockouts = found.knockouts(task)
+            loaded_choice = Choice.load(choice)
+            loaded_choice.check(self.vlm)
+            self.knockouts = loaded_choice.knockouts(task)
         elif part is not None and layer is not None:
             self.knockouts = as_knockouts(part, "zero", layer)
 

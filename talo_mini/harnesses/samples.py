@@ -58,8 +58,8 @@ def _lines(path):
 def _row(cell, where, task, line, metric):
     part, effect, layer = cell
     try:
-        told = json.loads(line)
-        score, number = float(told[metric]), told["doc_id"]
+        record = json.loads(line)
+        score, number = float(record[metric]), record["doc_id"]
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(f"{where} tells no {metric!r} or doc_id ({error})") from error
     if not math.isfinite(score):
@@ -80,5 +80,5 @@ def _row(cell, where, task, line, metric):
         chance=0.0,
         informed=0.0,
         scores=[score],
-        written=str(told.get("filtered_resps", "")),
+        written=str(record.get("filtered_resps", "")),
     )

@@ -69,23 +69,26 @@ class AdapterTrainer(Trainer):
 
     def take_up(self, export: Path):
         """Go on from an export, whose optimiser is gone: from its weights, with its record."""
-        short = load_file(export / "learned.safetensors")
-        self.restore({name: short[name.replace(".default.weight", "")] for name in self.learned})
-        told = json.loads((export / "training.json").read_text(encoding="utf-8"))
+        weights = load_file(export / "learned.safetensors")
+        self.restore({name: weights[name.replace(".default.weight", "")] for name in self.learned})
+        record = json.loads((export / "training.json").read_text(encoding="utf-8"))
         self.drilled, self.runs, self.devices = (
-            told["drilled"],
-            told["runs"],
-            told["device"].split(", then "),
+            record["drilled"],
+            record["runs"],
+            record["device"].split(", then "),
         )
-        self.step, self.seconds = (told["drilled"] or 0) + told["pictures"], told["hours"] * 3600
+        self.step, self.seconds = (
+            (record["drilled"] or 0) + record["pictures"],
+            record["hours"] * 3600,
+        )
 
     def export(self, target: Path):
         """Write what was learned in bfloat16, and how."""
         target.mkdir(parents=True, exist_ok=True)
-        short = {
+        weights = {
             name.replace(".default.weight", ""): p.detach().to(torch.bfloat16).contiguous()
             for name, p in self.learned.items()
         }
-        save_file(short, target / "learned.safetensors", metadata={"rank": str(RANK)})
-        told = self.record() | dict(weights=weights_digest(target / "learned.safetensors"))
-        (target / "training.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        save_file(weights, target / "learned.safetensors", metadata={"rank": str(RANK)})
+        record = self.record() | dict(weights=weights_digest(target / "learned.safetensors"))
+        (target / "training.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

@@ -61,15 +61,17 @@ def chat_template(picture: str, start: str = "") -> str:
 def vocabulary() -> list[str]:
     """Every word of the mini worlds and of easy-VQA, sorted; a state of two words is one entry."""
     rng = random.Random("vocabulary")
-    asked = [
+    questions = [
         asker(world.sample(rng, "train"), rng)
         for world, asker in ASKERS.values()
         for _ in range(100)
     ]
-    texts = [CAPTION] + [question.text for question in asked if question]
+    texts = [CAPTION] + [question.text for question in questions if question]
     texts += [text for text, _, _ in easy_vqa.rows("train")]
-    found = {word for text in texts for word in text.rstrip("?").split()}
-    return sorted(found | set(words()) | set(easy_vqa.COLOURS) | set(easy_vqa.SHAPES) | set("ABCD"))
+    text_words = {word for text in texts for word in text.rstrip("?").split()}
+    return sorted(
+        text_words | set(words()) | set(easy_vqa.COLOURS) | set(easy_vqa.SHAPES) | set("ABCD")
+    )
 
 
 def tokenizer(**pictures: str) -> TokenizersBackend:

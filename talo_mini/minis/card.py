@@ -73,7 +73,7 @@ def about(name: str, vlm: VLM) -> dict:
     runs = training.get("runs") or [f"--steps {steps}"]
     weights = [MINIS / name / f"{kind}.safetensors" for kind in ("model", "learned")]
     shipped = next(path for path in weights if path.exists())
-    told = dict(
+    facts = dict(
         name=name,
         million=sum(p.numel() for p in vlm.model.parameters()) / 1e6,
         architecture=type(vlm.model).__name__,
@@ -89,7 +89,7 @@ def about(name: str, vlm: VLM) -> dict:
         stopped=f", its state after step {steps}" if name != base else "",
         minutes=60 * training["hours"],
     )
-    return told | training
+    return facts | training
 
 
 def card(name: str, per_task: int, cache: str) -> str:

@@ -75,21 +75,21 @@ def easy_vqa_lessons(seed: int, colours: float):
     Of questions about colours only the share `colours` is asked.
     """
     rng = random.Random(f"easy/{seed}")
-    asked = {}
+    picture_questions = {}
     for text, answer, number in easy_vqa.rows("train"):
-        asked.setdefault(number, []).append((text, (), answer))
-    pictures = _easy_vqa_pictures(tuple(asked))
+        picture_questions.setdefault(number, []).append((text, (), answer))
+    pictures = _easy_vqa_pictures(tuple(picture_questions))
     while True:
-        number = rng.choice(list(asked))
+        number = rng.choice(list(picture_questions))
         image = pictures[number]
         image = ImageOps.mirror(image) if rng.random() < 0.5 else image
         image = ImageOps.flip(image) if rng.random() < 0.5 else image
-        kept = [
+        questions = [
             question
-            for question in asked[number]
+            for question in picture_questions[number]
             if rng.random() < colours or "colour" not in easy_vqa.task(*question[::2])
         ]
-        yield image, iter(rng.sample(kept, len(kept)))
+        yield image, iter(rng.sample(questions, len(questions)))
 
 
 class Packer:
@@ -198,11 +198,13 @@ class Packer:
 
     def _pictures(self, images, ids):
         """What a model takes of the pictures, one a sequence."""
-        made = self.processor.image_processor([[image] for image in images], return_tensors="pt")
-        kept = {name: made[name] for name in made if name not in ("num_tiles", "num_patches")}
+        tensors = self.processor.image_processor([[image] for image in images], return_tensors="pt")
+        inputs = {
+            name: tensors[name] for name in tensors if name not in ("num_tiles", "num_patches")
+        }
         if self.needs_cross_mask:  # every token may look at the picture
-            kept["cross_attention_mask"] = torch.ones(*ids.shape, 1, 1)
-        return kept
+            inputs["cross_attention_mask"] = torch.ones(*ids.shape, 1, 1)
+        return inputs
 
 
 class ChatPacker(Packer):

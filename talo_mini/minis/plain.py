@@ -27,10 +27,12 @@ def plain_questions() -> list[tuple[str, str]]:
 def plain_answers(model, tokenizer) -> int:
     """How many of them a language model answers right, in twenty tokens, greedily."""
     right = 0
-    for question, wanted in plain_questions():
+    for question, word in plain_questions():
         prompt = f"<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n"
         inputs = tokenizer(prompt, return_tensors="pt", add_special_tokens=False)
         tokens = model.generate(**inputs, do_sample=False, max_new_tokens=20)
-        told = tokenizer.decode(tokens[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
-        right += wanted.casefold() in told.casefold()
+        answer = tokenizer.decode(
+            tokens[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True
+        )
+        right += word.casefold() in answer.casefold()
     return right

@@ -71,12 +71,10 @@ class OutcomeStore:
         tables = [table for table in tables if table is not None]
         if not tables:
             return pd.DataFrame(columns=[*KEPT, "digest"])
-        found = pd.concat(tables, ignore_index=True).drop_duplicates(
+        rows = pd.concat(tables, ignore_index=True).drop_duplicates(
             ["digest", "part", "effect", "layer"]
         )
-        return (
-            found if digests is None else found[found.digest.isin(digests)].reset_index(drop=True)
-        )
+        return rows if digests is None else rows[rows.digest.isin(digests)].reset_index(drop=True)
 
     def _table(self, path, digests):
         """The rows of a file; None where it holds no question of these or cannot be used."""

@@ -78,16 +78,16 @@ def check_single(table: pd.DataFrame):
     """Raise BadInput where outcomes are of several models, benchmarks or effects, or doubled."""
     knocked = table[table.layer != BASE]
     for column, rows in (("model", table), ("benchmark", table), ("effect", knocked)):
-        found = rows[column].unique()
-        if len(found) > 1:
+        names = rows[column].unique()
+        if len(names) > 1:
             raise BadInput(
-                f"the outcomes are of {len(found)} {column}s ({', '.join(map(repr, found[:3]))}); "
+                f"the outcomes are of {len(names)} {column}s ({', '.join(map(repr, names[:3]))}); "
                 f"analyse one {column} at a time"
             )
-    again = table.duplicated(["question", "part", "layer"], keep=False)
-    if not again.any():
+    is_doubled = table.duplicated(["question", "part", "layer"], keep=False)
+    if not is_doubled.any():
         return
-    doubled = table[again]
+    doubled = table[is_doubled]
     row, forms = doubled.iloc[0], doubled.form.unique()
     if len(forms) > 1:
         raise BadInput(f"the outcomes are of {len(forms)} forms; analyse one form at a time")
@@ -101,10 +101,10 @@ def _check_forms(base):
     forms = base.groupby("task", sort=False).form.unique()
     several = forms[forms.map(len) > 1]
     if len(several):
-        told = ", ".join(several.iloc[0])
+        form_names = ", ".join(several.iloc[0])
         raise BadInput(
-            f"task {several.index[0]!r} is asked in {len(several.iloc[0])} forms ({told}); analyse "
-            f"one at a time: outcomes[outcomes.form == {several.iloc[0][0]!r}]"
+            f"task {several.index[0]!r} is asked in {len(several.iloc[0])} forms ({form_names}); "
+            f"analyse one at a time: outcomes[outcomes.form == {several.iloc[0][0]!r}]"
         )
 
 
@@ -116,9 +116,9 @@ def with_part(table: pd.DataFrame, part: str) -> tuple[pd.DataFrame, pd.DataFram
     check_sound(table)
     base, knocked = table[table.layer == BASE], table[(table.part == part) & (table.layer != BASE)]
     if base.empty or knocked.empty:
-        found = ", ".join(sorted(set(table.part.astype(str))))
+        parts = ", ".join(sorted(set(table.part.astype(str))))
         raise BadInput(
-            f"the outcomes need rows of the base model and of {part!r}; they hold: {found}"
+            f"the outcomes need rows of the base model and of {part!r}; they hold: {parts}"
         )
     check_single(pd.concat([base, knocked]))
     _check_forms(base)
@@ -145,17 +145,17 @@ def aligned(table: pd.DataFrame, column: str = "correct") -> pd.DataFrame:
 
 
 def _aligned(table, column="correct"):
-    unscored, kept = table[table.answer == UNSCORED], table
+    unscored, scored = table[table.answer == UNSCORED], table
     if len(unscored):
-        kept = table[~table.question.isin(unscored.question)]
-    if kept.empty:
+        scored = table[~table.question.isin(unscored.question)]
+    if scored.empty:
         first = unscored.iloc[0]
         raise BadInput(
             f"no question of task {first.task!r} could be scored, for example with {first.part} of "
             f"layer {first.layer} knocked out; use a wider number type (float32 or bfloat16)"
         )
-    order = kept.question[kept.layer == BASE]
-    wide = kept.pivot(index="question", columns=["part", "layer"], values=column).reindex(order)
+    order = scored.question[scored.layer == BASE]
+    wide = scored.pivot(index="question", columns=["part", "layer"], values=column).reindex(order)
     if wide.isna().any(axis=None):
         question = wide.isna().any(axis=1).idxmax()
         part, layer = wide.loc[question].isna().idxmax()

@@ -103,8 +103,8 @@ def confirm(vlm: VLM, benchmark: Benchmark, proposed: pd.DataFrame) -> pd.DataFr
             interaction_vectors(outcomes, part).assign(part=part).join(exact, on=["part", "layer"])
             for part in group.part.unique()
         ]
-    found = pd.concat(tables, ignore_index=True)
-    return found.assign(q=false_discovery(found.p, found.delta))
+    table = pd.concat(tables, ignore_index=True)
+    return table.assign(q=false_discovery(table.p, table.delta))
 
 
 def _products(vlm, benchmark, batch, places):
@@ -165,14 +165,16 @@ def exact_change(outcomes: pd.DataFrame, benchmark: Benchmark) -> pd.DataFrame:
     Unscored rows are left out.
     """
     answers = {question.id: question.answer for question in benchmark.questions}
-    kept = outcomes[outcomes.answer != UNSCORED]
+    scored_rows = outcomes[outcomes.answer != UNSCORED]
     leads = [
         scores[answers[name]] - np.delete(scores, answers[name]).max()
-        for name, scores in zip(kept.question, kept.scores.map(np.asarray), strict=True)
+        for name, scores in zip(
+            scored_rows.question, scored_rows.scores.map(np.asarray), strict=True
+        )
     ]
-    kept = kept.assign(exact=leads)
-    base = kept[kept.layer == BASE].set_index("question").exact
-    knocked = kept[kept.layer != BASE]
+    scored_rows = scored_rows.assign(exact=leads)
+    base = scored_rows[scored_rows.layer == BASE].set_index("question").exact
+    knocked = scored_rows[scored_rows.layer != BASE]
     return knocked.assign(exact=knocked.exact - knocked.question.map(base))[
         ["question", "task", "part", "layer", "exact"]
     ].dropna()
@@ -207,12 +209,12 @@ def ranking_summary(ranks: dict[str, pd.DataFrame]) -> pd.DataFrame:
     tasks), by_luck.
     """
     rows = []
-    for part, own in ranks.items():
-        rank, found = (mean_value(own[name], most=1) for name in ("correlation", "found"))
-        row = dict(part=part, tasks=len(own))
-        for name, mean in dict(rank_correlation=rank, found=found).items():
+    for part, table in ranks.items():
+        rank, hit_rate = (mean_value(table[name], most=1) for name in ("correlation", "found"))
+        row = dict(part=part, tasks=len(table))
+        for name, mean in dict(rank_correlation=rank, found=hit_rate).items():
             row |= {name: mean["delta"], f"{name}_low": mean["low"], f"{name}_high": mean["high"]}
-        rows.append(row | dict(by_luck=own.luck.mean()))
+        rows.append(row | dict(by_luck=table.luck.mean()))
     return pd.DataFrame(rows)
 
 
@@ -265,8 +267,8 @@ def rank_by_task(table: pd.DataFrame) -> dict:
     Keys: r, low, high (95% interval over tasks).
     """
     values = table.groupby("task").apply(_rank_correlation, include_groups=False)
-    found = mean_value(values, most=1)
-    return dict(r=found["delta"], low=found["low"], high=found["high"])
+    correlation = mean_value(values, most=1)
+    return dict(r=correlation["delta"], low=correlation["low"], high=correlation["high"])
 
 
 def _rank_correlation(own):

@@ -188,13 +188,13 @@ class Choice:
 
     def save(self, path: str | Path) -> Path:
         """Write the choice as JSON. Raises BadInput where the file cannot be written."""
-        told = {"schema": SCHEMA, **asdict(self)}
-        for task in told["tasks"]:  # JSON knows no nan
+        record = {"schema": SCHEMA, **asdict(self)}
+        for task in record["tasks"]:  # JSON knows no nan
             task |= {name: None for name, value in task.items() if value != value}
-        written = json.dumps(told, indent=1, allow_nan=False) + "\n"
+        text = json.dumps(record, indent=1, allow_nan=False) + "\n"
         beside = Path(f"{path}.part")  # what stands there stays whole until the new one is
         try:
-            beside.write_text(written, encoding="utf-8")
+            beside.write_text(text, encoding="utf-8")
             beside.replace(path)
         except OSError as error:
             with suppress(OSError):
@@ -206,17 +206,17 @@ class Choice:
     def load(cls, path: str | Path) -> "Choice":
         """Read a choice. Raises BadInput where the file is none, or of another version."""
         try:
-            told = json.loads(Path(path).read_text(encoding="utf-8"))
+            record = json.loads(Path(path).read_text(encoding="utf-8"))
         except OSError as error:
             raise BadInput(f"{path} cannot be read ({error.strerror})") from error
         except ValueError as error:
             raise BadInput(f"{path} is no choice: {error}") from error
-        schema = told.pop("schema", None) if isinstance(told, dict) else None
+        schema = record.pop("schema", None) if isinstance(record, dict) else None
         if schema != SCHEMA:
             raise BadInput(
                 f"{path} is {schema or 'no choice'!r}, and this version reads {SCHEMA!r}"
             )
-        return _made(told, path)
+        return _made(record, path)
 
 
 class Attached:
@@ -233,19 +233,19 @@ class Attached:
         self._open.close()
 
 
-def _made(told, path):
+def _made(record, path):
     """The choice that a file tells. Raises BadInput naming the field that is missing or wrong."""
-    _check_fields(told, Choice, path)
-    for task in told["tasks"]:
+    _check_fields(record, Choice, path)
+    for task in record["tasks"]:
         _check_fields(task, TaskChoice, path)
         if (task["part"] is None) != (task["layer"] is None):
             raise BadInput(
                 f"{path}: task {task['task']!r} names a part without a layer, or a layer without a "
                 "part; write both, or null for both"
             )
-    tasks = tuple(TaskChoice(**task) for task in told["tasks"])
-    lists = {name: tuple(told[name]) for name in ("parts", "probe_pictures")}
-    choice = Choice(**{**told, **lists, "tasks": tasks})
+    tasks = tuple(TaskChoice(**task) for task in record["tasks"])
+    lists = {name: tuple(record[name]) for name in ("parts", "probe_pictures")}
+    choice = Choice(**{**record, **lists, "tasks": tasks})
     for task in tasks:
         try:
             choice.knockouts(task.task)
@@ -254,8 +254,8 @@ def _made(told, path):
     return choice
 
 
-def _check_fields(told, kind, path):
+def _check_fields(record, kind, path):
     names = {field.name for field in fields(kind)}
-    if not isinstance(told, dict) or set(told) != names:
-        odd = sorted(names ^ set(told)) if isinstance(told, dict) else [str(told)[:40]]
+    if not isinstance(record, dict) or set(record) != names:
+        odd = sorted(names ^ set(record)) if isinstance(record, dict) else [str(record)[:40]]
         raise BadInput(f"{path} is no whole choice: look at {odd[0]!r} in its {kind.__name__}")

@@ -51,13 +51,13 @@ def few_shot(
         outcomes = sweep(
             vlm, test, parts=[part], layers=[] if choice == NONE else [choice], cache=cache
         )
-        kept = outcomes[outcomes.layer == (BASE if choice == NONE else choice)]
+        method_outcomes = outcomes[outcomes.layer == (BASE if choice == NONE else choice)]
     else:
         tuned = _merging(vlm, few, seed) if method == "merging" else _tuned(vlm, few, method, seed)
         seconds = time.perf_counter() - start
-        kept = sweep(tuned, test, layers=[], cache=cache)
+        method_outcomes = sweep(tuned, test, layers=[], cache=cache)
     return dict(
-        right=all_scored(kept)
+        right=all_scored(method_outcomes)
         .set_index("question")
         .correct.reindex([q.id for q in test.questions])
         .to_numpy(bool),
@@ -85,18 +85,18 @@ def few_shot_runs(
     before = sweep(vlm, test, layers=[], cache=cache).set_index("question").correct
     rows = []
     for task in test.tasks:
-        asked, lessons = (one.subset(tasks=[task.name]) for one in (test, pool))
-        base = before.reindex([q.id for q in asked.questions]).mean()
+        task_test, lessons = (benchmark.subset(tasks=[task.name]) for benchmark in (test, pool))
+        base = before.reindex([q.id for q in task_test.questions]).mean()
         for draw in range(draws):
             order = np.random.default_rng([seed, draw]).permutation(len(lessons.questions))
             for number in shots:
                 few = lessons.only([lessons.questions[i] for i in order[:number]])
                 for method in methods:
-                    found = few_shot(vlm, method, few, asked, part, draw, cache)
-                    accuracy = found["right"].mean()
+                    run = few_shot(vlm, method, few, task_test, part, draw, cache)
+                    accuracy = run["right"].mean()
                     row = dict(task=task.name, draw=draw, shots=number, method=method, base=base)
                     row |= dict(accuracy=accuracy, delta=accuracy - base)
-                    rows.append(row | dict(seconds=found["seconds"]))
+                    rows.append(row | dict(seconds=run["seconds"]))
     return pd.DataFrame(rows)
 
 

@@ -85,17 +85,23 @@ def patches_looked_at(
     for questions, ids, last in _last_looks(vlm, benchmark, layer, heads, batch):
         for question, row, looks in zip(questions, ids, last, strict=True):
             place = row == vlm.image_token
-            wanted = _patches(marked(question.image), int(place.sum()), question)
-            for head, own in rows.items():
-                on = looks[head, place].double().cpu().numpy()
-                own.append((on.sum(), on[wanted].sum() / max(on.sum(), 1e-30), wanted.mean()))
-    found = []
-    for head, own in rows.items():
-        picture, share, patches = np.array(own).T
+            is_marked = _patches(marked(question.image), int(place.sum()), question)
+            for head, measures in rows.items():
+                weights = looks[head, place].double().cpu().numpy()
+                measures.append(
+                    (
+                        weights.sum(),
+                        weights[is_marked].sum() / max(weights.sum(), 1e-30),
+                        is_marked.mean(),
+                    )
+                )
+    summaries = []
+    for head, measures in rows.items():
+        picture, share, patches = np.array(measures).T
         low, high = mean_interval(share, most=1.0)
         row = dict(head=head, picture=picture.mean(), delta=share.mean(), low=low, high=high)
-        found.append(row | dict(patches=patches.mean()))
-    return pd.DataFrame(found)
+        summaries.append(row | dict(patches=patches.mean()))
+    return pd.DataFrame(summaries)
 
 
 def _patches(pixels, tokens, question):

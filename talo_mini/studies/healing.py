@@ -37,16 +37,16 @@ def healed(
     rows = []
     for plant in plants:
         spoiled = planted(vlm, plant, strength)
-        asked = load_benchmark(test, tasks=[plant.task], per_task=per_task, form=form)
+        test_questions = load_benchmark(test, tasks=[plant.task], per_task=per_task, form=form)
         for dose in (0, *doses):
             model = spoiled
             if dose:
                 lesson = load_benchmark(train, tasks=[plant.task], per_task=dose, form=form)
                 model = fine_tune(spoiled, lesson, method, steps=_steps(dose))
-            outcomes = sweep(model, asked, layers=[plant.layer], cache=cache)
-            found = interaction_vectors(outcomes).iloc[0]
+            outcomes = sweep(model, test_questions, layers=[plant.layer], cache=cache)
+            vector = interaction_vectors(outcomes).iloc[0]
             row = dict(plant=plant.name, questions=dose)
-            rows.append(row | dict(base=found.base, delta=found.delta))
+            rows.append(row | dict(base=vector.base, delta=vector.delta))
     return pd.DataFrame(rows)
 
 

@@ -33,31 +33,35 @@ def answers_patched(
     guilty = Knockout(part, layer)
     places = _places(vlm, guilty)
     ways: dict[str, list] = {"its own": [], "nothing": [], f"as with {other!r}": []}
-    wanted, alike = [], []
+    expected, cosines = [], []
     for questions in parted(benchmark.questions, batch):
         changed = reworded(benchmark.only(questions), word, other).questions
-        asked, instead = (vlm.inputs(own, benchmark.prompt) for own in (questions, changed))
-        if not torch.equal(asked["attention_mask"], instead["attention_mask"]):
+        inputs, other_inputs = (vlm.inputs(own, benchmark.prompt) for own in (questions, changed))
+        if not torch.equal(inputs["attention_mask"], other_inputs["attention_mask"]):
             raise BadInput(
                 f"{word!r} and {other!r} are not equally many tokens to {vlm.name}, so that no "
                 "position of one question is that of the other"
             )
-        (own, known), (patch, other_known) = (_noted(vlm, places, one) for one in (asked, instead))
+        (own, base_logits), (patch, other_logits) = (
+            _noted(vlm, places, one) for one in (inputs, other_inputs)
+        )
         with knockout(vlm, guilty):
-            without = vlm.last_logits(asked)
+            knockout_logits = vlm.last_logits(inputs)
         with held(_written(places, patch)):
-            patched = vlm.last_logits(asked)
-        wanted += _answers(vlm, changed, other_known)
-        for found, logits in zip(ways.values(), (known, without, patched), strict=True):
-            found += _answers(vlm, questions, logits)
+            patched_logits = vlm.last_logits(inputs)
+        expected += _answers(vlm, changed, other_logits)
+        for answers, logits in zip(
+            ways.values(), (base_logits, knockout_logits, patched_logits), strict=True
+        ):
+            answers += _answers(vlm, questions, logits)
         last = [torch.cat([one[:, -1] for one in values], -1) for values in (own, patch)]
-        alike += cosine_similarity(*last).tolist()
-    likeness = dict(zip(ways, (1.0, np.nan, np.mean(alike)), strict=True))
+        cosines += cosine_similarity(*last).tolist()
+    likeness = dict(zip(ways, (1.0, np.nan, np.mean(cosines)), strict=True))
     rows = []
-    for name, found in ways.items():
-        same = int(np.equal(found, wanted).sum())
-        low, high = accuracy_interval(same, len(wanted))
-        counts = dict(writes=name, questions=len(wanted), delta=same / len(wanted))
+    for name, answers in ways.items():
+        same = int(np.equal(answers, expected).sum())
+        low, high = accuracy_interval(same, len(expected))
+        counts = dict(writes=name, questions=len(expected), delta=same / len(expected))
         rows.append(counts | dict(low=low, high=high, alike=likeness[name]))
     return pd.DataFrame(rows)
 

@@ -67,7 +67,7 @@ def load_plants(mini: str, needed: bool = False) -> list[Plant]:
     path = MINIS / mini / "plants.safetensors"
     if not path.exists():
         shipped = ", ".join(
-            sorted(found.parent.name for found in MINIS.glob("*/plants.safetensors"))
+            sorted(plants_file.parent.name for plants_file in MINIS.glob("*/plants.safetensors"))
         )
         raise BadInput(
             f"no interference has been planted into {mini!r}; there are plants for {shipped}"

@@ -58,12 +58,12 @@ def select_layer(
 
 
 def _layers(vlm, part):
-    found = layers_with(vlm.anatomy, part)
-    if not found:
+    layers = layers_with(vlm.anatomy, part)
+    if not layers:
         raise BadInput(
             f"no layer of {vlm.name} has a part {part!r}; print(vlm.anatomy) shows what there is"
         )
-    return found
+    return layers
 
 
 def _can_win(layer, right, alive, base, left):

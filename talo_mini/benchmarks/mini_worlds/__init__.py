@@ -282,7 +282,7 @@ def _lesson(asked, rng):
 
 def words() -> list[str]:
     """Every answer a mini-world question can have, sorted."""
-    found = {
+    answers = {
         *objects.COLOURS,
         *objects.SHAPES,
         *objects.CORNERS,
@@ -302,4 +302,4 @@ def words() -> list[str]:
         "east",
         "west",
     }
-    return sorted(found)
+    return sorted(answers)

@@ -38,18 +38,18 @@ def _end_of(scene, rng, side, known, asked):
 
 
 def leftmost_of_colour(scene, rng):
-    found = _end_of(scene, rng, 1, "colour", "shape")
-    if found is None:
+    end_values = _end_of(scene, rng, 1, "colour", "shape")
+    if end_values is None:
         return None
-    colour, shape, seen = found
+    colour, shape, seen = end_values
     return Asked(f"what shape is the leftmost {colour} object?", shape, SHAPES, seen=seen)
 
 
 def _colour_of_end(scene, rng, word, side):
-    found = _end_of(scene, rng, side, "shape", "colour")
-    if found is None:
+    end_values = _end_of(scene, rng, side, "shape", "colour")
+    if end_values is None:
         return None
-    shape, colour, seen = found
+    shape, colour, seen = end_values
     return Asked(f"what colour is the {word} {shape}?", colour, tuple(COLOURS), seen=seen)
 
 
@@ -138,9 +138,9 @@ def count_colour_size(scene, rng):
 
 def exists_of_size(scene, rng):
     fields = ("size", "colour", "shape")
-    wanted = tuple(getattr(rng.choice(scene[1]), field) for field in fields)
-    found = any(tuple(getattr(thing, f) for f in fields) == wanted for thing in scene[1])
-    return Asked(f"is there a {' '.join(wanted)}?", YES_NO[not found], YES_NO)
+    description = tuple(getattr(rng.choice(scene[1]), field) for field in fields)
+    is_there = any(tuple(getattr(thing, f) for f in fields) == description for thing in scene[1])
+    return Asked(f"is there a {' '.join(description)}?", YES_NO[not is_there], YES_NO)
 
 
 def _largest(things, text, candidates):
@@ -208,8 +208,8 @@ def table_sum(scene, rng):
 def _farthest(scene, rng):
     """A taught direction, and the colour and name of the state that lies farthest there."""
     word = rng.choice(list(TAUGHT))
-    found = maps.farthest(scene, *TAUGHT[word])
-    return word, found and next(colour for colour, name in scene[2] if name == found)
+    state = maps.farthest(scene, *TAUGHT[word])
+    return word, state and next(colour for colour, name in scene[2] if name == state)
 
 
 def farthest_colour(scene, rng):

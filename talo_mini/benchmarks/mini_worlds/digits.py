@@ -94,13 +94,13 @@ def digit_sum(scene, rng):
 
 
 def digit_largest(scene, rng):
-    found = max(d.value for d in scene[1])
-    return Asked("what is the largest digit?", str(found), DIGITS, seen=shown(scene))
+    largest = max(d.value for d in scene[1])
+    return Asked("what is the largest digit?", str(largest), DIGITS, seen=shown(scene))
 
 
 def digit_smallest(scene, rng):
-    found = min(d.value for d in scene[1])
-    return Asked("what is the smallest digit?", str(found), DIGITS, seen=shown(scene))
+    smallest = min(d.value for d in scene[1])
+    return Asked("what is the smallest digit?", str(smallest), DIGITS, seen=shown(scene))
 
 
 def _parity(digit, side):

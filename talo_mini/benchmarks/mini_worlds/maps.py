@@ -80,18 +80,18 @@ def states() -> dict[str, State]:
             x, y = x + dx, y + dy
             points.append((x * sx + tx, y * sy + ty))
         arcs.append(points)
-    found = {}
+    outlines = {}
     for geometry in topology["objects"]["states"]["geometries"]:
         name = geometry["properties"]["name"]
         if name in FAR:
             continue
         polygons = geometry["arcs"] if geometry["type"] == "MultiPolygon" else [geometry["arcs"]]
-        found[name] = [
+        outlines[name] = [
             [p for a in polygon[0] for p in (arcs[a] if a >= 0 else arcs[~a][::-1])]
             for polygon in polygons
         ]
     flat = {}
-    for name, rings in found.items():
+    for name, rings in outlines.items():
         flat[name] = [[_albers(*point) for point in ring] for ring in rings]
     xs, ys = zip(*(p for rings in flat.values() for ring in rings for p in ring), strict=True)
     scale = 63 / (max(xs) - min(xs))
@@ -104,7 +104,7 @@ def states() -> dict[str, State]:
     pixels = {name: tuple(placed(ring) for ring in rings) for name, rings in flat.items()}
     return {
         name: State(tuple(ring for ring in pixels[name] if ring), *_centre(max(rings, key=len)))
-        for name, rings in found.items()
+        for name, rings in outlines.items()
     }
 
 
@@ -204,10 +204,10 @@ def farthest(scene, axis, side):
 
 
 def _farthest(scene, word, axis, side):
-    found = farthest(scene, axis, side)
-    return found and Asked(
+    state = farthest(scene, axis, side)
+    return state and Asked(
         f"which of these states is farthest {word}?",
-        found,
+        state,
         names(),
         tuple(name for _, name in scene[2]),
     )

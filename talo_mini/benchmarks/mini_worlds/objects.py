@@ -273,8 +273,8 @@ def more(scene, rng):
 
 def exists(scene, rng):
     colour, shape = rng.choice(scene[1]).colour, rng.choice(scene[1]).shape
-    found = any((thing.colour, thing.shape) == (colour, shape) for thing in scene[1])
-    return Asked(f"is there a {colour} {shape}?", YES_NO[not found], YES_NO)
+    is_there = any((thing.colour, thing.shape) == (colour, shape) for thing in scene[1])
+    return Asked(f"is there a {colour} {shape}?", YES_NO[not is_there], YES_NO)
 
 
 WORLD = World(
