@@ -54,14 +54,16 @@ def mmstar(per_task: int) -> pd.DataFrame:
                 answer=LETTERS[q.answer],
                 category=benchmark.task(q.task).ability,
                 l2_category=q.task,
-                question=f"{q.text}\nOptions: "
-                + ", ".join(
-                    f"{letter}: {o}" for letter, o in zip(LETTERS, q.options, strict=False)
-                ),
+                question=f"{q.text}\nOptions: {_lettered(q.options)}",
             )
             for i, q in enumerate(benchmark.questions)
         ]
     )
+
+
+def _lettered(options):
+    pairs = zip(LETTERS, options, strict=False)
+    return ", ".join(f"{letter}: {option}" for letter, option in pairs)
 
 
 def _image(question):

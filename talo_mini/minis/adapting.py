@@ -40,14 +40,11 @@ class AdapterTrainer(Trainer):
         for layer in self.net.get_decoder().layers:
             layer.compile()
         self.learned = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
+        projector = [p for name, p in self.learned.items() if "projector" in name]
+        adapters = [p for name, p in self.learned.items() if "projector" not in name]
         groups = [
-            dict(
-                params=[
-                    p for name, p in self.learned.items() if ("projector" in name) == projector
-                ],
-                full_rate=rate,
-            )
-            for projector, rate in ((True, PROJECTOR_RATE), (False, ADAPTER_RATE))
+            dict(params=projector, full_rate=PROJECTOR_RATE),
+            dict(params=adapters, full_rate=ADAPTER_RATE),
         ]
         self.optimizers = [torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.0)]
 

@@ -91,18 +91,17 @@ class Trainer:
         for name, parameter in self.model.named_parameters():
             key = parameter.ndim == 2 and "embed" not in name, "language_model" in name
             groups.setdefault(key, []).append(parameter)
+
+        def rated(matrix, rate):
+            """The language model's parameters of a kind at this rate, those of pictures slower."""
+            return [
+                dict(params=groups[matrix, True], full_rate=rate),
+                dict(params=groups[matrix, False], full_rate=rate * VISION),
+            ]
+
         self.optimizers = [
-            optimizer(
-                [
-                    dict(params=groups[matrix, text], full_rate=rate * (1 if text else VISION))
-                    for text in (True, False)
-                ],
-                **options,
-            )
-            for optimizer, matrix, rate, options in (
-                (torch.optim.Muon, True, MUON_RATE, dict(adjust_lr_fn="match_rms_adamw")),
-                (torch.optim.AdamW, False, ADAMW_RATE, dict(betas=(0.9, 0.98), weight_decay=0.0)),
-            )
+            torch.optim.Muon(rated(True, MUON_RATE), adjust_lr_fn="match_rms_adamw"),
+            torch.optim.AdamW(rated(False, ADAMW_RATE), betas=(0.9, 0.98), weight_decay=0.0),
         ]
 
     def packer(self, number: int, stage: str, mend: tuple[str, ...]) -> Packer:
