@@ -115,12 +115,12 @@ def check_defined(effect: Effect, part: str, unit: str):
     """Raise BadInput where an effect is not defined for a part, or for a single unit of it."""
     if part in effect.parts and unit in effect.units:
         return
-    there = [
+    alternatives = [
         other.name for other in EFFECTS.values() if part in other.parts and unit in other.units
     ]
     what = {WHOLE: part, HEAD: f"a single head of {part}", NEURON: f"a single neuron of {part}"}
-    told = "; a whole layer can only be bypassed" if part == "layer" else ""
+    hint = "; a whole layer can only be bypassed" if part == "layer" else ""
     raise BadInput(
-        f"effect {effect.name!r} is not defined for {what[unit]}{told}; use one of "
-        f"{', '.join(there)}"
+        f"effect {effect.name!r} is not defined for {what[unit]}{hint}; use one of "
+        f"{', '.join(alternatives)}"
     )

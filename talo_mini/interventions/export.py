@@ -57,8 +57,8 @@ def export(vlm: VLM, folder: str | Path, *knockouts: Knockout) -> Path:
         with folded(vlm.anatomy, *knockouts):
             vlm.model.save_pretrained(unfinished)
         vlm.processor.save_pretrained(unfinished)
-        told = dict(model=vlm.name, digest=vlm.digest, folded=[repr(k) for k in knockouts])
-        (unfinished / NOTE).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        note = dict(model=vlm.name, digest=vlm.digest, folded=[repr(k) for k in knockouts])
+        (unfinished / NOTE).write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
         _check_alike(vlm, unfinished, knockouts)
         unfinished.chmod(0o755)  # a temporary folder is its owner's alone
         if folder.exists():
@@ -118,21 +118,21 @@ def _folded(anatomy, k) -> list[Change]:
 def _projection(part, path):
     """The linear map that writes what a part adds, whatever stands before it."""
     module = part.modules[path]
-    found = output_projection(module, OUTPUTS if part.heads else MLP_OUTPUTS)
-    if found is None:
+    projection = output_projection(module, OUTPUTS if part.heads else MLP_OUTPUTS)
+    if projection is None:
         raise BadInput(
             f"{path} has no output projection of its own, so its scale cannot be folded in"
         )
-    return found
+    return projection
 
 
 def _own(projection) -> dict:
     """Weight and bias of a linear map. Raises BadInput where an adapter stands beside them."""
     plain_weights(projection)
-    found = dict(projection.named_parameters())
-    if not found or not set(found) <= {"weight", "bias"}:
+    parameters = dict(projection.named_parameters())
+    if not parameters or not set(parameters) <= {"weight", "bias"}:
         raise BadInput("an adapter stands beside the weights; merge it before you export")
-    return found
+    return parameters
 
 
 def _scaled(parameter, factor, share: tuple = ()) -> Change:
@@ -185,29 +185,29 @@ def _without_layers(anatomy, layers) -> list[Change]:
     stack, model = anatomy.stacks["decoder"], anatomy.root
     place, _, _ = stack[0].path.rpartition(".")
     blocks, config = model.get_submodule(place), model.config.get_text_config(decoder=True)
-    kept = [i for i in range(len(stack)) if i not in layers]
-    if not kept:
+    remaining_layers = [i for i in range(len(stack)) if i not in layers]
+    if not remaining_layers:
         raise BadInput(f"{anatomy.model} has no other layers than those to be left out; keep one")
-    own, told = vars(blocks)["_modules"], dict(vars(config))
-    fewer = {str(new): own[str(old)] for new, old in enumerate(kept)}
-    count = next((name for name in COUNTS if told.get(name) == len(stack)), None)
-    if count is None or len(own) != len(stack):
+    modules, settings = vars(blocks)["_modules"], dict(vars(config))
+    remaining_modules = {str(new): modules[str(old)] for new, old in enumerate(remaining_layers)}
+    count = next((name for name in COUNTS if settings.get(name) == len(stack)), None)
+    if count is None or len(modules) != len(stack):
         raise BadInput(
             f"the configuration of {anatomy.model} does not say how many layers its decoder has, "
             "so that none can be left out; bypass an attention and an MLP instead"
         )
-    changed: dict[str, object] = {count: len(kept)}
-    for name, value in told.items():
+    new_settings: dict[str, object] = {count: len(remaining_layers)}
+    for name, value in settings.items():
         if isinstance(value, list) and len(value) == len(stack):
-            changed[name] = [value[i] for i in kept]
+            new_settings[name] = [value[i] for i in remaining_layers]
     return [
         (
-            lambda: vars(blocks).update(_modules=fewer),
-            lambda: vars(blocks).update(_modules=own),
+            lambda: vars(blocks).update(_modules=remaining_modules),
+            lambda: vars(blocks).update(_modules=modules),
         ),
         (
-            lambda: vars(config).update(changed),
-            lambda: vars(config).update({name: told[name] for name in changed}),
+            lambda: vars(config).update(new_settings),
+            lambda: vars(config).update({name: settings[name] for name in new_settings}),
         ),
     ]
 
@@ -219,19 +219,19 @@ def _check_alike(vlm, folder, knockouts):
         saved.model.to(vlm.model.dtype)
         questions = [_question(seed) for seed in range(2)]
         with knockout(vlm, *knockouts):
-            wanted = vlm.last_logits(vlm.inputs(questions))
-        found = saved.last_logits(saved.inputs(questions))
+            knockout_logits = vlm.last_logits(vlm.inputs(questions))
+        saved_logits = saved.last_logits(saved.inputs(questions))
     except BadInput as error:
         raise BadInput(f"{vlm.name} cannot be saved so: {error}") from error
     except (RuntimeError, ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
         raise BadInput(
             f"{vlm.name} cannot be saved so, what was saved does not run: {str(error)[:200]}"
         ) from error
-    allowed = ROUNDING.get(vlm.model.dtype, 5e-2) * wanted.abs().max()
-    apart = (found - wanted).abs().max()
-    if not apart <= allowed:
+    tolerance = ROUNDING.get(vlm.model.dtype, 5e-2) * knockout_logits.abs().max()
+    gap = (saved_logits - knockout_logits).abs().max()
+    if not gap <= tolerance:
         raise BadInput(
-            f"{vlm.name} cannot be saved so: the saved model's logits differ by {apart:.2g} from "
+            f"{vlm.name} cannot be saved so: the saved model's logits differ by {gap:.2g} from "
             "those under the knockout, as where layers reuse what others computed"
         )
 

@@ -83,13 +83,13 @@ class Knockout:
             raise BadInput(
                 f"{self.part!r} names parts of several layers; give knockout() one Knockout each"
             )
-        said = dict(stack="decoder", head=None, neuron=None)
-        for field, usual in said.items():
-            found = getattr(name, field)
-            if found != usual and getattr(self, field) not in (usual, found):
+        defaults = dict(stack="decoder", head=None, neuron=None)
+        for field, default in defaults.items():
+            value = getattr(name, field)
+            if value != default and getattr(self, field) not in (default, value):
                 raise BadInput(f"{self.part!r} names another {field} than {field}= does")
-            if found != usual:
-                object.__setattr__(self, field, found)
+            if value != default:
+                object.__setattr__(self, field, value)
         object.__setattr__(self, "part", name.part)
 
     def __str__(self):
@@ -285,7 +285,7 @@ def _zeroed(parameter):
 
 def plain_weights(module):
     """The weights and biases of a part. Raises BadInput where they are not plain float tensors."""
-    found = []
+    weights = []
     for inner in module.modules():
         if getattr(inner, "lora_magnitude_vector", None):
             raise BadInput(
@@ -301,8 +301,8 @@ def plain_weights(module):
                 "weights that are quantised, packed (4-bit) or offloaded cannot be zeroed in "
                 "place; use knockout()"
             )
-        found += parameters
-    return found
+        weights += parameters
+    return weights
 
 
 def _hides_its_weight(module):

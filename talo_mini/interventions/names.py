@@ -82,10 +82,10 @@ def listed(parts) -> list:
     Names are as `cell_of` writes them, so that one knockout has one name. Raises BadInput for what
     is none.
     """
-    found = [parts] if isinstance(parts, str) else parts
-    if not hasattr(found, "__iter__"):
+    entries = [parts] if isinstance(parts, str) else parts
+    if not hasattr(entries, "__iter__"):
         raise BadInput(f"parts= is a list of names such as 'mlp', not {parts!r}")
-    return [_plain_part(part) for part in found]
+    return [_plain_part(part) for part in entries]
 
 
 def _plain_part(part):

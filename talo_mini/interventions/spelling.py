@@ -26,17 +26,17 @@ class Spelt(NamedTuple):
 
 def spelt(written: str) -> Spelt:
     """What a part's name says. Raises BadInput for one that means nothing."""
-    found = PART.fullmatch(written)
-    if not found or (found["name"] in UNITS) != (found["number"] is not None):
+    match = PART.fullmatch(written)
+    if not match or (match["name"] in UNITS) != (match["number"] is not None):
         raise BadInput(
             f"unknown part {written!r}; use one of {', '.join(PARTS)}, 'head 0', 'neuron 0', "
             "'vision: layer' or 'mlp and 2, 5'"
         )
-    number = int(found["number"]) if found["number"] else None
+    number = int(match["number"]) if match["number"] else None
     return Spelt(
-        found["of"] or UNITS.get(found["name"], found["name"]),
-        found["stack"] or "decoder",
-        number if found["name"] == "head" else None,
-        number if found["name"] == "neuron" else None,
-        tuple(int(layer) for layer in found["more"].split(", ")) if found["more"] else (),
+        match["of"] or UNITS.get(match["name"], match["name"]),
+        match["stack"] or "decoder",
+        number if match["name"] == "head" else None,
+        number if match["name"] == "neuron" else None,
+        tuple(int(layer) for layer in match["more"].split(", ")) if match["more"] else (),
     )

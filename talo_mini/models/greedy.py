@@ -41,11 +41,11 @@ def answers(vlm, questions: Sequence[Question], template: str, most: int) -> lis
 
 def ends_of_answers(model: nn.Module, tokenizer) -> tuple[int, ...]:
     """The tokens at which generation stops; where its settings name none, the tokenizer's."""
-    own = getattr(model, "generation_config", None)
-    found = getattr(own, "eos_token_id", None)
-    if found is None:
-        found = tokenizer.eos_token_id
-    ends = found if isinstance(found, list | tuple) else [found]
+    settings = getattr(model, "generation_config", None)
+    eos_token_id = getattr(settings, "eos_token_id", None)
+    if eos_token_id is None:
+        eos_token_id = tokenizer.eos_token_id
+    ends = eos_token_id if isinstance(eos_token_id, list | tuple) else [eos_token_id]
     return tuple(sorted({end for end in ends if end is not None}))
 
 

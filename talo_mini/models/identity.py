@@ -53,13 +53,13 @@ class Files:
 
 def files_of(source, model, processor, revision: str, limits: dict) -> Files:
     """The files of a loaded model; `limits` of pictures were given beside them."""
-    found = [(name, _words(source, name, revision)) for name in PROCESSOR_FILES]
-    told = [limits, *((name, words) for name, words in found if words is not None)]
-    told += _strange_code(processor)
+    file_words = [(name, _words(source, name, revision)) for name in PROCESSOR_FILES]
+    processor_words = [limits, *((name, words) for name, words in file_words if words is not None)]
+    processor_words += _strange_code(processor)
     return Files(
         _words(source, "config.json", revision),
         model.config.to_json_string(),
-        hashlib.blake2b(repr(told).encode(), digest_size=8).hexdigest(),
+        hashlib.blake2b(repr(processor_words).encode(), digest_size=8).hexdigest(),
         _made(processor),
         made_of(model),
     )
@@ -70,18 +70,24 @@ def settings(model, files: Files | None) -> str:
     as_loaded = files is not None and files.config_made == model.config.to_json_string()
     if files is not None and files.config is not None and as_loaded:
         return files.config
-    told = model.config.to_diff_dict()
-    kept = {key: value for key, value in told.items() if key not in WRITTEN_BY_SAVING}
-    return json.dumps(kept, sort_keys=True, default=str)
+    config_values = model.config.to_diff_dict()
+    identifying_values = {
+        key: value for key, value in config_values.items() if key not in WRITTEN_BY_SAVING
+    }
+    return json.dumps(identifying_values, sort_keys=True, default=str)
 
 
 def reading(processor, files: Files | None) -> str:
     """8 hex digits that change with the chat template, a tokenizer or how pictures are read."""
-    made = _made(processor)
-    told = files.processor if files is not None and files.processor_made == made else made
+    current_digest = _made(processor)
+    digest = (
+        files.processor
+        if files is not None and files.processor_made == current_digest
+        else current_digest
+    )
     # with torchvision pictures are resized by other code, to other values
     by_torchvision = any(map(_uses_torchvision, vars(processor).values()))
-    return hashlib.blake2b(repr((told, by_torchvision)).encode(), digest_size=4).hexdigest()
+    return hashlib.blake2b(repr((digest, by_torchvision)).encode(), digest_size=4).hexdigest()
 
 
 def _words(source, name, revision):
@@ -98,38 +104,38 @@ def _words(source, name, revision):
     if not name.endswith("config.json"):
         return hashlib.blake2b(Path(path).read_bytes(), digest_size=8).hexdigest()
     file = json.loads(Path(path).read_text(encoding="utf-8"))
-    told = {key: value for key, value in file.items() if key not in OF_THE_LOADING}
-    return json.dumps(told, sort_keys=True)
+    entries = {key: value for key, value in file.items() if key not in OF_THE_LOADING}
+    return json.dumps(entries, sort_keys=True)
 
 
 def _made(processor) -> str:
     """What decides how a processor reads text and pictures."""
-    read = [processor.chat_template]
+    traits = [processor.chat_template]
     for name, tool in sorted(vars(processor).items()):
         if hasattr(tool, "backend_tokenizer"):
-            told = json.loads(tool.backend_tokenizer.to_str())
+            state = json.loads(tool.backend_tokenizer.to_str())
             # padding and truncation change with use
-            read.append((name, [told[key] for key in sorted(told) if key not in CHANGING]))
+            traits.append((name, [state[key] for key in sorted(state) if key not in CHANGING]))
         elif hasattr(tool, "get_vocab"):  # a tokenizer without a fast one behind it
-            read.append((name, type(tool).__name__, sorted(tool.get_vocab().items())))
+            traits.append((name, type(tool).__name__, sorted(tool.get_vocab().items())))
         elif hasattr(tool, "to_dict"):
-            told = json.dumps(tool.to_dict(), sort_keys=True, default=str)
-            read.append((name, type(tool).__name__, told))
-    read += _strange_code(processor)
-    return hashlib.blake2b(repr(read).encode(), digest_size=8).hexdigest()
+            state = json.dumps(tool.to_dict(), sort_keys=True, default=str)
+            traits.append((name, type(tool).__name__, state))
+    traits += _strange_code(processor)
+    return hashlib.blake2b(repr(traits).encode(), digest_size=8).hexdigest()
 
 
 def _strange_code(processor) -> list[str]:
     """The code in a processor and its tools that no library wrote: classes, replaced methods."""
-    found = []
+    code = []
     for tool in (processor, *vars(processor).values()):
         for kind in type(tool).__mro__[:-1]:
             if of_a_library(kind.__module__):
-                found += _replaced(vars(kind))
+                code += _replaced(vars(kind))
             elif not _is_known(kind.__module__):
-                found += [source_of(kind), *_replaced(vars(kind))]  # a notebook's has no source
-        found += _replaced(getattr(tool, "__dict__", {}))
-    return found
+                code += [source_of(kind), *_replaced(vars(kind))]  # a notebook's has no source
+        code += _replaced(getattr(tool, "__dict__", {}))
+    return code
 
 
 def _replaced(attributes) -> list[str]:

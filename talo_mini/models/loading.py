@@ -92,14 +92,16 @@ def load_vlm(
 
 def _checked_device(device):
     """The name of the device; a GPU's where there is one and none is named."""
-    found = str(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    device_name = str(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     try:
-        kind = torch.device(found).type
+        kind = torch.device(device_name).type
     except RuntimeError as error:
-        raise BadInput(f"unknown device {found!r}; use 'cpu' or 'cuda:0', for example") from error
+        raise BadInput(
+            f"unknown device {device_name!r}; use 'cpu' or 'cuda:0', for example"
+        ) from error
     if kind == "cuda" and not torch.cuda.is_available():
-        raise BadInput(f"device {found!r}: this torch sees no GPU here; use 'cpu'")
-    return found
+        raise BadInput(f"device {device_name!r}: this torch sees no GPU here; use 'cpu'")
+    return device_name
 
 
 def _source(name, is_path):
@@ -156,10 +158,10 @@ def _four_bit(dtype):
 
 def _dtype(device, wanted=None):
     if wanted is not None:
-        found = getattr(torch, str(wanted).removeprefix("torch."), None)
-        if not isinstance(found, torch.dtype) or not found.is_floating_point:
+        dtype = getattr(torch, str(wanted).removeprefix("torch."), None)
+        if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
             raise BadInput(f"unknown dtype {wanted!r}; use 'float32', 'bfloat16' or 'float16'")
-        return found
+        return dtype
     if not device.startswith("cuda"):
         return torch.float32
     return torch.bfloat16 if torch.cuda.get_device_capability()[0] >= 8 else torch.float16

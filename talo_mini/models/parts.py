@@ -111,27 +111,27 @@ def has_parts(block: nn.Module) -> bool:
 def _with_norms(block, parts, paths):
     """The parts with the norms that follow them in this block."""
     beginning = len(paths[id(block)]) + 1
-    behind = norms_behind(
+    norm_paths = norms_behind(
         block, {path[beginning:] for part in parts.values() for path in part.modules}
     )
-    if behind is None:
+    if norm_paths is None:
         return {name: replace(part, followed=False) for name, part in parts.items()}
-    found = {}
+    parts_with_norms = {}
     for name, part in parts.items():
         norms = {
-            path: block.get_submodule(behind[path[beginning:]])
+            path: block.get_submodule(norm_paths[path[beginning:]])
             for path in part.modules
-            if path[beginning:] in behind
+            if path[beginning:] in norm_paths
         }
-        found[name] = replace(part, norms=norms)
-    return found
+        parts_with_norms[name] = replace(part, norms=norms)
+    return parts_with_norms
 
 
 def _projections(modules, paths, names):
     """The output projections of modules by the modules' paths, save where a norm over all heads
     stands before it (Kosmos-2's text).
     """
-    found = {
+    projections = {
         paths[id(module)]: output_projection(module, names)
         for module in modules
         if not any(
@@ -139,7 +139,7 @@ def _projections(modules, paths, names):
             for name, child in module.named_children()
         )
     }
-    return {path: projection for path, projection in found.items() if projection is not None}
+    return {path: projection for path, projection in projections.items() if projection is not None}
 
 
 def _mixers(module):
@@ -148,17 +148,17 @@ def _mixers(module):
 
     One that holds an MLP is a block in itself, with residual sums inside, and no part.
     """
-    found = []
+    mixers = []
     for child in module.children():
         if MIXER.search(type(child).__name__) and _has_weights(child):
             inner = _mixers(child)
             if output_projection(child) is None and inner:
-                found += inner
+                mixers += inner
             elif not _mlps(child):
-                found.append(child)
+                mixers.append(child)
         else:
-            found += _mixers(child)
-    return found
+            mixers += _mixers(child)
+    return mixers
 
 
 def _has_weights(module):
@@ -169,13 +169,13 @@ def _has_weights(module):
 
 def _mlps(module):
     """The outermost MLPs below a module; one that also normalises and adds up is looked into."""
-    found = []
+    mlps = []
     for child in module.children():
         inner = _mlps(child)
         normalises = any("Norm" in type(grandchild).__name__ for grandchild in child.children())
         wraps = inner and normalises and adds(child)
-        found += [child] if MLP.search(type(child).__name__) and not wraps else inner
-    return found
+        mlps += [child] if MLP.search(type(child).__name__) and not wraps else inner
+    return mlps
 
 
 def _loose_mlp(block):

@@ -31,9 +31,9 @@ def norms_behind(block: nn.Module, parts: set[str]) -> dict[str, str] | None:
     wrapped = _wrapped(block, parts)
     if wrapped:
         inner = {part.removeprefix(f"{wrapped}.") for part in parts}
-        found = norms_behind(getattr(block, wrapped), inner)
-        names = (found or {}).items()
-        return None if found is None else {f"{wrapped}.{a}": f"{wrapped}.{b}" for a, b in names}
+        norms = norms_behind(getattr(block, wrapped), inner)
+        names = (norms or {}).items()
+        return None if norms is None else {f"{wrapped}.{a}": f"{wrapped}.{b}" for a, b in names}
     function = _code(type(block))
     if function is None or not _children(parts) <= _named(type(block), function):
         return None
@@ -87,13 +87,13 @@ def _children(paths) -> set[str]:
 
 def _named(kind, function) -> set[str]:
     """The attributes that a method names, and the methods of the class that it calls."""
-    found = {node.attr for node in ast.walk(function) if isinstance(node, ast.Attribute)}
-    helpers = [getattr(kind, name) for name in found if inspect.isfunction(getattr(kind, name, 0))]
+    names = {node.attr for node in ast.walk(function) if isinstance(node, ast.Attribute)}
+    helpers = [getattr(kind, name) for name in names if inspect.isfunction(getattr(kind, name, 0))]
     for helper in helpers:
         inner, _ = _parsed(helper)
         nodes = ast.walk(inner) if inner is not None else ()
-        found |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
-    return found
+        names |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    return names
 
 
 class _Reader:

@@ -68,10 +68,10 @@ def check_length(model: nn.Module, name: str, longest: int):
 def check_words(texts: Iterable[str], special: Iterable[str], whose: str, name: str):
     """Raise BadInput where a text holds what a tokenizer reads as one special token."""
     for text in texts:
-        found = next((token for token in special if token in text), None)
-        if found:
+        special_token = next((token for token in special if token in text), None)
+        if special_token:
             raise BadInput(
-                f"{whose} holds {found!r}, which {name} reads as a special token; write it "
+                f"{whose} holds {special_token!r}, which {name} reads as a special token; write it "
                 "otherwise"
             )
 
@@ -84,13 +84,13 @@ def refusals_named(questions: Sequence[Question]) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, LookupError, ArithmeticError) as error:
-        told = " ".join(str(error).split())[:300]
+        message = " ".join(str(error).split())[:300]
         which = f"question {questions[0].id!r}"
         if len(questions) > 1:
             which = f"one of {len(questions)} questions, {questions[0].id!r} and those after it,"
         raise BadInput(
-            f"{which} cannot be put to the model, the processor says: {told}; change the picture "
-            "or the text, or leave it out"
+            f"{which} cannot be put to the model, the processor says: {message}; change the "
+            "picture or the text, or leave it out"
         ) from error
 
 
@@ -144,16 +144,16 @@ def made_of(model: nn.Module) -> str:
     The sources of classes that come with a checkpoint, the way attention is computed, and each
     module's plain attributes (an adapter's scale, whether it is off).
     """
-    found, kept = _attention_ways(model.config), set(model.state_dict())
+    traits, weight_names = _attention_ways(model.config), set(model.state_dict())
     sources, tensors = {}, []
     for path, module in model.named_modules():
         kind = type(module)
-        found.append((path, kind.__module__, kind.__qualname__, _plain_state(module)))
+        traits.append((path, kind.__module__, kind.__qualname__, _plain_state(module)))
         if not of_a_library(kind.__module__):
             sources.setdefault(kind, source_of(kind))
             tensors += [(path, *item) for item in vars(module).items() if torch.is_tensor(item[1])]
-    digest = hashlib.blake2b(repr((found, sorted(sources.values()))).encode(), digest_size=8)
-    tensors += [item for item in model.named_buffers() if item[0] not in kept]
+    digest = hashlib.blake2b(repr((traits, sorted(sources.values()))).encode(), digest_size=8)
+    tensors += [item for item in model.named_buffers() if item[0] not in weight_names]
     for *names, tensor in tensors:
         if not tensor.is_meta:
             digest.update("".join(names).encode())
@@ -169,15 +169,15 @@ def _attention_ways(config) -> list:
 
 def _plain_state(module):
     """The attributes of a module that are numbers, words, or collections of these."""
-    told = []
+    attributes = []
     for name, value in sorted(vars(module).items()):
         if name in OF_EVERY_MODULE:
             continue
         if callable(value) and not isinstance(value, nn.Module | type):
-            told.append((name, written_by(value)))
+            attributes.append((name, written_by(value)))
         elif (plain := plain_words(value)) is not None:
-            told.append((name, plain))
-    return told
+            attributes.append((name, plain))
+    return attributes
 
 
 def plain_words(value):

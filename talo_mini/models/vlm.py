@@ -141,18 +141,18 @@ class VLM:
         content = [*[{"type": "image"}] * pictures, {"type": "text", "text": text}]
         messages = [{"role": "user", "content": content}]
         if system:
-            told = [{"type": "text", "text": system}]
-            messages.insert(0, {"role": "system", "content": told})
+            system_content = [{"type": "text", "text": system}]
+            messages.insert(0, {"role": "system", "content": system_content})
         try:
-            found = self.processor.apply_chat_template(messages, add_generation_prompt=answer)
+            prompt = self.processor.apply_chat_template(messages, add_generation_prompt=answer)
         except TemplateError as error:
             raise BadInput(f"the chat template of {self.name} is broken: {error}") from error
-        if system and system.strip() not in found:
+        if system and system.strip() not in prompt:
             raise BadInput(
                 f"the chat template of {self.name} leaves a system prompt out; say it in the "
                 "prompt's text"
             )
-        return found
+        return prompt
 
     @property
     def image_token(self) -> int | None:
@@ -178,8 +178,8 @@ class VLM:
         )
         if not any(getattr(config, "is_encoder_decoder", False) for config in configs[:2]):
             return None
-        found = [getattr(config, "decoder_start_token_id", None) for config in reversed(configs)]
-        return next(token for token in found if token is not None)
+        tokens = [getattr(config, "decoder_start_token_id", None) for config in reversed(configs)]
+        return next(token for token in tokens if token is not None)
 
     def check(self, question: Question):
         """Raise BadInput where a question cannot be scored, before it is asked.
@@ -289,8 +289,8 @@ class VLM:
 
     def _check_known(self, question, tokens):
         """Raise BadInput where the tokenizer lacks one of the tokens of an option."""
-        for word, found in zip(_words(question), tokens, strict=True):
-            if not found or self.processor.tokenizer.unk_token_id in found:
+        for word, word_tokens in zip(_words(question), tokens, strict=True):
+            if not word_tokens or self.processor.tokenizer.unk_token_id in word_tokens:
                 raise BadInput(
                     f"question {question.id!r}: {self.name} has no token for its option {word!r}; "
                     "ask it with other words or fewer options"
@@ -305,11 +305,11 @@ class VLM:
         tokenizer = self.processor.tokenizer
 
         @lru_cache(100_000)
-        def found(word):
+        def spelled(word):
             texts = (word, f" {word}")
             return sorted({tuple(tokenizer(t, add_special_tokens=False).input_ids) for t in texts})
 
-        return found
+        return spelled
 
     def option_logs(self, question: Question, logs: torch.Tensor) -> torch.Tensor:
         """Log-probability of each option, [options], from those of the next token, [vocabulary].
@@ -334,7 +334,7 @@ class VLM:
         tokenizer = self.processor.tokenizer
 
         @lru_cache(100_000)
-        def found(word):
+        def first_tokens(word):
             first = set()
             for text in (word, f" {word}"):
                 tokens = tokenizer(text, add_special_tokens=False).input_ids
@@ -342,7 +342,7 @@ class VLM:
                 first.update(shown[:1])
             return tuple(sorted(first))
 
-        return found
+        return first_tokens
 
     @torch.inference_mode()
     def last_logits(self, inputs) -> torch.Tensor:
