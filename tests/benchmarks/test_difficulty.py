@@ -49,3 +49,9 @@ def test_noise_has_the_deviation_of_its_level():
 def test_a_difficulty_that_does_not_exist_is_told():
     with pytest.raises(BadInput, match=r"unknown benchmark 'mini-worlds-hard'.*mini-worlds-noisy"):
         load_benchmark("mini-worlds-hard")
+
+
+@pytest.mark.parametrize("name", DIFFICULTIES)
+def test_a_task_that_does_not_exist_is_told_of_the_harder_set(name):
+    with pytest.raises(BadInput, match=f"'mini-worlds-{name}' has no task 'flying'"):
+        load_benchmark(f"mini-worlds-{name}", "flying", per_task=1)

@@ -205,7 +205,12 @@ def shifted_benchmark(
 
 
 def harder_benchmark(name: str, tasks=None, per_task: int | None = None) -> Benchmark:
-    """The test benchmark with pictures that are harder to see; `name` is one of `DIFFICULTIES`."""
+    """The test benchmark with pictures that are harder to see; `name` is one of `DIFFICULTIES`.
+
+    Raises BadInput for an unknown task.
+    """
+    for task in tasks or ():
+        find_task(TASKS, task, f"{NAME}-{name}")
     return harder(benchmark(tasks, per_task), name)
 
 
