@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from .errors import BadInput
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from .benchmarks.questions import Benchmark
     from .models.vlm import VLM
 
@@ -69,6 +71,21 @@ def save_headline(
     check_results(results, path.name)
     path.write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     return path
+
+
+def records_by(table: "pd.DataFrame", *columns: str) -> dict | list:
+    """A table's rows as records, with four digits, by the values of a column, and in that by those
+    of the next.
+
+    With no column left a list; the columns are not in the records.
+    """
+    if not columns:
+        return table.round(4).to_dict("records")
+    column, *others = columns
+    return {
+        value: records_by(rows.drop(columns=column), *others)
+        for value, rows in table.groupby(column, sort=False)
+    }
 
 
 def check_results(told: dict, name: str):

@@ -2,10 +2,11 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from talo_mini import BadInput, load_benchmark
-from talo_mini.report import SESSION, check_results, save_headline
+from talo_mini.report import SESSION, check_results, records_by, save_headline
 
 PUBLISHED = sorted((Path(__file__).parents[1] / "book" / "experiments").glob("*.json"))
 
@@ -56,3 +57,15 @@ def test_results_that_break_the_schema_are_refused(change, message):
     told = json.loads(PUBLISHED[0].read_text())
     with pytest.raises(BadInput, match=message):
         check_results(told | change, "x.json")
+
+
+def test_records_stand_under_the_values_of_columns():
+    table = pd.DataFrame(
+        dict(form=["b", "b", "a"], rule=["x", "y", "x"], shots=[5, 5, 10], delta=[1 / 3, 0.5, 0.0])
+    )
+    assert records_by(table, "form", "rule") == {
+        "b": {"x": [dict(shots=5, delta=0.3333)], "y": [dict(shots=5, delta=0.5)]},
+        "a": {"x": [dict(shots=10, delta=0.0)]},
+    }
+    assert list(records_by(table, "form")) == ["b", "a"]  # in the table's order
+    assert records_by(table[["shots"]]) == [dict(shots=5), dict(shots=5), dict(shots=10)]

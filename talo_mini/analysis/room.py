@@ -6,7 +6,7 @@ import pandas as pd
 from ..outcomes.table import pictures_of
 from .significance import power
 from .talo import mean_gain, talo_gains
-from .vectors import has_room, task_accuracy
+from .vectors import has_room, task_accuracy, tasks_above_chance
 
 GAIN = 0.1  # the true gain whose chance to be found is told
 
@@ -60,6 +60,11 @@ def with_room(outcomes: pd.DataFrame) -> pd.DataFrame:
     """Of outcomes of one form those of the tasks that have room for a gain."""
     accuracy = task_accuracy(outcomes)
     return outcomes[outcomes.task.isin(accuracy.task[has_room(accuracy)])]
+
+
+def of_tasks_above_chance(outcomes: pd.DataFrame) -> pd.DataFrame:
+    """Of outcomes of one form those of the tasks in which the base model is above chance."""
+    return outcomes[outcomes.task.isin(tasks_above_chance(outcomes))]
 
 
 def roomy_gains(

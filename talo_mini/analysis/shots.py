@@ -1,10 +1,10 @@
-"""More probe questions: what they gain, and how far single draws scatter."""
+"""More probe questions and other rules: what they gain, and how far single draws scatter."""
 
 import pandas as pd
 
 from .significance import false_discovery, mean_p
 from .summaries import difference_of_means
-from .talo import talo_draws, talo_gains
+from .talo import shots_curve, talo_draws, talo_gains
 
 
 def gains_of_more_shots(
@@ -41,3 +41,40 @@ def scatter_of_draws(
         }
         spreads[number] = pd.Series(spread)
     return pd.DataFrame(spreads).rename_axis("task")
+
+
+def rule_curves(
+    sweeps: dict, rules: dict[str, dict], shots, part: str, draws: int, seed: int = 0
+) -> pd.DataFrame:
+    """The `shots_curve` of several rules, one below the other.
+
+    `sweeps` are outcomes by form, `rules` the options of `shots_curve` (rule, level) by a name.
+    Columns: form, rule (the name), and those of `shots_curve`.
+    """
+    curves = {
+        (form, name): shots_curve(outcomes, shots, part, draws, seed, **options)
+        for form, outcomes in sweeps.items()
+        for name, options in rules.items()
+    }
+    return pd.concat(curves, names=["form", "rule"]).reset_index(["form", "rule"])
+
+
+def difference_of_rules(
+    outcomes: pd.DataFrame,
+    rule: dict,
+    other: dict,
+    part: str,
+    shots: int,
+    draws: int,
+    seed: int = 0,
+) -> dict:
+    """What TaLo gains more with one rule than with another, on the same tasks.
+
+    Both rules are options of `talo_gains` (rule, level). Keys: delta, low, high (95% interval over
+    tasks), tasks.
+    """
+    gains = [
+        talo_gains(outcomes, part, shots, draws, seed, **options).set_index("task").delta
+        for options in (rule, other)
+    ]
+    return difference_of_means(*gains)

@@ -10,6 +10,7 @@ from talo_mini.analysis import room_to_gain
 from talo_mini.analysis.room import (
     _one_half,
     gains_with_room,
+    of_tasks_above_chance,
     roomy_gains,
     threshold_in_force,
     with_room,
@@ -142,3 +143,12 @@ def test_a_task_is_not_picked_by_the_luck_that_its_gain_is_measured_against():
     assert mean.low[0] < 0 < mean.high[0] and mean.p[0] > 0.05
     alike = mean_gains({("all",): apart.assign(delta=0.1)}, ["of"])
     assert alike[["low", "high", "p"]].isna().all(axis=None)  # no spread, no interval of no width
+
+
+def test_tasks_above_chance_keep_all_their_outcomes():
+    """Of three tasks one is guessed, whose knockout turns everything right."""
+    right = {f"see {i}": np.arange(200) % 10 < 10 * rate for i, rate in enumerate((0.3, 0.6, 1))}
+    outcomes = made_up_outcomes(right, {task: np.ones((200, 2), bool) for task in right})
+    above = of_tasks_above_chance(outcomes)
+    assert set(above.task) == {"see 1", "see 2"} and len(above) == 2 * 3 * 200
+    assert above.equals(outcomes[outcomes.task != "see 0"])
