@@ -6,6 +6,7 @@ import pandas as pd
 
 from ..analysis.vectors import interaction_vectors
 from ..benchmarks import load_benchmark
+from ..benchmarks.questions import Benchmark
 from ..engine.sweep import sweep
 from ..models.vlm import VLM
 from .finetuning import fine_tune
@@ -48,6 +49,31 @@ def healed(
             row = dict(plant=plant.name, questions=dose)
             rows.append(row | dict(base=vector.base, delta=vector.delta))
     return pd.DataFrame(rows)
+
+
+def tuned_by_dose(
+    vlm: VLM, train: str, tasks: list[str], doses, form: str, method: str = "full"
+) -> dict[int, VLM]:
+    """The VLM fine-tuned on so many questions of each task of `train`, by the number of questions;
+    under 0 the VLM itself.
+    """
+    models = {0: vlm}
+    for dose in doses:
+        lesson = load_benchmark(train, tasks=tasks, per_task=dose, form=form)
+        models[dose] = fine_tune(vlm, lesson, method, steps=steps_for(dose, len(tasks)))
+    return models
+
+
+def untaught(train: str, tasks: list[str], form: str, taught: int, per_task: int) -> Benchmark:
+    """The next `per_task` questions of each task of `train`, after the first `taught`, which a
+    lesson of so many holds.
+    """
+    pool, lesson = (
+        load_benchmark(train, tasks=tasks, per_task=number, form=form)
+        for number in (taught + per_task, taught)
+    )
+    read = {question.id for question in lesson.questions}
+    return pool.only([question for question in pool.questions if question.id not in read])
 
 
 def steps_for(per_task: int, tasks: int) -> int:

@@ -9,6 +9,7 @@ import copy
 import json
 import random
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,11 @@ def load_plants(mini: str, needed: bool = False) -> list[Plant]:
         ]
 
 
+def evenly_chosen(plants: list[Plant], number: int) -> list[Plant]:
+    """So many of the plants at most, at equal steps through their list from the first on."""
+    return plants[:: max(1, len(plants) // max(1, number))][:number]
+
+
 def planted(vlm: VLM, plant: Plant, strength: float = 1.0) -> VLM:
     """A copy of the VLM with `strength` times the planted change in its weights."""
     model = copy.deepcopy(vlm.model)
@@ -97,6 +103,21 @@ def planted(vlm: VLM, plant: Plant, strength: float = 1.0) -> VLM:
             weight = model.get_submodule(path).weight
             weight.add_((up.float() @ down.float()).to(weight), alpha=strength)
     return replace(vlm, name=f"{vlm.name} with {plant.name} x {strength:g}", model=model)
+
+
+def planted_sweeps(
+    vlm: VLM, plants: list[Plant], strengths, benchmark: Benchmark, cache=None
+) -> dict[tuple[str, float], pd.DataFrame]:
+    """Outcomes of every planted model, by the plant's name and its strength, on those questions of
+    the benchmark that are of its task.
+    """
+    return {
+        (plant.name, strength): sweep(
+            planted(vlm, plant, strength), benchmark.subset([plant.task]), cache=cache
+        )
+        for plant in plants
+        for strength in strengths
+    }
 
 
 def make_plant(
@@ -191,6 +212,23 @@ def mark(
     )
 
 
+def marks_of_all(
+    sweeps: dict, clean: pd.DataFrame, plants: list[Plant], shots, rules, draws: int, seed: int = 0
+) -> pd.DataFrame:
+    """The marks of every planted model for every number of shots and every rule, a row each.
+
+    `sweeps` is what `planted_sweeps` gave, `clean` the clean model's outcomes. Columns: strength,
+    needed (whether the clean model needs the layer), and those of `mark`.
+    """
+    by_name, rows = {plant.name: plant for plant in plants}, []
+    for (name, strength), outcomes in sweeps.items():
+        plant = by_name[name]
+        for number, rule in product(shots, rules):
+            marks = mark(outcomes, clean, plant, number, draws, seed, rule)
+            rows.append(dict(strength=strength, needed=plant.needed) | marks)
+    return pd.DataFrame(rows)
+
+
 def plant_damage(
     vlm: VLM, plants: list[Plant], strength: float, sweeps: dict, clean, others: Benchmark, cache
 ) -> pd.DataFrame:
@@ -233,6 +271,19 @@ def summarised(marks: pd.DataFrame) -> pd.DataFrame:
             row |= {name: values.mean(), f"{name}_low": low, f"{name}_high": high}
         rows.append(row | dict(harmful=len(harmful), found_of_harmful=harmful.found.mean()))
     return pd.DataFrame(rows)
+
+
+def found_curves(summary: pd.DataFrame, rule: str) -> dict[float, pd.DataFrame]:
+    """How often one rule chose the planted layer, against the number of shots: a table a strength.
+
+    `summary` is what `summarised` gave: its columns, with those of `found` as delta, low, high.
+    """
+    columns = dict(delta="found", low="found_low", high="found_high")
+    tables = summary[summary.rule == rule].groupby("strength")
+    return {
+        strength: table.assign(**{name: table[column] for name, column in columns.items()})
+        for strength, table in tables
+    }
 
 
 def to_spoil(vlm: VLM, benchmark, cache) -> list[tuple[str, int, bool]]:

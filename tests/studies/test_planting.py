@@ -7,11 +7,15 @@ from conftest import made_up_outcomes
 from talo_mini import BadInput, Knockout, knockout, load_benchmark, load_vlm, sweep
 from talo_mini.studies.planting import (
     Plant,
+    evenly_chosen,
+    found_curves,
     load_plants,
     make_plant,
     mark,
+    marks_of_all,
     plant_damage,
     planted,
+    planted_sweeps,
     save_plants,
     summarised,
     to_spoil,
@@ -206,3 +210,65 @@ def test_the_damage_of_a_plant_is_told_apart_from_what_it_leaves_alone(vlm):
     right = [table.correct.mean() for table in (spoiled[plant.name], clean)]
     assert row.spoiled == pytest.approx(right[0] - right[1]) and row.spoiled < -0.1
     assert abs(row.others) < 0.5
+
+
+def test_some_plants_are_chosen_at_equal_steps():
+    assert evenly_chosen(list("abcdefg"), 3) == ["a", "c", "e"]
+    assert evenly_chosen(list("abcdefg")[::-1], 2) == ["g", "d"]
+    assert evenly_chosen(list("ab"), 5) == ["a", "b"] and evenly_chosen(list("ab"), 0) == []
+
+
+def test_every_plant_is_asked_about_its_task_at_every_strength(vlm):
+    plants = load_plants("llava-mini")[:2]
+    tasks = [plant.task for plant in plants]
+    benchmark = load_benchmark("mini-worlds", tasks=tasks, per_task=3, form="direct")
+    sweeps = planted_sweeps(vlm, plants, (0.5, 1.0), benchmark)
+    assert list(sweeps) == [(plant.name, s) for plant in plants for s in (0.5, 1.0)]
+    for plant in plants:
+        assert set(sweeps[plant.name, 0.5].task) == {plant.task}
+    last = sweep(planted(vlm, plants[1], 1.0), benchmark.subset([tasks[1]]))
+    assert list(sweeps[plants[1].name, 1.0].scores) == list(last.scores)
+
+
+def test_marks_of_all_are_those_of_each():
+    """Two plants, which cost less at half strength; the clean model needs the second's layer."""
+    right = np.arange(40) % 20 < 19
+    spoiled = {1.0: right & (np.arange(40) % 2 == 0), 0.5: right & (np.arange(40) % 4 > 0)}
+    knocked = np.stack([right, np.zeros(40, bool)], 1)
+    clean = made_up_outcomes(dict.fromkeys("ab", right), dict.fromkeys("ab", knocked))
+    plants = [Plant("a@0", "a", 0, {}), Plant("b@1", "b", 1, {}, needed=True)]
+    sweeps = {
+        (plant.name, strength): made_up_outcomes({plant.task: before}, {plant.task: knocked})
+        for plant in plants
+        for strength, before in spoiled.items()
+    }
+    marks = marks_of_all(sweeps, clean, plants, (5, 10), ("best", "cautious"), 6, 1)
+    assert len(marks) == 2 * 2 * 2 * 2
+    own = marks.set_index(["plant", "strength", "shots", "rule"]).sort_index()
+    alone = mark(sweeps["b@1", 0.5], clean, plants[1], 10, 6, 1, "cautious")
+    row = own.loc[("b@1", 0.5, 10, "cautious")]
+    assert row.needed and not own.needed["a@0"].any()
+    assert {name: row[name] for name in ("damage", "found", "delta", "labels")} == {
+        name: alone[name] for name in ("damage", "found", "delta", "labels")
+    }
+    assert (own.damage["a@0", 0.5] < own.damage["a@0", 1.0]).all()
+
+
+def test_a_curve_of_each_strength_tells_how_often_the_plant_was_found():
+    table = pd.DataFrame(
+        dict(
+            strength=[1.0, 1.0, 0.5, 1.0],
+            rule=["best", "best", "best", "cautious"],
+            shots=[5, 10, 5, 5],
+            damage=[0.5, 0.5, 0.2, 0.5],
+            delta=[0.1, 0.2, 0.0, 0.0],
+            found=[0.6, 0.8, 0.3, 0.0],
+            found_low=[0.5, 0.7, 0.1, 0.0],
+            found_high=[0.7, 0.9, 0.5, 0.1],
+        )
+    )
+    curves = found_curves(table, "best")
+    assert list(curves) == [0.5, 1.0]
+    strong = curves[1.0][["shots", "delta", "low", "high", "damage"]]
+    assert strong.to_numpy().tolist() == [[5, 0.6, 0.5, 0.7, 0.5], [10, 0.8, 0.7, 0.9, 0.5]]
+    assert len(curves[0.5]) == 1 and list(table.delta) == [0.1, 0.2, 0.0, 0.0]
