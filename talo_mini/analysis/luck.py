@@ -6,6 +6,7 @@ import pandas as pd
 from ..outcomes.table import correctness, pictures_of
 from .significance import best_of_layers, false_discovery, mean_interval
 
+POINT = 0.01  # a gain that the paper calls significant
 SHOWN = 100  # lucky gains of each task that are kept for a figure
 
 
@@ -40,6 +41,25 @@ def best_by_luck(
     table = pd.DataFrame(rows)
     table = table.assign(q=false_discovery(table.p))
     return table, np.array(luck), np.array(mild_luck)
+
+
+def best_beside_luck(best: pd.DataFrame, luck: np.ndarray, mild_luck: np.ndarray) -> dict:
+    """The mean gain of the best layers beside that by luck, and how often luck alone would fool.
+
+    All three are what `best_by_luck` gave. Keys: delta (over tasks and forms), low, high (95%
+    interval over tasks, whose forms go together), by_luck, by_luck_of_mild (mean gain by luck),
+    fooled, fooled_by_mild (share of lucky gains of a point or more); fractions.
+    """
+    low, high = mean_interval(best.groupby("task").best.mean())
+    return dict(
+        delta=float(best.best.mean()),
+        low=low,
+        high=high,
+        by_luck=float(best.luck.mean()),
+        by_luck_of_mild=float(best.luck_of_mild.mean()),
+        fooled=float((luck >= POINT).mean()),
+        fooled_by_mild=float((mild_luck >= POINT).mean()),
+    )
 
 
 def winners_curse(gains: pd.DataFrame) -> dict:

@@ -257,6 +257,15 @@ def power(gain: float, changed: float, questions: int, level: float = 0.05) -> f
     return float((share * upward)[turned > 0].sum())
 
 
+def power_curve(gain: float, changed: float, sizes) -> pd.DataFrame:
+    """The `power` to find a true gain with each of several numbers of questions.
+
+    Columns: questions, delta (the probability), low, high (the same: it is no estimate).
+    """
+    chances = [power(gain, changed, questions) for questions in sizes]
+    return pd.DataFrame(dict(questions=list(sizes), delta=chances, low=chances, high=chances))
+
+
 def questions_needed(gain: float, changed: float, wanted: float = 0.8, level: float = 0.05) -> int:
     """The smallest number of questions, to within 2%, at which a true gain is found with the
     `wanted` probability.

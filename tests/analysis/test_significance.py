@@ -14,6 +14,7 @@ from talo_mini.analysis.significance import (
     paired_interval,
     paired_p,
     power,
+    power_curve,
     questions_needed,
     right_interval,
 )
@@ -146,6 +147,14 @@ def test_power_against_simulation(gain, changed, questions):
     draws = np.random.default_rng(0).multinomial(questions, [up, down, 1 - up - down], size=6000)
     found = (paired_p(draws[:, 0], draws[:, 1]) < 0.05) & (draws[:, 0] > draws[:, 1])
     assert power(gain, changed, questions) == pytest.approx(found.mean(), abs=0.02)
+
+
+def test_a_power_curve_has_no_interval():
+    curve = power_curve(0.1, 0.2, [25, 100])
+    assert list(curve.questions) == [25, 100]
+    assert list(curve.delta) == [power(0.1, 0.2, 25), power(0.1, 0.2, 100)]
+    assert curve.delta[0] < curve.delta[1]
+    assert (curve.low == curve.delta).all() and (curve.high == curve.delta).all()
 
 
 def test_questions_needed():
