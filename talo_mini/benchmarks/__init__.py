@@ -77,6 +77,18 @@ def load_benchmark(
     )
 
 
+def load_available_tasks(name, tasks, per_task: int) -> Benchmark:
+    """`load_benchmark` with those of the `tasks` that the benchmark has, all of its own for None.
+
+    For benchmarks beside the one whose tasks were named, of which they share only some.
+    """
+    benchmark = load_benchmark(name, per_task=per_task)
+    if tasks is None:
+        return benchmark
+    wanted = task_names(tasks)
+    return benchmark.only([q for q in benchmark.questions if q.task in wanted])
+
+
 def _of_data(given, tasks, per_task, prompt, skip_malformed, form) -> Benchmark:
     """The benchmark of questions that the caller holds."""
     template = find_prompt(prompt or "vlmevalkit")

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from talo_mini import BadInput, load_benchmark
-from talo_mini.benchmarks import easy_vqa, mini_worlds
+from talo_mini.benchmarks import easy_vqa, load_available_tasks, mini_worlds
 from talo_mini.benchmarks.mini_worlds import (
     ASKERS,
     TASKS,
@@ -258,3 +258,14 @@ def test_where_the_answer_is_not_among_what_is_seen_only_the_blind_guess_counts(
     """A question that somebody gave other options."""
     other = Question("q", "t", b"", "?", ("a", "b", "c"), 0, "direct", seen=("b",))
     assert other.informed == other.chance == 1 / 3
+
+
+def test_of_a_benchmark_beside_the_own_only_shared_tasks_are_asked():
+    """mini-worlds-composed has tasks of its own; what it lacks is no error here."""
+    composed = load_benchmark("mini-worlds-composed", per_task=2)
+    some = composed.tasks[1].name
+    found = load_available_tasks("mini-worlds-composed", [some, "map_west_of_nowhere"], 2)
+    assert [task.name for task in found.tasks] == [some]
+    assert [q.id for q in found.questions] == [q.id for q in composed.subset([some]).questions]
+    every = load_available_tasks("mini-worlds-composed", None, 2)
+    assert every.digest == composed.digest
