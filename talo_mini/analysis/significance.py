@@ -56,6 +56,14 @@ def false_discovery(p, change=None):
     return q
 
 
+def bonferroni(p) -> float:
+    """The p value of several looks at one question: the smallest, times their number, at most 1.
+
+    nan where one of them is not known.
+    """
+    return float(np.minimum(1.0, len(p) * np.min(p)))
+
+
 def mean_interval(values, *, most: float = np.inf) -> tuple[float, float]:
     """95% interval of the mean of independent values: the means that Student's t test (`mean_p`)
     would not reject, so that an interval and its test never contradict each other.

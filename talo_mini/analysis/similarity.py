@@ -77,6 +77,28 @@ def _varying(similar):
     return similar.loc[tasks, tasks]
 
 
+def varying_similarity(deltas: pd.DataFrame, centred: bool = False) -> pd.DataFrame:
+    """`similarity` of the tasks whose vector varies.
+
+    `deltas` [tasks, layers]. `centred`: after each layer's mean over these tasks is removed, and of
+    those whose vector varies then.
+    """
+    similar = _varying(similarity(deltas))
+    if not centred:
+        return similar
+    varying = deltas.loc[similar.index]
+    return _varying(similarity(varying - varying.mean()))
+
+
+def contrasting_tasks(abilities: pd.Series) -> list[str]:
+    """The first two tasks of the first ability, and the last task of another; fewer where there are
+    none. `abilities` by task.
+    """
+    alike = abilities.index[abilities == abilities.iloc[0]]
+    others = abilities.index[abilities != abilities.iloc[0]]
+    return [*alike[:2], *others[-1:]]
+
+
 def ability_contrast(
     similar: pd.DataFrame, abilities: pd.Series, seed: int = 0, permutations: int = 5000
 ) -> dict:

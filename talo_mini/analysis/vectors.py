@@ -121,6 +121,18 @@ def task_accuracy(outcomes: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def task_abilities(vectors: pd.DataFrame) -> pd.Series:
+    """The ability of each task of the vectors, by task in their first order."""
+    return vectors.drop_duplicates("task").set_index("task").ability
+
+
+def best_layers(vectors: pd.DataFrame) -> list[int]:
+    """The layers that are the best to knock out for some task, in order: of each task the one whose
+    delta is highest, of equal ones the lowest.
+    """
+    return sorted({int(layer) for layer in matrix(vectors).idxmax(axis=1)})
+
+
 def matrix(vectors: pd.DataFrame, column: str = "delta") -> pd.DataFrame:
     """A column of the vectors as a table [tasks, layers], tasks in their first order."""
     return vectors.pivot(index="task", columns="layer", values=column).reindex(

@@ -5,6 +5,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 from talo_mini.analysis.significance import (
     accuracy_interval,
     best_of_layers,
+    bonferroni,
     clustered,
     false_discovery,
     flip_p,
@@ -25,6 +26,14 @@ def test_paired_p_is_exact_mcnemar(gained, lost):
     assert paired_p(gained, lost) == pytest.approx(
         mcnemar([[5, lost], [gained, 5]], exact=True).pvalue
     )
+
+
+def test_several_looks_are_paid_for():
+    assert bonferroni([0.2, 0.01, 0.5]) == pytest.approx(0.03)
+    assert bonferroni([0.04]) == 0.04 and bonferroni([0.6, 0.7]) == 1
+    assert np.isnan(bonferroni([0.01, np.nan]))
+    looks = np.random.default_rng(0).random((4000, 2))
+    assert np.mean([bonferroni(look) < 0.05 for look in looks]) == pytest.approx(0.05, abs=0.01)
 
 
 def test_mean_p_is_called_too_often_in_one_of_twenty_only():
