@@ -116,3 +116,23 @@ def gains_with_room(
             row |= dict(chance=gains.chance.mean(), informed=gains.informed.mean())
             rows.append(row | mean_gain(gains))
     return rows
+
+
+def gains_by_standing(
+    outcomes: pd.DataFrame,
+    part: str,
+    shots: int,
+    few: int,
+    draws: int = 200,
+    seed: int = 0,
+) -> dict[str, pd.DataFrame]:
+    """What TaLo gains on all tasks, and on those where the base model stands so that a gain counts.
+
+    Tables by "all tasks" (`talo_gains`); "tasks with room" (`roomy_gains`, with `few` shots, since
+    half of the questions measure; without rows where no task has room); and, where these are fewer
+    than all, "tasks above chance" (rows of the first). `outcomes` are of one form.
+    """
+    gains = talo_gains(outcomes, part, shots, draws, seed)
+    tables = {"all tasks": gains, "tasks with room": roomy_gains(outcomes, part, few, draws, seed)}
+    able = gains[gains.task.isin(tasks_above_chance(outcomes))]
+    return tables | ({"tasks above chance": able} if len(able) < len(gains) else {})

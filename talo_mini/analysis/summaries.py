@@ -56,12 +56,15 @@ def mean_gains(gains: dict, names: Sequence[str]) -> pd.DataFrame:
     """TaLo's mean gain over the tasks of several tables.
 
     `gains` are rows of `talo_gains` (or `roomy_gains`) by a tuple whose items become the columns
-    `names`; several rows of one task are one thing to the interval. Further columns: tasks, base,
-    chance, informed (a guess that has looked), delta, low, high (95% interval over tasks), p (t
-    test over tasks), q (over the table, gains and losses apart), acted, harmed, hindsight.
+    `names`; several rows of one task are one thing to the interval, and a table without rows has
+    none here. Further columns: tasks, base, chance, informed (a guess that has looked), delta, low,
+    high (95% interval over tasks), p (t test over tasks), q (over the table, gains and losses
+    apart), acted, harmed, hindsight.
     """
     rows = []
     for key, own in gains.items():
+        if own.empty:
+            continue
         low, high, p = _over_tasks(own)
         row = dict(zip(names, key, strict=True))
         row |= dict(tasks=own.task.nunique(), base=own.base.mean())
@@ -110,6 +113,23 @@ def beside_luck(gains: pd.DataFrame, released: pd.DataFrame, roomy: pd.DataFrame
         about |= dict(chance=table.chance.mean(), informed=table.informed.mean())
         rows.append(dict(method=method) | estimate | about)
     return pd.DataFrame(rows)
+
+
+def beside_luck_by_form(
+    gains: dict[str, pd.DataFrame],
+    released: dict[str, pd.DataFrame],
+    roomy: dict[str, pd.DataFrame],
+) -> pd.DataFrame:
+    """`beside_luck` of each form, all three tables by form.
+
+    Columns: those of `beside_luck`, form, q (over TaLo's rows of all forms, gains and losses
+    apart).
+    """
+    tables = [
+        beside_luck(gains[form], released[form], roomy[form]).assign(form=form) for form in gains
+    ]
+    whole = pd.concat(tables, ignore_index=True)
+    return whole.assign(q=false_discovery(whole.p, whole.delta))
 
 
 def mean_value(values, *, most: float = np.inf) -> dict:

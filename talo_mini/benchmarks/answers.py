@@ -125,6 +125,19 @@ def answer_index(answer, options: Sequence[str], ways=(by_letter,)) -> int:
     return places.pop()
 
 
+def answer_text(question: Question) -> str:
+    """The right answer as a model should write it: its letter, or the option's own words."""
+    if question.form == "choice":
+        return LETTERS[question.answer]
+    return question.options[question.answer]
+
+
+def count_unparsed(questions: Sequence[Question], texts: Sequence[str]) -> int:
+    """How many generated texts, one a question, name no option exactly (`parse_answer`)."""
+    pairs = zip(questions, texts, strict=True)
+    return sum(parse_answer(question, text) is None for question, text in pairs)
+
+
 def parse_answer(question: Question, text: str) -> int | None:
     """The index of the option a generated text names exactly, or None if it cannot be parsed.
 
