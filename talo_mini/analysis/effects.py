@@ -1,0 +1,50 @@
+"""Several effects of a knockout beside the first: what each costs, and how far vectors agree."""
+
+import pandas as pd
+
+from .similarity import vector_agreement
+from .summaries import difference_of_means, mean_change
+from .vectors import matrix
+
+SHARED = 2  # layers, from 0 on, that most tasks need whatever the effect
+DEEP = {"deep": "delta", "deep_low": "low", "deep_high": "high"}
+
+
+def cost_of_effects(vectors: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """What each effect changes on average, and how much more than the first.
+
+    `vectors` by effect. Columns: effect, delta, low, high, worst, clearly_hurt, clearly_help (of
+    `mean_change`), beside (delta minus that of the first effect, nan for itself), beside_low,
+    beside_high (95% interval over tasks); fractions.
+    """
+    by_task = {effect: table.groupby("task").delta.mean() for effect, table in vectors.items()}
+    first, rows = next(iter(vectors)), []
+    for effect, table in vectors.items():
+        more = difference_of_means(by_task[effect], by_task[first])
+        ends = dict(beside_low=more["low"], beside_high=more["high"])
+        rows.append(dict(effect=effect) | mean_change(table) | ends)
+    costs = pd.DataFrame(rows).drop(columns=["knockouts", "help_above_chance"])
+    return costs.assign(beside=(costs.delta - costs.delta[0]).where(costs.effect != first))
+
+
+def agreement_with_first(vectors: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """How far each effect's vectors agree with those of the first, in all layers and in the deep.
+
+    `vectors` by effect. Columns: pair ("zero and mean"), delta, low, high, tasks, pooled (of
+    `vector_agreement`, correlations), deep, deep_low, deep_high (without layers 0 and 1).
+    """
+    (first, table), *others = vectors.items()
+    deltas, rows = matrix(table), []
+    for effect, other in others:
+        every, deep = (
+            vector_agreement(deltas, matrix(other), first=layer) for layer in (0, SHARED)
+        )
+        ends = {name: deep[column] for name, column in DEEP.items()}
+        rows.append(dict(pair=f"{first} and {effect}") | every | ends)
+    return pd.DataFrame(rows)
+
+
+def with_deep_rows(agreement: pd.DataFrame) -> pd.DataFrame:
+    """Of `agreement_with_first` each row, and below it the deep layers' as delta, low and high."""
+    deep = agreement[[*DEEP]].rename(columns=DEEP)
+    return pd.concat([agreement, deep]).sort_index(kind="stable")
