@@ -1,5 +1,6 @@
 """Several layers at once: do two knockouts add up, and does choosing more layers gain more?"""
 
+from collections.abc import Sequence
 from itertools import combinations
 
 import pandas as pd
@@ -11,6 +12,7 @@ from .significance import change_p, clustered, false_discovery, mean_interval
 WIDTH = 1000  # a pair of layers (i, j) competes under the number WIDTH * (i + 1) + j
 
 ALONE = ["alone_first", "alone_second"]
+MILD = 0.05  # what each layer of a mild pair costs alone, at most
 
 
 def interactions(outcomes: pd.DataFrame, part: str) -> pd.DataFrame:
@@ -47,7 +49,14 @@ def interactions(outcomes: pd.DataFrame, part: str) -> pd.DataFrame:
     return table.assign(q=false_discovery(table.p, table.interaction))
 
 
-def sums_predict(pairs: pd.DataFrame, mild: float = 0.05) -> pd.DataFrame:
+def is_mild(pairs: pd.DataFrame, mild: float = MILD) -> pd.Series:
+    """Whether each layer of a pair alone costs less than `mild`; pairs with alone_first and
+    alone_second.
+    """
+    return pairs[ALONE].min(axis=1) > -mild
+
+
+def sums_predict(pairs: pd.DataFrame, mild: float = MILD) -> pd.DataFrame:
     """How well the sum of two knockouts predicts both together.
 
     `pairs` are `interactions`. Two rows: all pairs, and those in which each layer alone costs less
@@ -57,12 +66,10 @@ def sums_predict(pairs: pd.DataFrame, mild: float = 0.05) -> pd.DataFrame:
     """
     means = mean_pairs(pairs)
     rows = []
-    for name, bound in (("all", -1.0), ("mild", -mild)):
-        layer_pairs, task_pairs = (
-            table[table[ALONE].min(axis=1) > bound] for table in (means, pairs)
-        )
-        if name == "all":
-            layer_pairs, task_pairs = means, pairs
+    for name in ("all", "mild"):
+        layer_pairs, task_pairs = means, pairs
+        if name == "mild":
+            layer_pairs, task_pairs = (table[is_mild(table, mild)] for table in (means, pairs))
         by_task = task_pairs.groupby("task").apply(_correlation, include_groups=False).dropna()
         low, high = mean_interval(by_task, most=1)
         row = dict(
@@ -96,3 +103,25 @@ def singles_and_pairs(outcomes: pd.DataFrame, part: str) -> pd.DataFrame:
     return pd.concat(
         [outcomes[(outcomes.part == part) | (outcomes.part == "base")], renamed], ignore_index=True
     )
+
+
+def gains_of_candidates(gains: dict, shots: dict[str, int], able: Sequence[str]) -> pd.DataFrame:
+    """What TaLo gains with several sets of candidates and rules: the mean over all tasks, and over
+    those above chance.
+
+    `gains` are rows of `talo_gains` by (candidates, rule), `shots` of each rule, `able` the tasks
+    above chance. Columns: candidates, rule, tasks ("all 42 tasks", "tasks above chance"), shots,
+    number (of tasks), base, chance, delta, low, high (95% interval over tasks), on_probe (mean gain
+    on the probe questions, 0 where nothing was bypassed), harmed, hindsight; fractions.
+    """
+    rows = []
+    for (candidates, rule), table in gains.items():
+        above = table[table.task.isin(able)]
+        for tasks, own in ((f"all {len(table)} tasks", table), ("tasks above chance", above)):
+            low, high = mean_interval(own.delta)
+            row = dict(candidates=candidates, rule=rule, tasks=tasks, shots=shots[rule])
+            row |= dict(number=len(own), base=own.base.mean(), chance=own.chance.mean())
+            row |= dict(delta=own.delta.mean(), low=low, high=high)
+            row |= dict(on_probe=(own.probe_delta.fillna(0) * own.acted).mean())
+            rows.append(row | dict(harmed=own.harmed.mean(), hindsight=own.hindsight.mean()))
+    return pd.DataFrame(rows)

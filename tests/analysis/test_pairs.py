@@ -4,7 +4,14 @@ import pytest
 from conftest import made_up_outcomes
 
 from talo_mini import BadInput, talo_gains
-from talo_mini.analysis.pairs import WIDTH, interactions, singles_and_pairs
+from talo_mini.analysis.pairs import (
+    WIDTH,
+    gains_of_candidates,
+    interactions,
+    is_mild,
+    singles_and_pairs,
+)
+from talo_mini.analysis.significance import mean_interval
 from talo_mini.outcomes.table import BASE, UNSCORED
 
 
@@ -88,3 +95,30 @@ def test_questions_about_one_picture_count_once():
     assert ((together.high - together.low) > 1.2 * (alone.high - alone.low)).any() and (
         together.p >= alone.p
     ).all()
+
+
+def test_a_pair_is_mild_where_each_of_its_layers_costs_little():
+    pairs = pd.DataFrame(
+        dict(alone_first=[-0.04, -0.04, -0.06, 0.3], alone_second=[-0.01, -0.2, 0.0, -0.049])
+    )
+    assert list(is_mild(pairs)) == [True, False, False, True]
+    assert list(is_mild(pairs, 0.25)) == [True] * 4
+
+
+def test_gains_of_candidates_are_means_over_all_tasks_and_those_above_chance():
+    """Worked out by hand: of three tasks one is at chance, and one was never acted upon."""
+    single = pd.DataFrame(
+        dict(task=["a", "b", "c"], delta=[0.1, 0.3, -0.1], base=[0.5, 0.7, 0.3], chance=0.25)
+    ).assign(probe_delta=[0.2, np.nan, 0.4], acted=[0.5, 0.0, 1.0], harmed=0.1, hindsight=0.2)
+    gains = {("layers", "best"): single, ("pairs", "cautious"): single.assign(delta=0.0)}
+    table = gains_of_candidates(gains, {"best": 5, "cautious": 20}, ["a", "b"])
+    assert list(table.candidates) == ["layers"] * 2 + ["pairs"] * 2
+    assert list(table.rule) == ["best"] * 2 + ["cautious"] * 2
+    assert list(table.shots) == [5, 5, 20, 20] and list(table.number) == [3, 2, 3, 2]
+    assert list(table.tasks) == ["all 3 tasks", "tasks above chance"] * 2
+    assert list(table.delta) == pytest.approx([0.1, 0.2, 0.0, 0.0])
+    assert list(table.base[:2]) == pytest.approx([0.5, 0.6])
+    assert list(table.on_probe[:2]) == pytest.approx([(0.1 + 0 + 0.4) / 3, 0.05])
+    assert (table.low[1], table.high[1]) == mean_interval([0.1, 0.3])
+    none = gains_of_candidates(gains, {"best": 5, "cautious": 20}, [])
+    assert none.number[1] == 0 and np.isnan(none.delta[1])
