@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from .room import of_tasks_above_chance
 from .significance import false_discovery
 from .talo import shots_curve
-from .vectors import tasks_above_chance
 
 
 def curves_of_rules(
@@ -16,7 +16,7 @@ def curves_of_rules(
 
     `outcomes` are of one form.
     """
-    able = outcomes[outcomes.task.isin(tasks_above_chance(outcomes))]
+    able = of_tasks_above_chance(outcomes)
     return {
         "best rule": shots_curve(outcomes, shots, part, draws, seed),
         "released rule": shots_curve(outcomes, shots, part, draws, seed, rule="released"),
