@@ -20,6 +20,7 @@ from talo_mini.interventions.names import layers_with
 from talo_mini.models.anatomy import PARTS
 from talo_mini.models.loading import shipped
 from talo_mini.models.vlm import VLM
+from talo_mini.outcomes.wide import ON
 
 CHAPTER = Path(__file__).with_name("19_a_pretrained_language_model.ipynb")
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,7 +30,6 @@ ATTENTIONS = {"self-attention": "head", "cross-attention": "cross-attention head
 MINI = "llava-mini"
 TESTBED = "mini-worlds"
 TESTBEDS = [name for name in SHIPPED if name.startswith(TESTBED) and not name.endswith("-train")]
-ON = "-on-"  # between a mini and its testbed in a table's name
 TABLE = FOLDER / f"{MINI}.parquet"
 PRETRAINED = ("smollm-mini-half", "smollm-mini")
 HEADS = ("self-attention", *(f"head {head}" for head in range(9)))

@@ -7,9 +7,10 @@ import pandas as pd
 
 from ..benchmarks.questions import LETTERS, Benchmark
 from ..errors import BadInput
-from ..outcomes.table import UNSCORED, check_outcomes
+from ..outcomes.table import BASE, UNSCORED, check_outcomes
 
 BINS = 10  # of confidence, for the calibration error
+FEWEST_OPTIONS = 4  # of every question of a task whose letter bias is told
 
 
 def letter_bias(
@@ -85,3 +86,34 @@ def calibration(outcomes: pd.DataFrame) -> pd.DataFrame:
             )
         )
     return pd.DataFrame(rows)
+
+
+def with_calibration(letters: pd.DataFrame, calibrated: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `letter_bias` with accuracy, confidence and error of the same part and layer in
+    `calibration`.
+    """
+    place, measures = ["part", "layer"], ["accuracy", "confidence", "error"]
+    beside = calibrated[place + measures]
+    return letters.merge(beside, on=place, how="left", validate="one_to_one")
+
+
+def letter_habits(
+    outcomes: pd.DataFrame, benchmark: Benchmark, cases: pd.DataFrame, seed: int = 0
+) -> pd.DataFrame:
+    """The letter bias of each case's task, of the base model and with the case's layer knocked out.
+
+    `cases` have task, form and layer. Left out are those that are not asked by letter, and tasks
+    with questions of fewer than four options, which the bias of a whole benchmark leaves out too.
+    Columns: task, layer, bias, noise (of the base model), bias_without, noise_without.
+    """
+    spared = {q.task for q in benchmark.questions if len(q.options) < FEWEST_OPTIONS}
+    by_letter = cases[(cases.form == "choice") & ~cases.task.isin(spared)]
+    rows = []
+    for case in by_letter.itertuples():
+        asked = outcomes[outcomes.task == case.task]
+        letters = letter_bias(asked, benchmark, seed).set_index("layer")
+        before, after = letters.loc[BASE], letters.loc[case.layer]
+        row = dict(task=case.task, layer=case.layer, bias=before.bias, noise=before.noise)
+        rows.append(row | dict(bias_without=after.bias, noise_without=after.noise))
+    columns = ["task", "layer", "bias", "noise", "bias_without", "noise_without"]
+    return pd.DataFrame(rows, columns=columns)

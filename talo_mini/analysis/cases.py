@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from .significance import false_discovery
-from .vectors import gain_kind, interaction_vectors
+from .significance import clustered
+from .vectors import gain_kind, vectors_of_forms
 
 
 def promising(sweeps: dict, part: str, choosing: set[str], most: int) -> pd.DataFrame:
@@ -13,14 +13,22 @@ def promising(sweeps: dict, part: str, choosing: set[str], most: int) -> pd.Data
     form), also where they only bring a model back to chance, then the largest gains of tasks at or
     above chance; `most` in all. Columns: those of `interaction_vectors`, form, kind, clear.
     """
-    tables = []
-    for form, outcomes in sweeps.items():
-        half = outcomes[outcomes.question.isin(choosing)]
-        tables.append(interaction_vectors(half, part).assign(form=form))
-    vectors = pd.concat(tables, ignore_index=True)
-    vectors = vectors.assign(q=false_discovery(vectors.p, vectors.delta), kind=gain_kind(vectors))
+    asked = {form: table[table.question.isin(choosing)] for form, table in sweeps.items()}
+    vectors = vectors_of_forms(asked, part)
+    vectors = vectors.assign(kind=gain_kind(vectors))
     vectors = vectors.assign(clear=(vectors.q < 0.05) & (vectors.delta > 0))
     clear = vectors[vectors.clear].nlargest(most, "delta")
     able = vectors[(vectors.base >= vectors.informed) & ~vectors.index.isin(clear.index)]
     knockouts = pd.concat([clear, able.nlargest(most - len(clear), "delta")])
     return knockouts.reset_index(drop=True)
+
+
+def mean_over_cases(cases: pd.DataFrame) -> dict:
+    """The mean of delta over cases: delta, low, high (95% interval over tasks).
+
+    Cases of one task, in several forms or layers, go together.
+    """
+    (low,), (high,), _ = clustered(
+        cases[["delta"]].to_numpy(), pd.factorize(cases.task)[0], bounds=None
+    )
+    return dict(delta=float(cases.delta.mean()), low=float(low), high=float(high))

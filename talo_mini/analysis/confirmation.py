@@ -3,6 +3,7 @@
 import pandas as pd
 
 from ..benchmarks.questions import Benchmark
+from ..outcomes.table import asked_in
 from .runs import all_vectors, helps_to_above_chance
 from .significance import false_discovery
 from .vectors import gain_kind
@@ -39,10 +40,7 @@ def confirmed_in_each(
     """
     tables = [pd.DataFrame(columns=["of", *CELL, *SHOWN])]
     for name, table in outcomes.items():
-        finding, measuring = (
-            table[table.question.isin([question.id for question in half.questions])]
-            for half in halves[name]
-        )
+        finding, measuring = (asked_in(table, half) for half in halves[name])
         confirmed_rows = confirmed(finding, measuring)
         if len(confirmed_rows):
             tables.append(confirmed_rows.assign(of=name))

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 
 from ..outcomes.table import pictures_of
+from .clear import clear_gains
+from .groups import stacked
 from .significance import power
 from .talo import mean_gain, talo_gains
 from .vectors import has_room, task_accuracy, tasks_above_chance
@@ -44,6 +46,17 @@ def room_to_gain(
         threshold=threshold,
         bound=bound,
     )
+
+
+def helped_with_room(vectors: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """The knockouts that clearly help where there is room: rows of vectors by name, with the column
+    of (the name).
+    """
+    helped = {}
+    for name, table in vectors.items():
+        gains = clear_gains(table)
+        helped[name] = gains[has_room(gains, "base", "base_low")]
+    return stacked(helped, ["of"])
 
 
 def threshold_in_force(vectors: pd.DataFrame, level: float = 0.05) -> float:

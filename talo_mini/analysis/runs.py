@@ -2,9 +2,13 @@
 
 import pandas as pd
 
+from ..benchmarks.questions import Benchmark
+from ..outcomes.table import asked_in
+from .groups import stacked
 from .room import room_to_gain, with_room
 from .significance import accuracy_interval, false_discovery
 from .similarity import ability_contrast, similarity, similarity_ceiling
+from .summaries import mean_value
 from .talo import mean_gain, talo_gains
 from .vectors import gain_kind, interaction_vectors, task_accuracy
 
@@ -25,6 +29,26 @@ def all_vectors(outcomes: pd.DataFrame) -> pd.DataFrame:
             tables.append(interaction_vectors(form_outcomes, part).assign(form=form, part=part))
     table = pd.concat(tables, ignore_index=True)
     return table.assign(q=false_discovery(table.p, table.delta), kind=gain_kind(table))
+
+
+def vectors_of_models(outcomes: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """`all_vectors` of several models by name, with the column model, q over all of them."""
+    vectors = {name: all_vectors(answers) for name, answers in outcomes.items()}
+    table = stacked(vectors, ["model"])
+    return table.assign(q=false_discovery(table.p, table.delta))
+
+
+def vectors_of_halves(
+    outcomes: pd.DataFrame, halves: tuple[Benchmark, Benchmark]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`all_vectors` of one run on each of two halves of its questions."""
+    first, second = (all_vectors(asked_in(outcomes, half)) for half in halves)
+    return first, second
+
+
+def attention_vectors(outcomes: pd.DataFrame) -> pd.DataFrame:
+    """`all_vectors` of the attentions and their single heads, q over these alone."""
+    return all_vectors(outcomes[outcomes.part.str.match("base|self-attention|head ")])
 
 
 def helps_to_above_chance(vectors: pd.DataFrame) -> pd.Series:
@@ -100,6 +124,17 @@ def carried_to_other_runs(
     return pd.DataFrame(rows, columns=columns)
 
 
+def carried_means(carried: pd.DataFrame) -> pd.DataFrame:
+    """The means over tasks of the gains of `carried_to_other_runs`, one row a place of measuring.
+
+    Columns: where ("found", "own", "elsewhere", "beside", and "lost": own - elsewhere), delta, low,
+    high (95% interval over tasks), tasks; fractions.
+    """
+    by_task = carried.groupby("task")[["found", "own", "elsewhere", "beside"]].mean()
+    by_task = by_task.assign(lost=by_task.own - by_task.elsewhere)
+    return pd.DataFrame([dict(where=name) | mean_value(by_task[name], most=1) for name in by_task])
+
+
 def _best_parts(finding, measuring):
     """Of each place the part that gains most where it is found, and what it changes elsewhere."""
     key = ["task", "form", "part", "layer"]
@@ -150,6 +185,25 @@ def by_accuracy(vectors: list[pd.DataFrame]) -> pd.DataFrame:
         known = dict(known=f"{100 * bottom:.0f} to {100 * span.right:.0f}")
         rows.append(known | dict(accuracy=(bottom + span.right) / 2) | counts | share)
     return pd.DataFrame(rows)
+
+
+def accuracy_over_runs(outcomes: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """How well the runs of each model answer, one row a task and model.
+
+    `outcomes` of one form by run, whose model is named before "-seed-". Columns: task, model,
+    chance, informed (of guesses, means over runs), runs (how many), lowest, highest (of the base
+    models' accuracies); fractions.
+    """
+    accuracies = {run: task_accuracy(answers) for run, answers in outcomes.items()}
+    table = stacked(accuracies, ["run"])
+    table = table.assign(model=table.run.str.partition("-seed-")[0])
+    return table.groupby(["task", "model"], as_index=False).agg(
+        chance=("chance", "mean"),
+        informed=("informed", "mean"),
+        runs=("accuracy", "size"),
+        lowest=("accuracy", "min"),
+        highest=("accuracy", "max"),
+    )
 
 
 def along_training(tables: dict, vectors: dict) -> pd.DataFrame:
@@ -224,7 +278,7 @@ def alike_by_ability(
     `vectors` are `all_vectors` by (run, step), layers from `first` on; each layer's mean over tasks
     is taken out. Columns: step, form, runs, tasks, within, between (mean correlations), delta
     (their difference), low, high (95%, tasks like these: the jackknife over tasks), p (these tasks:
-    abilities shuffled among them), of `ability_contrast`; by step and form.
+    abilities shuffled among them), of `ability_contrast`, q (over the rows); by step and form.
     """
     table = pd.concat(
         [step_vectors.assign(run=run, step=step) for (run, step), step_vectors in vectors.items()]
@@ -238,4 +292,5 @@ def alike_by_ability(
         row = dict(step=step, form=form, runs=step_vectors.run.nunique(), tasks=len(mean))
         rows.append(row | dict(delta=contrast.pop("difference")) | contrast)
     columns = ["step", "form", "runs", "tasks", "within", "between", "delta", "low", "high", "p"]
-    return pd.DataFrame(rows, columns=columns)
+    table = pd.DataFrame(rows, columns=columns)
+    return table.assign(q=false_discovery(table.p))

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from .clear import LEVEL
+from .groups import named_by
 from .significance import clustered, false_discovery, mean_interval, mean_p
 from .talo import mean_gain
 from .vectors import gain_kind
@@ -29,6 +31,25 @@ def mean_change(vectors: pd.DataFrame) -> dict:
         clearly_help=int((clear.delta > 0).sum()),
         help_above_chance=int((gain_kind(clear) == "above chance").sum()),
     )
+
+
+def mean_changes(vectors: dict, names: Sequence[str]) -> pd.DataFrame:
+    """`mean_change` of several vectors, one row each.
+
+    `vectors` by a text that becomes the column of `names`, or by a tuple whose items become its
+    columns; further columns are the keys of `mean_change`.
+    """
+    rows = [named_by(key, names) | mean_change(table) for key, table in vectors.items()]
+    return pd.DataFrame(rows)
+
+
+def mean_by_place(vectors: pd.DataFrame) -> pd.DataFrame:
+    """The mean over tasks of each knockout: form, part, layer, delta (a fraction), clear (whether
+    it clearly changes a task, q below 5%); in the order of the vectors.
+    """
+    marked = vectors.assign(clear=vectors.q < LEVEL)
+    grouped = marked.groupby(["form", "part", "layer"], sort=False, as_index=False)
+    return grouped.agg(delta=("delta", "mean"), clear=("clear", "any"))
 
 
 def difference_of_means(one: pd.Series, other: pd.Series) -> dict:
@@ -141,3 +162,18 @@ def mean_value(values, *, most: float = np.inf) -> dict:
     numbers = pd.Series(values, dtype=float).dropna()
     low, high = mean_interval(numbers, most=most) if len(numbers) > 1 else (np.nan, np.nan)
     return dict(delta=float(numbers.mean()), low=low, high=high, tasks=len(numbers))
+
+
+def mean_choice_gains(choices: dict, names: Sequence[str]) -> pd.DataFrame:
+    """What several choices gain, mean over their tasks, one row each.
+
+    `choices` are tables of `Choice.table` by a tuple whose items become the columns `names`.
+    Further columns: acts (in how many tasks something is bypassed), delta, low, high (95% interval
+    over tasks), tasks, p (t test over tasks), q (over the table, gains and losses apart).
+    """
+    rows = []
+    for key, tasks in choices.items():
+        row = named_by(key, names) | dict(acts=int(tasks.part.notna().sum()))
+        rows.append(row | mean_value(tasks.gain) | dict(p=mean_p(tasks.gain)))
+    table = pd.DataFrame(rows)
+    return table.assign(q=false_discovery(table.p, table.delta))

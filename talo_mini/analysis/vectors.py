@@ -12,9 +12,11 @@ from ..outcomes.table import (
     check_sound,
     pictures_of,
 )
+from .groups import stacked
 from .significance import change_interval, change_p, false_discovery, right_interval
 
 ROOM = 0.9  # an accuracy above which a gain has no room
+RISES = ["towards chance", "across chance", "above chance"]  # kinds of gain, the best last
 
 
 def interaction_vectors(outcomes: pd.DataFrame, part: str = "self-attention") -> pd.DataFrame:
@@ -138,3 +140,15 @@ def matrix(vectors: pd.DataFrame, column: str = "delta") -> pd.DataFrame:
     return vectors.pivot(index="task", columns="layer", values=column).reindex(
         vectors.task.unique()
     )
+
+
+def vectors_of_forms(sweeps: dict[str, pd.DataFrame], part: str) -> pd.DataFrame:
+    """`interaction_vectors` of outcomes by form, with the column form, q over all forms."""
+    vectors = {form: interaction_vectors(outcomes, part) for form, outcomes in sweeps.items()}
+    table = stacked(vectors, ["form"])
+    return table.assign(q=false_discovery(table.p, table.delta))
+
+
+def kind_counts(gains: pd.DataFrame) -> pd.Series:
+    """How many gains are of each kind: "towards chance", "across chance", "above chance"."""
+    return gain_kind(gains).value_counts().reindex(RISES, fill_value=0)

@@ -75,6 +75,25 @@ def show_changes(
     return figure, axis
 
 
+def show_best_gains(gains: pd.DataFrame, labels, title: str):
+    """The largest of many gains as `show_changes` draws them; a diamond where one is clear (q below
+    5%).
+    """
+    figure, axis = show_changes(gains, labels, title)
+    clear = ((gains.q < 0.05) & (gains.delta > 0)).to_numpy()
+    y = np.arange(len(gains))[::-1]
+    axis.plot(
+        POINTS * gains.delta[clear],
+        y[clear],
+        "D",
+        color="#542788",
+        ms=6,
+        label="clearly helps (survives)",
+    )
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    return figure
+
+
 def show_gains(gains: pd.DataFrame, title: str):
     """TaLo's gain on every task with its 95% interval, beside a random layer and the best layer in
     hindsight.

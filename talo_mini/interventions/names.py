@@ -1,5 +1,7 @@
 """How knockouts are written in the table of outcomes: a cell is a part, an effect and a layer."""
 
+from collections.abc import Sequence
+
 from ..errors import BadInput
 from ..models.anatomy import Anatomy
 from ..outcomes.table import BASE
@@ -118,6 +120,16 @@ def layers_with(anatomy: Anatomy, part: str) -> list[int]:
         for i, layer in layers
         if i >= lowest and not layer.dead and (own.part == "layer" or own.part in layer.parts)
     ]
+
+
+def parts_present(anatomy: Anatomy, parts: Sequence[str]) -> list[str]:
+    """Those of the parts that can be knocked out in some layer of the model, in their order."""
+    return [part for part in parts if layers_with(anatomy, part)]
+
+
+def head_names(anatomy: Anatomy) -> list[str]:
+    """The decoder's single heads as parts, "head 0" and on: as many as its first layer has."""
+    return [f"head {number}" for number in range(anatomy.part("self-attention", 0).heads)]
 
 
 def pair_parts(anatomy: Anatomy, part: str) -> list[str]:

@@ -72,6 +72,19 @@ def load_tables(
     return {(own.run.iloc[0], int(own.step.iloc[0])): own for own in tables if len(own)}
 
 
+def load_harder_tables(
+    folder: Path | str, benchmarks: Sequence[str], mini: str, tasks: Sequence[str] | None = None
+) -> dict[tuple[str, str, int], pd.DataFrame]:
+    """`load_tables` of harder pictures, each benchmark in a folder of its name, by (benchmark, run,
+    step).
+    """
+    return {
+        (name, *key): table
+        for name in benchmarks
+        for key, table in load_tables(Path(folder) / name, mini, tasks).items()
+    }
+
+
 def write(folder: Path, target: Path, per_task: int, cache: str, worlds: str = WORLDS) -> Path:
     """Sweep the checkpoint in a folder over a benchmark and write its table; those of harder
     pictures stand in a folder of their own.

@@ -1,11 +1,15 @@
 """The table of outcomes: one row a question and knockout."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from ..errors import BadInput, check_kind
+
+if TYPE_CHECKING:
+    from ..benchmarks.questions import Benchmark
 
 BASE = -1  # the layer of a base model's row
 UNSCORED = -1  # the answer where scores were not finite; such a row is neither right nor wrong
@@ -129,6 +133,11 @@ def with_part(table: pd.DataFrame, part: str) -> tuple[pd.DataFrame, pd.DataFram
             "by the base model; finish the sweep, or keep the base model's rows"
         )
     return base, knocked
+
+
+def asked_in(table: pd.DataFrame, benchmark: "Benchmark") -> pd.DataFrame:
+    """The rows of a table of outcomes, long or wide, that are of a benchmark's questions."""
+    return table[table.question.isin([question.id for question in benchmark.questions])]
 
 
 def aligned(table: pd.DataFrame, column: str = "correct") -> pd.DataFrame:

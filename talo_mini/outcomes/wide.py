@@ -1,11 +1,25 @@
 """The wide table that ships with the book, a column a knockout, as a table of outcomes again."""
 
+from pathlib import Path
+
 import pandas as pd
 
 from ..errors import BadInput
 from .table import BASE
 
+ON = "-on-"  # between model and benchmark in the name of a file; without it: the mini-worlds
 ABOUT = ("question", "task", "ability", "form", "blind", "informed")
+
+
+def load_wide(path: Path | str, most: int) -> pd.DataFrame:
+    """The first `most` questions of each task and form of a wide table that ships, lengthened.
+
+    The file is named after the model, or MODEL-on-BENCHMARK; the whole name is the model's in the
+    outcomes, so that a model on two benchmarks is told apart.
+    """
+    path = Path(path)
+    first = pd.read_parquet(path).groupby(["task", "form"]).head(most)
+    return lengthened(first, path.stem, path.stem.partition(ON)[2] or "mini-worlds")
 
 
 def lengthened(wide: pd.DataFrame, model: str, benchmark: str) -> pd.DataFrame:

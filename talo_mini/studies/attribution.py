@@ -6,6 +6,7 @@ its gradient: minus the output times the gradient, summed (Nanda 2023, "attribut
 """
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -180,6 +181,21 @@ def exact_change(outcomes: pd.DataFrame, benchmark: Benchmark) -> pd.DataFrame:
     ].dropna()
 
 
+def estimated_and_exact(vlm: VLM, benchmark: Benchmark, outcomes: pd.DataFrame) -> pd.DataFrame:
+    """`attribution` beside `exact_change` for every question and knockout that the outcomes hold.
+
+    Columns: question, task, part, layer, estimate, exact (nats).
+    """
+    cell = ["question", "task", "part", "layer"]
+    estimates, exact = attribution(vlm, benchmark), exact_change(outcomes, benchmark)
+    return estimates.merge(exact, on=cell, validate="many_to_one")
+
+
+def mean_estimates(both: pd.DataFrame) -> pd.DataFrame:
+    """The means over questions of `estimated_and_exact`: part, layer, estimate, exact (nats)."""
+    return both.groupby(["part", "layer"], as_index=False)[["estimate", "exact"]].mean()
+
+
 def ranking(both: pd.DataFrame, top: int) -> pd.DataFrame:
     """How well estimates rank layers, one row a task; `both` holds one part's question, task,
     layer, estimate and exact.
@@ -269,6 +285,14 @@ def rank_by_task(table: pd.DataFrame) -> dict:
     values = table.groupby("task").apply(_rank_correlation, include_groups=False)
     correlation = mean_value(values, most=1)
     return dict(r=correlation["delta"], low=correlation["low"], high=correlation["high"])
+
+
+def rank_of_parts(both: pd.DataFrame, parts: Sequence[str]) -> dict:
+    """`rank_by_task` of the knockouts of these parts in all layers together, by their means over a
+    task's questions; `both` is of `estimated_and_exact`.
+    """
+    knockouts = both[both.part.isin(parts)].groupby(["task", "part", "layer"])
+    return rank_by_task(knockouts[["estimate", "exact"]].mean().reset_index())
 
 
 def _rank_correlation(own):

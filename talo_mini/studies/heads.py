@@ -65,6 +65,16 @@ def words_looked_at(
     return pd.DataFrame(rows, columns=["head", "word", "share"])
 
 
+def looks_in_words(looks: pd.DataFrame, most: int) -> pd.DataFrame:
+    """The `most` words that each head looks at most, with shares in percent, as one text a head.
+
+    `looks` is of `words_looked_at`, the largest share of a head first. Columns: head, words.
+    """
+    first = looks.groupby("head").head(most)
+    texts = [f"{row.word} {100 * row.share:.0f}%" for row in first.itertuples()]
+    return first.assign(words=texts).groupby("head", as_index=False).words.agg(", ".join)
+
+
 def patches_looked_at(
     vlm: VLM,
     benchmark: Benchmark,

@@ -8,6 +8,7 @@ import argparse
 import copy
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -90,9 +91,9 @@ def load_plants(mini: str, needed: bool = False) -> list[Plant]:
         ]
 
 
-def evenly_chosen(plants: list[Plant], number: int) -> list[Plant]:
-    """So many of the plants at most, at equal steps through their list from the first on."""
-    return plants[:: max(1, len(plants) // max(1, number))][:number]
+def evenly_chosen(items: Sequence, number: int) -> list:
+    """So many items of a list at most, at equal steps through it from the first on."""
+    return list(items[:: max(1, len(items) // max(1, number))][:number])
 
 
 def planted(vlm: VLM, plant: Plant, strength: float = 1.0) -> VLM:

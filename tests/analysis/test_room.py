@@ -11,6 +11,7 @@ from talo_mini.analysis.room import (
     _one_half,
     gains_with_room,
     of_tasks_above_chance,
+    helped_with_room,
     roomy_gains,
     threshold_in_force,
     with_room,
@@ -152,3 +153,14 @@ def test_tasks_above_chance_keep_all_their_outcomes():
     above = of_tasks_above_chance(outcomes)
     assert set(above.task) == {"see 1", "see 2"} and len(above) == 2 * 3 * 200
     assert above.equals(outcomes[outcomes.task != "see 0"])
+
+
+def test_what_clearly_helps_where_there_is_room_is_told_by_name():
+    """Not the rise from a guess, nor one that is not clear."""
+    first = vectors_of([0.25, 0.6, 0.97], [[0.5, 0.5], [0.6, 0.85], [0.97, 0.97]])
+    nothing = vectors_of([0.6], [[0.6, 0.5]], seed=1)
+    found = helped_with_room({"first": first, "nothing": nothing})
+    assert found[["of", "task", "layer"]].values.tolist() == [["first", "see 1", 1]]
+    assert len(found) == room_to_gain(first)["helped"]
+    none = helped_with_room({"nothing": nothing})
+    assert none.empty and "of" in none and "base" in none

@@ -1,5 +1,7 @@
 """Several runs against made-up ones whose interfering parts are known."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,19 +9,24 @@ from conftest import made_up_outcomes
 
 from talo_mini.analysis import room_to_gain
 from talo_mini.analysis.runs import (
+    accuracy_over_runs,
     agreement,
     alike_by_ability,
     all_vectors,
     along_training,
     asked_again,
+    attention_vectors,
     by_accuracy,
+    carried_means,
     carried_to_other_runs,
     dose,
     own_agreement,
     returning,
     talo_along,
+    vectors_of_halves,
+    vectors_of_models,
 )
-from talo_mini.analysis.significance import false_discovery
+from talo_mini.analysis.significance import false_discovery, mean_interval
 
 
 def run_with(guilty: int | None, seed: int, base=0.5, questions=200):
@@ -161,6 +168,7 @@ def test_abilities_are_seen_in_the_mean_vectors_of_all_runs(shared):
     assert (found.p[10] < 0.001 and found.low[10] > 0.3) if shared else found.p[10] > 0.01
     assert found.p[20] > 0.01 and found.low[20] < 0 < found.high[20]
     assert found.delta[10] == pytest.approx(found.within[10] - found.between[10])
+    assert list(found.q) == list(false_discovery(found.p))
 
 
 def test_early_layers_can_be_left_out_of_the_likeness_of_abilities():
@@ -177,3 +185,68 @@ def test_a_run_agrees_with_itself_where_its_answers_are_many(runs):
     few = run_with(None, 4, questions=20)
     part = "self-attention"
     assert own_agreement(runs["one"], part) > own_agreement(few, part) > -1
+
+
+def test_vectors_of_models_share_one_correction(runs):
+    found = vectors_of_models(runs)
+    assert list(found.model.unique()) == list(runs)
+    for name, table in runs.items():
+        own = found[found.model == name].drop(columns=["model", "q"]).reset_index(drop=True)
+        pd.testing.assert_frame_equal(own, all_vectors(table).drop(columns="q"))
+    assert list(found.q) == list(false_discovery(found.p, found.delta))
+
+
+class Half:
+    """The half of a benchmark, of which only the questions' names count."""
+
+    def __init__(self, names):
+        self.questions = [SimpleNamespace(id=name) for name in names]
+
+
+def test_vectors_of_halves_are_those_of_their_questions(runs):
+    table = runs["one"]
+    names = table.question.unique()
+    asked = names[::2], names[1::2]
+    found = vectors_of_halves(table, (Half(asked[0]), Half(asked[1])))
+    for vectors, half in zip(found, asked, strict=True):
+        pd.testing.assert_frame_equal(vectors, all_vectors(table[table.question.isin(half)]))
+
+
+def test_vectors_of_attentions_hold_no_other_part(runs):
+    mlps = runs["one"][runs["one"].part == "self-attention"].assign(part="mlp")
+    found = attention_vectors(pd.concat([runs["one"], mlps], ignore_index=True))
+    pd.testing.assert_frame_equal(found, all_vectors(runs["one"]))
+
+
+def test_means_of_carried_gains_are_over_tasks():
+    carried = pd.DataFrame(
+        dict(
+            task=["a", "a", "b"],
+            found=[0.4, 0.6, 0.3],
+            own=[0.2, 0.4, 0.1],
+            elsewhere=[0.1, 0.1, 0.0],
+            beside=0.0,
+        )
+    )
+    found = carried_means(carried).set_index("where")
+    assert list(found.index) == ["found", "own", "elsewhere", "beside", "lost"]
+    assert list(found.delta) == pytest.approx([0.4, 0.2, 0.05, 0.0, 0.15])
+    assert (found.tasks == 2).all()  # task a counts once
+    low, high = mean_interval([0.3, 0.1], most=1)
+    assert (found.low["own"], found.high["own"]) == pytest.approx((low, high))
+
+
+def test_accuracies_over_the_runs_of_each_model():
+    right = {"m-seed-1": [True] * 3 + [False], "m": [True, False] * 2, "n": [True] * 4}
+    outcomes = {}
+    for run, answers in right.items():
+        base = {"see a": np.array(answers)}
+        outcomes[run] = made_up_outcomes(base, {"see a": np.array(answers)[:, None]})
+    found = accuracy_over_runs(outcomes)
+    assert found.to_dict("records") == [
+        dict(task="see a", model=model, chance=0.25, informed=0.25, runs=runs_of, **ends)
+        for model, runs_of, ends in (
+            ("m", 2, dict(lowest=0.5, highest=0.75)),
+            ("n", 1, dict(lowest=1.0, highest=1.0)),
+        )
+    ]

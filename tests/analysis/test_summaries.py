@@ -7,17 +7,20 @@ from conftest import made_up_outcomes
 
 from talo_mini import interaction_vectors
 from talo_mini.analysis import carried_over, nearest_in_ability, similarity, vector_agreement
-from talo_mini.analysis.cases import promising
+from talo_mini.analysis.cases import mean_over_cases, promising
 from talo_mini.analysis.luck import best_by_luck, winners_curse
 from talo_mini.analysis.pairs import mean_pairs, sums_predict
 from talo_mini.analysis.routing import WAYS, _routed, answers_by_layer, ways_to_choose
 from talo_mini.analysis.shots import gains_of_more_shots, scatter_of_draws
-from talo_mini.analysis.significance import false_discovery, mean_interval
+from talo_mini.analysis.significance import false_discovery, mean_interval, mean_p
 from talo_mini.analysis.summaries import (
     beside_luck,
     by_layer,
     difference_of_means,
+    mean_by_place,
     mean_change,
+    mean_changes,
+    mean_choice_gains,
     mean_gains,
     mean_value,
 )
@@ -240,3 +243,56 @@ def test_talo_beside_luck_and_hindsight():
 
 def test_no_table_has_no_mean_gains():
     assert mean_gains({}, ["model"]).columns[:2].tolist() == ["model", "tasks"]
+
+
+def test_mean_changes_are_a_row_each():
+    vectors = {
+        ("m", "mlp"): interaction_vectors(helped({"see a": 2})),
+        ("m", "layer"): interaction_vectors(helped({"count b": 3, "see b": 1})),
+    }
+    found = mean_changes(vectors, ["model", "part"])
+    assert found.columns[:2].tolist() == ["model", "part"] and list(found.part) == ["mlp", "layer"]
+    for (_, part), table in vectors.items():
+        (row,) = found[found.part == part].drop(columns=["model", "part"]).to_dict("records")
+        assert row == mean_change(table)
+    by_name = mean_changes({"one": vectors["m", "mlp"]}, ["kind"])
+    assert list(by_name.kind) == ["one"] and list(by_name.delta) == [found.delta[0]]
+
+
+def test_means_by_place_are_over_tasks_and_mark_what_is_clear_in_any():
+    rows = [
+        ("a", "direct", "head 1", 0, -0.2, 0.01),
+        ("a", "direct", "head 1", 1, 0.1, 0.5),
+        ("b", "direct", "head 1", 0, 0.0, 0.9),
+        ("b", "direct", "head 1", 1, 0.2, 0.5),
+        ("a", "choice", "head 0", 0, 0.5, 0.05),
+    ]
+    vectors = pd.DataFrame(rows, columns=["task", "form", "part", "layer", "delta", "q"])
+    found = mean_by_place(vectors)
+    assert found.to_dict("records") == [
+        dict(form="direct", part="head 1", layer=0, delta=-0.1, clear=True),
+        dict(form="direct", part="head 1", layer=1, delta=pytest.approx(0.15), clear=False),
+        dict(form="choice", part="head 0", layer=0, delta=0.5, clear=False),
+    ]
+
+
+def test_cases_of_one_task_are_one_thing_to_the_interval_of_their_mean():
+    cases = pd.DataFrame(dict(task=["a", "b", "c", "d"], delta=[0.1, 0.2, 0.3, 0.6]))
+    alone, doubled = mean_over_cases(cases), mean_over_cases(pd.concat([cases, cases]))
+    assert alone["delta"] == pytest.approx(0.3) == doubled["delta"]
+    width = alone["high"] - alone["low"]
+    assert doubled["high"] - doubled["low"] == pytest.approx(width, rel=0.05)
+    apart = pd.concat([cases, cases]).assign(task=list("abcdefgh"))
+    assert mean_over_cases(apart)["high"] < 0.9 * alone["high"]
+
+
+def test_mean_gains_of_choices_say_in_how_many_tasks_they_act():
+    best = pd.DataFrame(dict(part=["mlp", None, "mlp"], gain=[0.2, 0.0, 0.1]))
+    careful = pd.DataFrame(dict(part=[None] * 3, gain=[-0.1, -0.2, -0.3]))
+    found = mean_choice_gains({("best", "x"): best, ("careful", "x"): careful}, ["rule", "form"])
+    assert list(found.acts) == [2, 0] and list(found.tasks) == [3, 3]
+    assert list(found.delta) == pytest.approx([0.1, -0.2])
+    assert (found.low[0], found.high[0]) == mean_interval(best.gain)
+    assert list(found.p) == [mean_p(best.gain), mean_p(careful.gain)]
+    assert list(found.q) == list(false_discovery(found.p, found.delta))
+    assert list(found.rule) == ["best", "careful"]

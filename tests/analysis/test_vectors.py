@@ -17,7 +17,8 @@ from talo_mini.analysis import (
     task_accuracy,
     transfer,
 )
-from talo_mini.analysis.significance import accuracy_interval
+from talo_mini.analysis.significance import accuracy_interval, false_discovery
+from talo_mini.analysis.vectors import kind_counts, vectors_of_forms
 from talo_mini.outcomes.table import UNSCORED
 
 
@@ -267,3 +268,24 @@ def test_the_ceiling_of_vectors_that_hold_nothing_is_zero_on_average():
     knocked = {task: rng.random((60, 10)) < 0.5 for task in right}
     ceiling = similarity_ceiling(made_up_outcomes(right, knocked), splits=10)
     assert abs(ceiling.mean()) < 0.07 and (ceiling < 0).any()
+
+
+def test_vectors_of_forms_share_one_correction():
+    sweeps = {
+        form: outcomes_from({"see a": [0.2, 0.7], "see b": [0.7, 0.9]}, seed=seed)
+        for seed, form in enumerate(("direct", "choice"))
+    }
+    found = vectors_of_forms(sweeps, "self-attention")
+    assert found.form.tolist() == ["direct"] * 4 + ["choice"] * 4
+    for form, outcomes in sweeps.items():
+        own = found[found.form == form].drop(columns=["form", "q"]).reset_index(drop=True)
+        pd.testing.assert_frame_equal(own, interaction_vectors(outcomes).drop(columns="q"))
+    assert list(found.q) == list(false_discovery(found.p, found.delta))
+
+
+def test_kinds_of_gains_are_counted_in_their_order():
+    about = dict(informed=0.3, delta=0.1)
+    gains = pd.DataFrame(dict(base_low=[0.1, 0.4, 0.4], accuracy_low=[0.2, 0.5, 0.6], **about))
+    found = kind_counts(gains)
+    assert list(found.items()) == [("towards chance", 1), ("across chance", 0), ("above chance", 2)]
+    assert kind_counts(gains[:0]).tolist() == [0, 0, 0]

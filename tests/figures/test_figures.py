@@ -167,3 +167,14 @@ def test_a_long_label_stands_in_lines_beside_its_curves():
     figure = figures.show_curves({"a": table}, "x", "title", "x", label)
     lines = figure.axes[0].get_ylabel().split("\n")
     assert " ".join(lines) == label and max(map(len, lines)) <= 32
+
+
+def test_diamonds_mark_which_of_the_largest_gains_are_clear():
+    gains = pd.DataFrame(
+        dict(delta=[0.3, 0.2, 0.1, -0.1], low=-0.2, high=0.4, q=[0.01, 0.2, 0.04, 0.01])
+    )
+    figure = figures.show_best_gains(gains, list("abcd"), "a finding")
+    (diamonds,) = (line for line in figure.axes[0].lines if line.get_marker() == "D")
+    assert diamonds.get_xdata().tolist() == pytest.approx([30, 10])
+    assert diamonds.get_ydata().tolist() == [3, 1]  # the first stands at the top
+    assert "clearly helps (survives)" in texts(figure)

@@ -9,8 +9,10 @@ from talo_mini.interventions.names import (
     all_cells,
     as_knockouts,
     cell_of,
+    head_names,
     listed,
     pair_parts,
+    parts_present,
 )
 from talo_mini.models.anatomy import PARTS
 
@@ -171,3 +173,15 @@ def test_a_lone_name_is_a_list_of_one_and_what_is_no_name_is_refused():
     for wrong in (None, 3, [None], [3], [("mlp",)]):
         with pytest.raises(BadInput, match=r"parts= is a list of names|a part is a name"):
             listed(wrong)
+
+
+def test_parts_that_a_model_has_are_told_apart_from_others(tiny):
+    parts = ["cross-attention", "layer", "vision: mlp", "q-former: layer", "mlp"]
+    assert parts_present(tiny.anatomy, parts) == ["layer", "vision: mlp", "mlp"]
+    crossed = load_vlm("mllama-mini").anatomy
+    assert parts_present(crossed, parts[:2]) == ["cross-attention", "layer"]
+
+
+def test_single_heads_are_named_as_a_sweep_names_them(tiny):
+    assert head_names(tiny.anatomy) == ["head 0", "head 1", "head 2", "head 3"]
+    assert len(all_cells(tiny.anatomy, head_names(tiny.anatomy), [0], "zero")) == 1 + 4

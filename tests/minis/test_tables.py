@@ -7,7 +7,13 @@ import pytest
 
 from talo_mini import BadInput, interaction_vectors, load_benchmark, sweep
 from talo_mini.minis import tables
-from talo_mini.minis.tables import CHECKPOINTS, compact, load_tables, write
+from talo_mini.minis.tables import (
+    CHECKPOINTS,
+    compact,
+    load_harder_tables,
+    load_tables,
+    write,
+)
 from talo_mini.minis.trainer import STEPS
 from talo_mini.models import MINIS
 from talo_mini.outcomes import check_outcomes
@@ -108,3 +114,15 @@ def test_the_tables_that_ship_are_those_of_the_command():
     wanted = {(name, step) for name, steps in CHECKPOINTS.items() for step in steps}
     names = {(run, "trained" if step == STEPS else f"step-{step}") for run, step in shipped}
     assert names == wanted
+
+
+def test_tables_of_several_harder_sets_are_told_apart():
+    folder = Path(__file__).resolve().parents[2] / "book" / "data" / "seeds"
+    worlds = ["mini-worlds-shifted", "mini-worlds-noisy"]
+    found = load_harder_tables(folder, worlds, "llava-mini", ["count_all"])
+    assert list(dict.fromkeys(name for name, _, _ in found)) == worlds
+    for name in worlds:
+        there = load_tables(folder / name, "llava-mini", ["count_all"])
+        assert [key[1:] for key in found if key[0] == name] == list(there)
+        for key, table in there.items():
+            pd.testing.assert_frame_equal(found[(name, *key)], table)

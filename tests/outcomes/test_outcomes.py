@@ -6,12 +6,12 @@ import pytest
 from conftest import made_up_outcomes
 from pandas.testing import assert_frame_equal
 
-from talo_mini import BadInput, interaction_vectors, talo_gains
+from talo_mini import BadInput, Benchmark, Question, Task, interaction_vectors, talo_gains
 from talo_mini.analysis import task_accuracy
 from talo_mini.analysis.calibration import calibration
 from talo_mini.outcomes import check_outcomes
 from talo_mini.outcomes.store import Keeper, OutcomeStore
-from talo_mini.outcomes.table import BASE, COLUMNS, by_task, correctness, with_part
+from talo_mini.outcomes.table import BASE, COLUMNS, asked_in, by_task, correctness, with_part
 
 
 @pytest.fixture
@@ -343,3 +343,16 @@ def test_a_folder_that_cannot_be_made_is_told_before_anything_is_computed(tmp_pa
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match="outcomes cannot be kept in"):
         OutcomeStore(tmp_path / place).check_writable("key")
+
+
+def test_rows_of_a_benchmarks_questions_are_taken_from_long_and_wide_tables(table):
+    half = Benchmark(
+        "b",
+        (Task("see a", "see"),),
+        tuple(Question(f"see a/{i}", "see a", b"", "?", ("x", "y"), 0) for i in (3, 5, 99)),
+    )
+    found = asked_in(table, half)
+    assert set(found.question) == {"see a/3", "see a/5"} and len(found) == 2 * 4
+    assert_frame_equal(found, table[table.question.isin(["see a/3", "see a/5"])])
+    wide = pd.DataFrame(dict(question=["see a/5", "see a/6"], base=[True, False]))
+    assert asked_in(wide, half).question.tolist() == ["see a/5"]

@@ -7,7 +7,7 @@ import pytest
 
 from talo_mini import BadInput, interaction_vectors, load_benchmark, sweep
 from talo_mini.outcomes import check_outcomes
-from talo_mini.outcomes.wide import lengthened
+from talo_mini.outcomes.wide import lengthened, load_wide
 
 outcomes = pytest.importorskip("outcomes")  # of notebooks/, which needs papermill
 SHIPPED = Path(__file__).resolve().parents[2] / "book" / "data" / "outcomes"
@@ -36,3 +36,16 @@ def test_the_table_of_the_pretrained_model_holds_every_attention_and_head():
     tasks = outcomes.chapter_tasks()
     assert len(tasks) == 14 and set(wide.task) == set(tasks)
     assert len(wide) == 2 * 200 * len(tasks)
+
+
+@pytest.mark.parametrize(
+    "name,benchmark", [("m", "mini-worlds"), ("m-on-mini-worlds-noisy", "mini-worlds-noisy")]
+)
+def test_the_first_questions_of_a_file_are_lengthened(tmp_path, name, benchmark):
+    about = dict(ability="x", form=["direct", "choice"] * 3, blind=0.25, informed=0.5)
+    wide = pd.DataFrame(dict(question=list("abcdef"), task="t", **about))
+    wide = wide.assign(**{"base": True, "mlp, 2": [True, False] * 3})
+    wide.to_parquet(tmp_path / f"{name}.parquet")
+    found = load_wide(tmp_path / f"{name}.parquet", 2)
+    pd.testing.assert_frame_equal(found, lengthened(wide[:4], name, benchmark))
+    assert set(found.benchmark) == {benchmark} and set(found.model) == {name}

@@ -6,11 +6,14 @@ from talo_mini import load_benchmark, load_vlm, sweep
 from talo_mini.studies.attribution import (
     attribution,
     confirm,
+    estimated_and_exact,
     exact_change,
+    mean_estimates,
     neuron_attribution,
     neuron_summary,
     proposed_neurons,
     rank_by_task,
+    rank_of_parts,
     ranking,
     ranking_summary,
 )
@@ -143,3 +146,50 @@ def test_neurons_are_proposed_on_one_half_and_confirmed_on_the_other(tiny):
         confirmed["random"].groupby("task").exact.mean().mean()
     )
     assert found.knockouts["proposed"] == 4
+
+
+def test_estimates_stand_beside_what_the_outcomes_measured(tiny, benchmark):
+    outcomes = sweep(tiny, benchmark, parts=["mlp", "head 1"])
+    both = estimated_and_exact(tiny, benchmark, outcomes)
+    assert set(both.part) == {"mlp", "head 1"} and len(both) == len(benchmark.questions) * 2 * 4
+    cell = ["question", "part", "layer"]
+    for column, table in (
+        ("estimate", attribution(tiny, benchmark)),
+        ("exact", exact_change(outcomes, benchmark)),
+    ):
+        wanted = table.set_index(cell)[column]
+        found = both.set_index(cell)[column]
+        assert found.tolist() == pytest.approx(wanted[found.index].tolist(), abs=1e-6)
+
+
+BOTH = pd.DataFrame(
+    [
+        (question, task, part, layer, estimate, sign * estimate)
+        for task, sign in (("good", 1), ("bad", -1))
+        for question, more in (("a", 0.0), ("b", 1.0))
+        for part, layer, value in (("mlp", 0, 1.0), ("mlp", 1, 2.0), ("head 0", 0, 4.0))
+        for estimate in (value + more,)
+    ],
+    columns=["question", "task", "part", "layer", "estimate", "exact"],
+)
+
+
+def test_means_over_questions_are_by_part_and_layer():
+    found = mean_estimates(BOTH)
+    assert found[["part", "layer", "estimate", "exact"]].values.tolist() == [
+        ["head 0", 0, 4.5, 0.0],
+        ["mlp", 0, 1.5, 0.0],
+        ["mlp", 1, 2.5, 0.0],
+    ]
+
+
+def test_parts_are_ranked_together_within_each_task():
+    good, bad = (BOTH[BOTH.task == task] for task in ("good", "bad"))
+    assert rank_of_parts(good, ["mlp", "head 0"])["r"] == pytest.approx(1)
+    assert rank_of_parts(bad, ["mlp"])["r"] == pytest.approx(-1)
+    mixed = rank_of_parts(BOTH, ["mlp"])
+    assert mixed["r"] == pytest.approx(0) and mixed["low"] < 0 < mixed["high"]
+    # a head that contradicts the MLPs counts only where heads are asked for
+    contrary = good.assign(exact=good.exact.where(good.part == "mlp", -9.0))
+    assert rank_of_parts(contrary, ["mlp"])["r"] == pytest.approx(1)
+    assert rank_of_parts(contrary, ["mlp", "head 0"])["r"] == pytest.approx(-0.5)

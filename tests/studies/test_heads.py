@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from conftest import tiny_llava
@@ -10,7 +11,13 @@ from conftest import tiny_llava
 from talo_mini import BadInput, Knockout, knockout, load_benchmark
 from talo_mini.benchmarks.mini_worlds.maps import HIGHLIGHTS, highlighted
 from talo_mini.models.eager import telling_weights
-from talo_mini.studies.heads import PICTURE, patches_looked_at, reworded, words_looked_at
+from talo_mini.studies.heads import (
+    PICTURE,
+    looks_in_words,
+    patches_looked_at,
+    reworded,
+    words_looked_at,
+)
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +115,18 @@ def test_highlighted_pixels_are_those_of_four_states():
     pixels, seen = np.asarray(question.image), highlighted(question.image)
     colours = {tuple(pixel) for pixel in pixels[seen].tolist()}
     assert colours == set(HIGHLIGHTS.values()) and 0 < seen.mean() < 0.5
+
+
+def test_what_a_head_looks_at_most_is_written_in_words():
+    looks = pd.DataFrame(
+        dict(
+            head=[0, 0, 0, 3],
+            word=["west", PICTURE, "which", "which"],
+            share=[0.5, 0.4512, 0.04, 0.066],
+        )
+    )
+    found = looks_in_words(looks, 2)
+    assert found.to_dict("records") == [
+        dict(head=0, words="west 50%, (picture) 45%"),
+        dict(head=3, words="which 7%"),
+    ]

@@ -216,6 +216,7 @@ def test_some_plants_are_chosen_at_equal_steps():
     assert evenly_chosen(list("abcdefg"), 3) == ["a", "c", "e"]
     assert evenly_chosen(list("abcdefg")[::-1], 2) == ["g", "d"]
     assert evenly_chosen(list("ab"), 5) == ["a", "b"] and evenly_chosen(list("ab"), 0) == []
+    assert evenly_chosen([], 3) == [] and evenly_chosen(range(10), 4) == [0, 2, 4, 6]
 
 
 def test_every_plant_is_asked_about_its_task_at_every_strength(vlm):
