@@ -10,8 +10,8 @@ from talo_mini.analysis import room_to_gain
 from talo_mini.analysis.room import (
     _one_half,
     gains_with_room,
-    of_tasks_above_chance,
     helped_with_room,
+    of_tasks_above_chance,
     roomy_gains,
     threshold_in_force,
     with_room,
