@@ -44,6 +44,16 @@ def _seen(deltas, view):
     return deltas.drop(columns=0, errors="ignore") if view == WITHOUT_LAYER_0 else deltas
 
 
+def beside_deeper(structure: pd.DataFrame) -> pd.DataFrame:
+    """Of `structure_of_pairs` the view as they are, a row a pair, and beside it that without layer
+    0 as deep (r), deep_p and deep_q.
+    """
+    pair, names = ["one", "other"], dict(r="deep", p="deep_p", q="deep_q")
+    whole = structure[structure.vectors == AS_THEY_ARE].drop(columns="vectors")
+    deeper = structure[structure.vectors == WITHOUT_LAYER_0].rename(columns=names)
+    return whole.merge(deeper[[*pair, *names.values()]], on=pair, validate="one_to_one")
+
+
 def pairs_in_view(structure: pd.DataFrame, view: str) -> dict[str, dict]:
     """Of `structure_of_pairs` the tasks, r and p of every two models in one view, by "ONE and
     OTHER".

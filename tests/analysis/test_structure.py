@@ -5,7 +5,12 @@ import pandas as pd
 
 from talo_mini.analysis import matrix, shared_structure, similarity
 from talo_mini.analysis.significance import false_discovery
-from talo_mini.analysis.structure import VIEWS, pairs_in_view, structure_of_pairs
+from talo_mini.analysis.structure import (
+    VIEWS,
+    beside_deeper,
+    pairs_in_view,
+    structure_of_pairs,
+)
 
 
 def vectors_of(deltas):
@@ -59,7 +64,17 @@ def test_pairs_in_one_view_are_told_by_name():
     assert seen["a and c"] == dict(tasks=12, r=row.r, p=row.p)
 
 
+def test_each_pair_is_told_with_and_without_layer_0():
+    table = structure_of_pairs(models())
+    pairs = beside_deeper(table)
+    assert list(pairs.one + pairs.other) == ["ab", "ac", "bc"]
+    whole, deeper = (table[table.vectors == view] for view in (VIEWS[0], VIEWS[2]))
+    assert list(pairs.r) == list(whole.r) and list(pairs.q) == list(whole.q)
+    assert list(pairs.deep) == list(deeper.r) and list(pairs.deep_q) == list(deeper.q)
+    assert list(pairs.deep_p) == list(deeper.p)
+
+
 def test_a_single_model_has_nobody_to_agree_with():
     table = structure_of_pairs(dict(list(models().items())[:1]))
     assert table.empty and {"one", "other", "tasks", "r", "p", "q"} <= set(table.columns)
-    assert pairs_in_view(table, VIEWS[0]) == {}
+    assert pairs_in_view(table, VIEWS[0]) == {} and beside_deeper(table).empty
