@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from talo_mini.analysis import matrix, vector_agreement
-from talo_mini.analysis.effects import agreement_with_first, cost_of_effects, with_deep_rows
+from talo_mini.analysis.effect_costs import agreement_with_first, cost_of_effects, with_deep_rows
 from talo_mini.analysis.significance import mean_interval
 
 ZERO = [[-0.4, -0.2, 0.0, 0.1], [-0.5, 0.0, 0.1, 0.0], [-0.3, -0.1, 0.2, -0.1]]
