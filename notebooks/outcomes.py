@@ -16,7 +16,7 @@ import papermill
 from talo_mini import load_benchmark, load_vlm, sweep
 from talo_mini.benchmarks import SHIPPED
 from talo_mini.benchmarks.questions import Benchmark
-from talo_mini.interventions.names import layers_with
+from talo_mini.interventions.names import parts_present
 from talo_mini.models.anatomy import PARTS
 from talo_mini.models.loading import shipped
 from talo_mini.models.vlm import VLM
@@ -42,7 +42,7 @@ def parts_of(vlm: VLM) -> tuple[str, ...]:
     for attention, name in ATTENTIONS.items():
         counts = [layer.parts[attention].heads for layer in layers if attention in layer.parts]
         heads += [f"{name} {head}" for head in range(max(counts, default=0))]
-    return (*(part for part in PARTS if layers_with(vlm.anatomy, part)), *heads)
+    return (*parts_present(vlm.anatomy, PARTS), *heads)
 
 
 def widened(outcomes: pd.DataFrame) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from .clear import gains_clearly
 from .significance import clustered
 from .vectors import gain_kind, vectors_of_forms
 
@@ -16,7 +17,7 @@ def promising(sweeps: dict, part: str, choosing: set[str], most: int) -> pd.Data
     asked = {form: table[table.question.isin(choosing)] for form, table in sweeps.items()}
     vectors = vectors_of_forms(asked, part)
     vectors = vectors.assign(kind=gain_kind(vectors))
-    vectors = vectors.assign(clear=(vectors.q < 0.05) & (vectors.delta > 0))
+    vectors = vectors.assign(clear=gains_clearly(vectors))
     clear = vectors[vectors.clear].nlargest(most, "delta")
     able = vectors[(vectors.base >= vectors.informed) & ~vectors.index.isin(clear.index)]
     knockouts = pd.concat([clear, able.nlargest(most - len(clear), "delta")])

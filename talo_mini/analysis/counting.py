@@ -3,9 +3,7 @@
 import pandas as pd
 
 from .luck import POINT
-from .vectors import gain_kind
-
-KINDS = ["towards chance", "across chance", "above chance"]
+from .vectors import kind_counts
 
 
 def counted_gains(vectors: pd.DataFrame) -> pd.DataFrame:
@@ -20,9 +18,5 @@ def counted_gains(vectors: pd.DataFrame) -> pd.DataFrame:
         "p < 0.05": rises.p < 0.05,
         "false-discovery rate 5%": rises.q < 0.05,
     }
-    kinds = gain_kind(rises)
-    counts = {
-        way: kinds[is_counted].value_counts().reindex(KINDS, fill_value=0)
-        for way, is_counted in ways.items()
-    }
+    counts = {way: kind_counts(rises[is_counted]) for way, is_counted in ways.items()}
     return pd.DataFrame(counts).T

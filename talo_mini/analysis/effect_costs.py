@@ -3,7 +3,7 @@
 import pandas as pd
 
 from .similarity import vector_agreement
-from .summaries import difference_of_means, mean_change
+from .summaries import difference_of_means, mean_changes
 from .vectors import matrix
 
 SHARED = 2  # layers, from 0 on, that most tasks need whatever the effect
@@ -18,12 +18,13 @@ def cost_of_effects(vectors: dict[str, pd.DataFrame]) -> pd.DataFrame:
     beside_high (95% interval over tasks); fractions.
     """
     by_task = {effect: table.groupby("task").delta.mean() for effect, table in vectors.items()}
-    first, rows = next(iter(vectors)), []
-    for effect, table in vectors.items():
-        more = difference_of_means(by_task[effect], by_task[first])
-        ends = dict(beside_low=more["low"], beside_high=more["high"])
-        rows.append(dict(effect=effect) | mean_change(table) | ends)
-    costs = pd.DataFrame(rows).drop(columns=["knockouts", "help_above_chance"])
+    first = next(iter(vectors))
+    more = [difference_of_means(means, by_task[first]) for means in by_task.values()]
+    costs = mean_changes(vectors, ["effect"]).drop(columns=["knockouts", "help_above_chance"])
+    costs = costs.assign(
+        beside_low=[difference["low"] for difference in more],
+        beside_high=[difference["high"] for difference in more],
+    )
     return costs.assign(beside=(costs.delta - costs.delta[0]).where(costs.effect != first))
 
 

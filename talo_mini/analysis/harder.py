@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from .clear import gains_clearly, loses_clearly
 from .room import gains_with_room, with_room
 from .significance import false_discovery
 
@@ -51,9 +52,7 @@ def range_by_shots(gains: pd.DataFrame) -> pd.DataFrame:
     Columns: shots, means (how many), tasks (their sum), above, below (how many means are clearly
     so, q below 5%), lowest, highest (delta, fractions).
     """
-    marked = gains.assign(
-        above=(gains.q < 0.05) & (gains.delta > 0), below=(gains.q < 0.05) & (gains.delta < 0)
-    )
+    marked = gains.assign(above=gains_clearly(gains), below=loses_clearly(gains))
     return marked.groupby("shots", as_index=False).agg(
         means=("delta", "size"),
         tasks=("tasks", "sum"),

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from ..outcomes.table import correctness, pictures_of
+from .clear import loses_clearly
 from .significance import best_of_layers, false_discovery, mean_interval
 
 POINT = 0.01  # a gain that the paper calls significant
@@ -28,7 +29,7 @@ def best_by_luck(
             change = knocked.to_numpy().astype(int) - right.to_numpy().astype(int)[:, None]
             pictures = pictures_of(outcomes[outcomes.task == task], right.index)
             p, lucky = best_of_layers(change, pictures, permutations, seed)
-            hurts = ((own.q < 0.05) & (own.delta < 0)).set_axis(own.layer)[knocked.columns]
+            hurts = loses_clearly(own).set_axis(own.layer)[knocked.columns]
             mild, calm = change[:, ~hurts.to_numpy()], np.zeros(permutations)
             if mild.size:
                 calm = best_of_layers(mild, pictures, permutations, seed)[1]

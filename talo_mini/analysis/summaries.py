@@ -87,7 +87,7 @@ def mean_gains(gains: dict, names: Sequence[str]) -> pd.DataFrame:
         if own.empty:
             continue
         low, high, p = _over_tasks(own)
-        row = dict(zip(names, key, strict=True))
+        row = named_by(key, names)
         row |= dict(tasks=own.task.nunique(), base=own.base.mean())
         row |= dict(chance=own.chance.mean(), informed=own.informed.mean())
         row |= dict(delta=own.delta.mean(), low=low, high=high)

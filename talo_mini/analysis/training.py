@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from .clear import gains_clearly
 from .significance import mean_interval
 from .summaries import mean_by
 from .vectors import gain_kind, matrix
@@ -33,7 +34,7 @@ def followed(vectors: dict, probing: dict) -> pd.DataFrame:
     chosen = helps[0].idxmax(axis=1)
     rows = []
     for dose, table in vectors.items():
-        kinds = table.assign(kind=gain_kind(table), clear=(table.q < 0.05) & (table.delta > 0))
+        kinds = table.assign(kind=gain_kind(table), clear=gains_clearly(table))
         for task, layer in chosen.items():
             own = kinds[kinds.task == task].set_index("layer")
             gains = helps[dose].loc[task]

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from ..analysis.clear import gains_clearly
 from .base import POINTS, axes_of, task_labels
 
 
@@ -80,7 +81,7 @@ def show_best_gains(gains: pd.DataFrame, labels, title: str):
     5%).
     """
     figure, axis = show_changes(gains, labels, title)
-    clear = ((gains.q < 0.05) & (gains.delta > 0)).to_numpy()
+    clear = gains_clearly(gains).to_numpy()
     y = np.arange(len(gains))[::-1]
     axis.plot(
         POINTS * gains.delta[clear],

@@ -5,7 +5,7 @@ import pytest
 
 from talo_mini import BadInput, load_benchmark, load_vlm, sweep
 from talo_mini.analysis import task_accuracy
-from talo_mini.studies.architectures import about_models, sweep_each_form
+from talo_mini.studies.several_models import about_models, sweep_each, sweep_each_form
 
 PARTS = ["cross-attention", "mlp", "vision: mlp"]
 
@@ -13,6 +13,17 @@ PARTS = ["cross-attention", "mlp", "vision: mlp"]
 @pytest.fixture(scope="module")
 def benchmark():
     return load_benchmark("mini-worlds", tasks=["object_colour", "more"], per_task=3)
+
+
+def test_every_model_is_asked_every_benchmark(tiny, benchmark, tmp_path):
+    """Benchmark by benchmark, with the parts and the cache that were given."""
+    vlms = {"tiny": tiny, "mllama-mini": load_vlm("mllama-mini")}
+    asked = {form: benchmark.subset(form=form) for form in ("direct", "choice")}
+    sweeps = sweep_each(vlms, asked, ("mlp",), tmp_path)
+    assert list(sweeps) == [(name, form) for form in asked for name in vlms]
+    wanted = sweep(tiny, asked["choice"], parts=["mlp"])
+    pd.testing.assert_frame_equal(sweeps["tiny", "choice"], wanted)
+    assert any(tmp_path.rglob("*.parquet"))
 
 
 def test_each_form_is_swept_with_the_parts_that_the_model_has(tiny, benchmark):

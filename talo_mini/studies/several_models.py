@@ -1,4 +1,4 @@
-"""Several architectures side by side: what each is, and its knockouts in several forms."""
+"""Several models side by side: what each is, and their answers on benchmarks and forms."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,6 +9,17 @@ from ..benchmarks.questions import Benchmark
 from ..engine.sweep import sweep
 from ..interventions.names import parts_present
 from ..models.vlm import VLM
+
+
+def sweep_each(
+    vlms: Mapping[str, VLM], benchmarks: Mapping[str, Benchmark], parts: Sequence[str], cache=None
+) -> dict[tuple[str, str], pd.DataFrame]:
+    """Outcomes of every model on every benchmark, by (model, benchmark), benchmark by benchmark."""
+    return {
+        (model, name): sweep(vlm, benchmark, parts=list(parts), cache=cache)
+        for name, benchmark in benchmarks.items()
+        for model, vlm in vlms.items()
+    }
 
 
 def sweep_each_form(
