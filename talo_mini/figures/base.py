@@ -48,6 +48,16 @@ def axes_of(width, height, title=None, **options):
     return figure, axes
 
 
+def legend_below(figure: Figure, columns: int):
+    """A legend of all axes under them, in fewer columns where so many are wider than the figure."""
+    options = dict(loc="outside lower center", frameon=False)
+    for number in range(columns, 0, -1):
+        legend = figure.legend(ncols=number, **options)
+        if number == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            return
+        legend.remove()
+
+
 def layer_ticks(layers) -> dict:
     """Ticks for places along an axis that stand for these layers: of many only some."""
     step = -(-len(layers) // MOST_TICKS)

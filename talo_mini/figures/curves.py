@@ -5,7 +5,7 @@ from textwrap import fill
 
 import numpy as np
 
-from .base import ABILITY_COLOURS, POINTS, axes_of, layer_ticks
+from .base import ABILITY_COLOURS, POINTS, axes_of, layer_ticks, legend_below
 
 LETTERS_BESIDE = 32  # of a label along the height of a figure
 
@@ -53,7 +53,7 @@ def show_curves(
         axis.set_xticks(marks, [f"{value:g}" for value in marks], minor=False)
         axis.minorticks_off()
     axis.set(xlabel=xlabel, ylabel=fill(ylabel, LETTERS_BESIDE))
-    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    legend_below(figure, 3)
     return figure
 
 
@@ -65,7 +65,7 @@ def show_depth(curves: dict, title: str, xlabel: str, ylabel: str):
     _curves(axis, curves)
     layers = range(max(len(values) for values in curves.values()))
     axis.set(xlabel=xlabel, ylabel=fill(ylabel, LETTERS_BESIDE), **layer_ticks(layers))
-    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    legend_below(figure, 3)
     return figure
 
 
@@ -82,7 +82,7 @@ def show_pairs(
         axis.axline((0, 0), slope=1, color="black", lw=0.8, ls="--", label="equal")
     axis.set(xlabel=xlabel, ylabel=ylabel)
     axis.grid(alpha=0.3)
-    figure.legend(loc="outside lower center", ncols=4, frameon=False)
+    legend_below(figure, 4)
     return figure
 
 
@@ -110,5 +110,5 @@ def show_spread(values: dict, title: str, xlabel: str):
             sample.mean(), color=colour, ls=style, lw=1, label=f"its mean, {sample.mean():+.1f}"
         )
     axis.set(xlabel=xlabel, ylabel="share (%)")
-    figure.legend(loc="outside lower center", ncols=len(values), frameon=False)
+    legend_below(figure, len(values))
     return figure

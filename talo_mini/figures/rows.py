@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from ..analysis.clear import gains_clearly
-from .base import POINTS, axes_of, task_labels
+from .base import POINTS, axes_of, legend_below, task_labels
 
 
 def show_accuracy(table: pd.DataFrame, title: str):
@@ -44,7 +44,7 @@ def show_accuracy(table: pd.DataFrame, title: str):
         xlabel="accuracy (%)",
     )
     axis.grid(axis="x", alpha=0.3)
-    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    legend_below(figure, 3)
     return figure
 
 
@@ -91,7 +91,7 @@ def show_best_gains(gains: pd.DataFrame, labels, title: str):
         ms=6,
         label="clearly helps (survives)",
     )
-    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    legend_below(figure, 2)
     return figure
 
 
@@ -112,7 +112,7 @@ def show_gains(gains: pd.DataFrame, title: str):
         ms=4,
         label="best layer in hindsight",
     )
-    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    legend_below(figure, 3)
     return figure
 
 
@@ -140,5 +140,5 @@ def show_planted(marks: pd.DataFrame, title: str):
         ylim=(-0.7, len(table) - 0.3),
         xlabel="draws (%)",
     )
-    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    legend_below(figure, 3)
     return figure

@@ -178,3 +178,15 @@ def test_diamonds_mark_which_of_the_largest_gains_are_clear():
     assert diamonds.get_xdata().tolist() == pytest.approx([30, 10])
     assert diamonds.get_ydata().tolist() == [3, 1]  # the first stands at the top
     assert "clearly helps (survives)" in texts(figure)
+
+
+@pytest.mark.parametrize("letters,columns", [(4, 3), (46, 1)])
+def test_a_legend_is_no_wider_than_its_figure(letters, columns):
+    """A wider one would make all letters of the saved picture smaller."""
+    table = pd.DataFrame(dict(x=[1, 2], delta=[0.1, 0.2], low=[0.0, 0.1], high=[0.2, 0.3]))
+    curves = {name * letters: table for name in "abc"}
+    figure = figures.show_curves(curves, "x", "title", "x", "gain (points)")
+    (legend,) = figure.legends
+    figure.canvas.draw()
+    assert legend._ncols == columns
+    assert legend.get_window_extent().width <= figure.bbox.width
