@@ -50,9 +50,8 @@ def axes_of(width, height, title=None, **options):
 
 def legend_below(figure: Figure, columns: int):
     """A legend of all axes under them, in fewer columns where so many are wider than the figure."""
-    options = dict(loc="outside lower center", frameon=False)
     for number in range(columns, 0, -1):
-        legend = figure.legend(ncols=number, **options)
+        legend = figure.legend(loc="outside lower center", ncols=number, frameon=False)
         if number == 1 or legend.get_window_extent().width <= figure.bbox.width:
             return
         legend.remove()
