@@ -10,7 +10,7 @@ from .significance import accuracy_interval, false_discovery
 from .similarity import ability_contrast, similarity, similarity_ceiling
 from .summaries import mean_value
 from .talo import mean_gain, talo_gains
-from .vectors import gain_kind, interaction_vectors, task_accuracy
+from .vectors import gain_kind, task_accuracy, vectors_of_parts
 
 MEAN = ("delta", "low", "high", "p")
 ABOVE = ["across chance", "above chance"]  # kinds of gain that end above a guess
@@ -25,8 +25,8 @@ def all_vectors(outcomes: pd.DataFrame) -> pd.DataFrame:
     """
     tables = []
     for form, form_outcomes in outcomes.groupby("form", sort=False):
-        for part in sorted(set(form_outcomes.part) - {"base"}):
-            tables.append(interaction_vectors(form_outcomes, part).assign(form=form, part=part))
+        parts = sorted(set(form_outcomes.part) - {"base"})
+        tables.append(vectors_of_parts(form_outcomes, parts).assign(form=form))
     table = pd.concat(tables, ignore_index=True)
     return table.assign(q=false_discovery(table.p, table.delta), kind=gain_kind(table))
 

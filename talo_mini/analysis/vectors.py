@@ -1,5 +1,7 @@
 """Task-Layer Interaction Vectors: how each layer's knockout changes each task's accuracy."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -29,21 +31,31 @@ def interaction_vectors(outcomes: pd.DataFrame, part: str = "self-attention") ->
     the table, gains and losses apart). Accuracies are fractions. Where several questions of a task
     are about one picture, interval and p are those of `significance.clustered`.
     """
-    tables = [_task_vector(*own) for own in by_task(outcomes, part)]
-    table = pd.concat(tables, ignore_index=True)
+    return vectors_of_parts(outcomes, [part]).drop(columns="part")
+
+
+def vectors_of_parts(outcomes: pd.DataFrame, parts: Sequence[str]) -> pd.DataFrame:
+    """`interaction_vectors` of several parts one below the other, with the column part, q over all
+    of them together.
+
+    A question that could not be scored without one of the parts is left out for all of them.
+    """
+    tasks = pd.concat([_task_vectors(*own) for own in by_task(outcomes, parts)])
+    table = pd.concat([tasks[tasks.part == part] for part in parts], ignore_index=True)
     return table.assign(q=false_discovery(table.p, table.delta))
 
 
-def _task_vector(task, base, right, knocked):
+def _task_vectors(task, base, right, knocked):
     """The rows of one task; `base` are the base model's outcomes."""
-    before, after = right.to_numpy()[:, None], knocked.to_numpy()  # [questions, layers]
+    before, after = right.to_numpy()[:, None], knocked.to_numpy()  # [questions, knockouts]
     change, pictures = after.astype(int) - before, pictures_of(base, right.index)
     low, high = change_interval(change, pictures)
     return pd.DataFrame(
         dict(
             task=task,
             ability=base.ability.iloc[0],
-            layer=knocked.columns,
+            part=knocked.columns.get_level_values("part"),
+            layer=knocked.columns.get_level_values("layer"),
             questions=len(right),
             pictures=len(set(pictures)),
             chance=base.chance.mean(),

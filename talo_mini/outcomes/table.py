@@ -1,6 +1,6 @@
 """The table of outcomes: one row a question and knockout."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -117,12 +117,20 @@ def with_part(table: pd.DataFrame, part: str) -> tuple[pd.DataFrame, pd.DataFram
 
     Raises BadInput where either is missing, or the table is none that can be analysed as one.
     """
+    return _with_parts(table, [part])
+
+
+def _with_parts(table, parts):
+    """`with_part` for several parts together."""
     check_sound(table)
-    base, knocked = table[table.layer == BASE], table[(table.part == part) & (table.layer != BASE)]
-    if base.empty or knocked.empty:
-        parts = ", ".join(sorted(set(table.part.astype(str))))
+    of_base, of_parts = table.layer == BASE, table.part.isin(parts)
+    base, knocked = table[of_base], table[of_parts & ~of_base]
+    missing = [part for part in parts if part not in set(knocked.part)]
+    if base.empty or missing:
+        names = ", ".join(sorted(set(table.part.astype(str))))
         raise BadInput(
-            f"the outcomes need rows of the base model and of {part!r}; they hold: {parts}"
+            f"the outcomes need rows of the base model and of {(missing or parts)[0]!r}; "
+            f"they hold: {names}"
         )
     check_single(pd.concat([base, knocked]))
     _check_forms(base)
@@ -187,20 +195,21 @@ def correctness(table: pd.DataFrame, task: str, part: str) -> tuple[pd.Series, p
 
 
 def by_task(
-    table: pd.DataFrame, part: str
+    table: pd.DataFrame, parts: Sequence[str]
 ) -> Iterator[tuple[str, pd.DataFrame, pd.Series, pd.DataFrame]]:
-    """Of every task its name, the base model's rows, and what `correctness` gives of it.
+    """Of every task its name, the base model's rows, and what `correctness` gives of it: base
+    [questions], knocked out [questions, (part, layer)].
 
     The whole table is checked once. Raises BadInput as `with_part` and `aligned` do.
     """
-    base, knocked = with_part(table, part)
+    base, knocked = _with_parts(table, parts)
     knocked_of = dict(iter(knocked.groupby("task", sort=False)))
     for task, own in base.groupby("task", sort=False):
         rows = knocked_of.get(task)
         if rows is None or not rows.question.isin(own.question).all():
-            with_part(table[table.task == task], part)  # which says what is missing
+            _with_parts(table[table.task == task], parts)  # which says what is missing
         wide = _aligned(pd.concat([own, rows])).astype(bool)
-        yield task, own, wide["base", BASE].rename("correct"), wide[part]
+        yield task, own, wide["base", BASE].rename("correct"), wide[list(parts)]
 
 
 def pictures_of(table: pd.DataFrame, questions) -> np.ndarray:

@@ -14,7 +14,7 @@ import torch
 
 from ..analysis.significance import false_discovery
 from ..analysis.summaries import mean_value
-from ..analysis.vectors import interaction_vectors
+from ..analysis.vectors import vectors_of_parts
 from ..benchmarks.questions import Benchmark, parted
 from ..engine.sweep import sweep
 from ..errors import whole_number
@@ -100,10 +100,8 @@ def confirm(vlm: VLM, benchmark: Benchmark, proposed: pd.DataFrame) -> pd.DataFr
         questions = benchmark.subset(tasks=[task])
         outcomes = sweep(vlm, questions, parts=list(zip(group.part, group.layer, strict=True)))
         exact = exact_change(outcomes, questions).groupby(["part", "layer"]).exact.mean()
-        tables += [
-            interaction_vectors(outcomes, part).assign(part=part).join(exact, on=["part", "layer"])
-            for part in group.part.unique()
-        ]
+        vectors = vectors_of_parts(outcomes, group.part.unique())
+        tables.append(vectors.join(exact, on=["part", "layer"]))
     table = pd.concat(tables, ignore_index=True)
     return table.assign(q=false_discovery(table.p, table.delta))
 

@@ -18,8 +18,8 @@ from talo_mini.analysis import (
     transfer,
 )
 from talo_mini.analysis.significance import accuracy_interval, false_discovery
-from talo_mini.analysis.vectors import kind_counts, vectors_of_forms
-from talo_mini.outcomes.table import UNSCORED
+from talo_mini.analysis.vectors import kind_counts, vectors_of_forms, vectors_of_parts
+from talo_mini.outcomes.table import BASE, UNSCORED
 
 
 def outcomes_from(profiles: dict, questions=400, base=0.7, seed=0):
@@ -281,6 +281,23 @@ def test_vectors_of_forms_share_one_correction():
         own = found[found.form == form].drop(columns=["form", "q"]).reset_index(drop=True)
         pd.testing.assert_frame_equal(own, interaction_vectors(outcomes).drop(columns="q"))
     assert list(found.q) == list(false_discovery(found.p, found.delta))
+
+
+def test_several_parts_at_once_are_those_one_by_one_but_for_their_q():
+    profiles = {"see a": [0.2, 0.6, 0.7], "see b": [0.2, 0.6, 0.7]}
+    outcomes = outcomes_from(profiles, questions=60)
+    other = outcomes_from(profiles, questions=60, seed=1)
+    other = other[(other.layer != BASE) & (other.layer < 2)].assign(part="mlp")
+    table = vectors_of_parts(pd.concat([outcomes, other]), ["mlp", "self-attention"])
+    assert list(table.part) == ["mlp"] * 4 + ["self-attention"] * 6
+    assert table.q.tolist() == false_discovery(table.p, table.delta).tolist()
+    apart = pd.concat(
+        [interaction_vectors(pd.concat([outcomes, other]), part) for part in table.part.unique()],
+        ignore_index=True,
+    )
+    pd.testing.assert_frame_equal(apart.drop(columns="q"), table.drop(columns=["part", "q"]))
+    with pytest.raises(BadInput, match="need rows of the base model and of 'layer'; they hold"):
+        vectors_of_parts(outcomes, ["self-attention", "layer"])
 
 
 def test_kinds_of_gains_are_counted_in_their_order():

@@ -37,12 +37,12 @@ def test_correctness_aligns_questions(table):
 
 def test_all_tasks_at_once_are_those_one_by_one(two):
     shuffled = two.sample(frac=1, random_state=0)
-    found = list(by_task(shuffled, "self-attention"))
+    found = list(by_task(shuffled, ["self-attention"]))
     assert sorted(task for task, *_ in found) == ["see a", "see b"]
     for task, base, right, knocked in found:
         one, wide = correctness(shuffled, task, "self-attention")
         pd.testing.assert_series_equal(right, one)
-        assert_frame_equal(knocked, wide)
+        assert_frame_equal(knocked["self-attention"], wide)
         assert set(base.task) == {task} and set(base.layer) == {BASE}
 
 
@@ -50,12 +50,12 @@ def test_a_knockout_of_a_question_of_another_task_is_told(two):
     moved = (two.question == "see a/7") & (two.layer == 2)
     mixed = two.assign(task=two.task.mask(moved, "see b"))
     with pytest.raises(BadInput, match="self-attention of layer 2 is missing"):
-        list(by_task(mixed, "self-attention"))
+        list(by_task(mixed, ["self-attention"]))
     with pytest.raises(BadInput, match=r"'see a/7'.*not by the base model"):
-        list(by_task(mixed[::-1], "self-attention"))  # the other task first
+        list(by_task(mixed[::-1], ["self-attention"]))  # the other task first
     lacking = two[(two.task != "see b") | (two.layer == BASE)]
     with pytest.raises(BadInput, match="need rows of the base model and of 'self-attention'"):
-        list(by_task(lacking, "self-attention"))
+        list(by_task(lacking, ["self-attention"]))
 
 
 def test_missing_column(table):
