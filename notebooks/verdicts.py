@@ -251,8 +251,9 @@ def beats_fine_tuning(results: dict) -> str:
     if ahead:
         others = f"{' and '.join(ahead)} clearly ahead on other tasks"
         return f"reproduced in part: {others}; {differences}"
-    most = max(100 * row["high"] for row in versus)
-    untaught = f"over {versus[0]['tasks']} untaught tasks without room at most {most:+.1f} points"
+    most = max(versus, key=lambda row: row["high"])
+    untaught = f"over {most['tasks']} untaught tasks without room at most "
+    untaught += f"{100 * most['high']:+.1f} points (TaLo minus {most['method']})"
     return f"{judged(list(map(Estimate.of, planted)))} ({differences}); {untaught}"
 
 

@@ -264,8 +264,8 @@ def carried_over(ways: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
     `ways` holds rows of `transfer` by name. Columns: way, sources (tasks that a layer comes from),
     targets, delta, low, high. The 95% interval is over the tasks that layers come from, where these
-    chose more than two layers in any way; else over those they are taken to; of a single pair over
-    its questions.
+    chose more than two layers in any way; else over those they are taken to, nan for two; of a
+    single pair over its questions.
     """
     chosen = {way: table[table.layer >= 0] for way, table in ways.items()}
     # tasks that choose the same layer are one source
@@ -275,7 +275,7 @@ def carried_over(ways: dict[str, pd.DataFrame]) -> pd.DataFrame:
         values = table.groupby("from" if many else "to").delta.mean()
         low, high = table.low.mean(), table.high.mean()
         if len(values) > 1:
-            low, high = mean_interval(values)
+            low, high = mean_interval(values) if len(values) > 2 else (np.nan, np.nan)
         row = dict(way=way, sources=table["from"].nunique(), targets=table.to.nunique())
         rows.append(row | dict(delta=values.mean(), low=low, high=high))
     return pd.DataFrame(rows)

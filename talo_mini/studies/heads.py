@@ -1,10 +1,8 @@
-"""What a single head looks at: which words the answer sees through it; the same asked otherwise."""
+"""What a single head looks at: which words and patches the answer sees through it."""
 
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +10,6 @@ import torch
 from PIL import Image
 
 from ..analysis.significance import mean_interval
-from ..benchmarks.prompts import prompt_of
 from ..benchmarks.questions import Benchmark, parted
 from ..errors import BadInput
 from ..models.eager import telling_weights
@@ -20,24 +17,6 @@ from ..models.temporary import held
 from ..models.vlm import VLM
 
 PICTURE = "(picture)"
-
-
-def reworded(benchmark: Benchmark, word: str, other: str) -> Benchmark:
-    """The same pictures asked with another word; what is right is no longer known.
-
-    Raises BadInput where a question lacks the word, or is asked as its benchmark wrote it.
-    """
-    if prompt_of(benchmark.prompt).form == "{written}":
-        raise BadInput(f"the prompt {benchmark.prompt!r} shows questions as written; use another")
-    whole = re.compile(rf"\b{re.escape(word)}\b")
-    lacking = next((q for q in benchmark.questions if not whole.search(q.text)), None)
-    if lacking is not None:
-        raise BadInput(f"question {lacking.id!r} does not hold the word {word!r}: {lacking.text!r}")
-    changed = [
-        replace(q, id=f"{q.id}/{other}", text=whole.sub(lambda match: other, q.text))
-        for q in benchmark.questions
-    ]
-    return replace(benchmark, questions=tuple(changed))
 
 
 def words_looked_at(

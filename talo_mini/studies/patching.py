@@ -16,7 +16,7 @@ from ..interventions.knockout import Knockout, knockout
 from ..models.scoring import scores
 from ..models.temporary import held
 from ..models.vlm import VLM
-from .heads import reworded
+from .rewording import reworded
 
 
 @torch.inference_mode()

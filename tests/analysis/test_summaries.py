@@ -221,6 +221,8 @@ def test_layers_are_carried_over_with_intervals_over_what_varies():
     alone = carried_over({"one": one}).iloc[0]
     assert (alone.low, alone.high) == mean_interval(one.delta)
     none = one.assign(layer=-1)
+    two = carried_over({"two": one.head(2)}).iloc[0]
+    assert two.delta == pytest.approx(0.05) and np.isnan(two.low) and np.isnan(two.high)
     assert carried_over({"one": one, "none": none.head(1)}).delta.isna().sum() == 1
 
 

@@ -8,8 +8,8 @@ import torch
 
 from talo_mini import BadInput, Knockout, knockout, load_benchmark
 from talo_mini.studies import patching
-from talo_mini.studies.heads import reworded
 from talo_mini.studies.patching import answers_patched
+from talo_mini.studies.rewording import reworded
 
 WORDS = "tallest", "shortest"
 
