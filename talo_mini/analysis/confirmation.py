@@ -54,8 +54,9 @@ def measured_again(gains: pd.DataFrame, surest: pd.DataFrame) -> pd.DataFrame:
     Both with the columns of (the name of the outcomes), task, form, part and layer; `surest` is of
     `confirmed_in_each`. A gain that is not among them has no row.
     """
-    cells = gains[["of", *CELL]]
-    return cells.merge(surest, on=["of", *CELL])
+    if gains.empty:
+        return surest[:0]
+    return gains[["of", *CELL]].merge(surest, on=["of", *CELL])
 
 
 def to_above_chance(vectors: pd.DataFrame) -> pd.DataFrame:

@@ -74,6 +74,8 @@ def test_gains_of_all_questions_are_looked_up_among_those_of_one_half():
     gains = pd.concat([surest, surest.assign(layer=2)])[["of", *CELL]]
     pd.testing.assert_frame_equal(measured_again(gains, surest)[surest.columns], surest)
     assert measured_again(gains.assign(of="y"), surest).empty
+    nothing = measured_again(pd.DataFrame(columns=["of"]), surest)
+    assert nothing.empty and list(nothing) == list(surest)
 
 
 class Half:
