@@ -1,5 +1,6 @@
 """The paper-vs-ours page says what the notebooks' numbers say, also when they change."""
 
+import json
 import re
 
 import claims
