@@ -8,6 +8,10 @@ import pandas as pd
 import papermill
 from checkpoints import CHECKPOINTS, save_checkpoint
 from drawings import png
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell
+from papermill.iorw import load_notebook_node
+from papermill.parameterize import parameterize_notebook
 
 SMALL = dict(
     QUESTIONS=6,
@@ -88,15 +92,17 @@ def parameters(path, folder):
     return {name: value for name, value in own.items() if name in known}
 
 
-def run(path, folder):
-    """Execute a notebook so; its results file."""
-    executed = folder / path.name
-    papermill.execute_notebook(
-        str(path),
-        str(executed),
-        parameters(path, folder),
-        kernel_name="python3",
-        progress_bar=False,
-    )
-    (found,) = (folder / "results").glob("*.json")
-    return json.loads(found.rename(executed.with_suffix(".json")).read_text())
+def run(path, folder, kernel):
+    """Execute a notebook so, in a kernel that others ran in before, emptied; its results file.
+
+    What they imported stays, so that the libraries are loaded once.
+    """
+    made = parameterize_notebook(load_notebook_node(str(path)), parameters(path, folder))
+    made.cells.insert(0, new_code_cell("%reset -f"))
+    client = NotebookClient(made, km=kernel)
+    try:
+        client.execute()
+    finally:
+        client.kc.stop_channels()
+    (results,) = (folder / "results").glob("*.json")
+    return json.loads(results.rename(folder / f"{path.stem}.json").read_text())
