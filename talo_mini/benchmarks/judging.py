@@ -5,6 +5,8 @@ import unicodedata
 from collections.abc import Callable
 from itertools import dropwhile
 
+import numpy as np
+
 from ..errors import BadInput
 from .answers import parse_answer
 from .questions import Question
@@ -137,14 +139,26 @@ def judged(question: Question, text: str, rule: Callable) -> tuple[int, bool]:
     """The (answer, correct) of a written answer: the option it names where the rule tells, else
     the right one's number or UNPARSED.
 
-    Raises BadInput where the rule gives something else than an option's number or True or False.
+    Raises BadInput where the rule fails, or gives something else than True or False or, of a
+    question with options, the number of one or UNPARSED.
     """
-    verdict = rule(question, text)
+    try:
+        verdict = rule(question, text)
+    except Exception as error:  # a user's function
+        raise BadInput(
+            f"the score of question {question.id!r} fails on the text {text[:60]!r} "
+            f"({type(error).__name__}: {str(error)[:200]}); a score takes a question and any text, "
+            "also an empty one"
+        ) from error
+    verdict = verdict.item() if isinstance(verdict, np.generic) else verdict
     if isinstance(verdict, bool):
         return (question.answer, True) if verdict else (UNPARSED, False)
-    if isinstance(verdict, int) and UNPARSED <= verdict < len(question.options):
+    # 0 and 1 of an open question would be accepted answers, where wrong and right are meant
+    places = () if question.form == "open" else (UNPARSED, *range(len(question.options)))
+    if isinstance(verdict, int) and verdict in places:
         return verdict, verdict == question.answer
+    numbers = f", or the number of an option ({UNPARSED} for none)" if places else ""
     raise BadInput(
-        f"the score of question {question.id!r} is {verdict!r}; a score gives True, False, or the "
-        "number of an option"
+        f"the score of question {question.id!r} is {verdict!r}; a score gives True or False"
+        f"{numbers}"
     )

@@ -10,6 +10,7 @@ from ..errors import BadInput, check_kind
 from ..interventions.knockout import is_knocked_out
 from ..models.state import check_prompt, check_ready, made_of, strange_code
 from ..models.vlm import VLM
+from .written import Written
 
 MEANING = 2  # raise it when a change of the code changes what a part or an effect does
 
@@ -21,10 +22,14 @@ def answers_key(vlm: VLM, benchmark: Benchmark) -> str:
     return f"{vlm.digest}-{vlm.reading}-{MEANING}{state}/{prompt_key(benchmark.prompt)}"
 
 
-def check_asked(vlm: VLM, benchmark: Benchmark):
-    """Raise BadInput where a model or its questions are a name, or another kind of thing."""
+def check_asked(vlm: VLM, benchmark: Benchmark, written: Written | None = None):
+    """Raise BadInput where a model, its questions or the way it writes are a name, or another kind
+    of thing.
+    """
     check_kind("vlm", vlm, VLM, "load_vlm(...)")
     check_kind("benchmark", benchmark, Benchmark, "load_benchmark(...)")
+    if written is not None:
+        check_kind("written", written, Written, "Written('exact')")
 
 
 def check_can_answer(vlm: VLM, kept: bool):

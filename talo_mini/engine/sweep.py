@@ -65,7 +65,7 @@ def sweep(
     kept, and a question whose options cannot be told apart; and at the end, naming it, for one that
     the processor refuses.
     """
-    check_asked(vlm, benchmark)
+    check_asked(vlm, benchmark, written)
     vlm = replace(vlm)  # what it remembers of its processor and its map may have changed since
     with owned(vlm.anatomy):
         check_can_answer(vlm, kept=cache is not None)
@@ -133,6 +133,7 @@ def kept_outcomes(
     written: Written | None = None,
 ) -> tuple[pd.DataFrame, int]:
     """What a cache holds of a sweep, as `sweep` would give it, and how many answers are missing."""
+    check_asked(vlm, benchmark, written)
     vlm = replace(vlm)
     cells = all_cells(vlm.anatomy, listed(parts), layers, _named(effect, reference))
     stored = _kept(OutcomeStore(cache), _key(vlm, benchmark, written), benchmark)

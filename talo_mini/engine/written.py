@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from inspect import isfunction
 
 import pandas as pd
 
@@ -26,7 +27,8 @@ class Written:
 
     `score` is "option" (the option that the text names exactly), "exact", "relaxed" (numbers may be
     5% off), "contains", "close" (at most half of the letters differ), or a function of (question,
-    text) that gives True, False or an option's number. Raises BadInput for another.
+    text) that gives True or False or, of a question with options, an option's number. Raises
+    BadInput for another.
     """
 
     score: str | Callable = "option"
@@ -38,8 +40,16 @@ class Written:
 
     @property
     def name(self) -> str:
-        """The score's name, as the outcomes' column `scoring` says it."""
-        return f"written, {self.score if isinstance(self.score, str) else self.score.__name__}"
+        """The score's name, as the outcomes' column `scoring` says it.
+
+        In angle brackets where it does not tell the score from others: a lambda, a partial, an
+        object, a function that holds values from around it.
+        """
+        if isinstance(self.score, str):
+            return f"written, {self.score}"
+        name = getattr(self.score, "__name__", type(self.score).__name__).strip("<>")
+        plain = isfunction(self.score) and name != "lambda" and not self.score.__closure__
+        return f"written, {name if plain else f'<{name}>'}"
 
     @property
     def folder(self) -> str:
@@ -54,6 +64,7 @@ class Written:
                 f"question {question.id!r} is open, so that no option can be named; score it by "
                 "'exact', 'relaxed', 'contains', 'close' or a function"
             )
+        judged(question, "", find_rule(self.score))  # raises now, and not when all is written
 
 
 def told_work(vlm: VLM, waiting: list[Batch], written: Written):

@@ -39,7 +39,7 @@ def talo(
     where questions are of both forms, for an effect that a file cannot hold, and as `sweep` and
     `split` do.
     """
-    check_asked(vlm, benchmark)
+    check_asked(vlm, benchmark, written)
     form = _only_form(benchmark)
     parts, probing = listed(parts), Probing(shots, 1, seed, rule, level)
     if rule == "released":
@@ -92,7 +92,7 @@ def evaluate(
     One record for each task of the benchmark. Raises BadInput where no question is left, and as
     `Choice.check` does, unless not `strict`.
     """
-    check_asked(vlm, benchmark)
+    check_asked(vlm, benchmark, written)
     check_kind("choice", choice, Choice, "talo(...) or Choice.load(...)")
     _only_form(benchmark)
     if strict:
@@ -101,6 +101,12 @@ def evaluate(
             raise BadInput(
                 f"the choice was made where answers were {choice.asked}, and here they are "
                 f"{_asked(written)}. Choose anew, or say strict=False"
+            )
+        if written is not None and ">" in written.name:
+            raise BadInput(
+                f"the score {written.name.partition(' ')[2]} has no name that tells it from "
+                "others, so that the choice may have been made by another; define it as a function "
+                "of its own and choose anew, or say strict=False"
             )
     own = {task.name: choice[task.name] for task in benchmark.tasks}
     seen = set(choice.probe_pictures)

@@ -1,5 +1,8 @@
 """Sweeps over what a model writes equal generation under each knockout, scored by hand."""
 
+from functools import partial
+
+import numpy as np
 import pandas as pd
 import pytest
 from drawings import png
@@ -137,8 +140,53 @@ def test_an_option_is_named_or_not():
         (0, False),
         (UNPARSED, False),
     ]
-    with pytest.raises(BadInput, match="a score gives True, False, or"):
+    with pytest.raises(BadInput, match="a score gives True or False, or"):
         judged(question, "B", lambda question, text: "yes")
+
+
+@pytest.mark.parametrize("verdict", [0, 1, -2, np.int64(1), 1.0, None])
+def test_an_open_question_is_right_or_wrong_and_no_number(tiny, verdict, monkeypatch):
+    """0 would be its first accepted answer, and right. Told before anything is written."""
+    monkeypatch.setattr(type(tiny), "generate", None)
+    with pytest.raises(BadInput, match=r"of question 'q0' is .*; a score gives True or False$"):
+        sweep(tiny, load_benchmark(opened(("never", "no"))), written=Written(lambda q, t: verdict))
+
+
+def test_numbers_that_name_no_option_are_refused_and_numpys_are_read():
+    question = Question("q", "t", png(), "?", ("red", "blue"), 1)
+    for verdict in (-1, -3, 2):  # -1 would be unscored, and so be left out
+        with pytest.raises(BadInput, match=rf"is {verdict}; .*the number of an option \(-2 for"):
+            judged(question, "B", lambda q, t, verdict=verdict: verdict)
+    for verdict, wanted in ((np.bool_(True), (1, True)), (np.int64(0), (0, False))):
+        assert judged(question, "B", lambda q, t, verdict=verdict: verdict) == wanted
+
+
+def test_a_score_that_fails_is_told_before_anything_is_written(tiny, benchmark, monkeypatch):
+    monkeypatch.setattr(type(tiny), "generate", None)
+    for score in (lambda text: True, lambda q, text: text.split()[0] == "A"):
+        with pytest.raises(BadInput, match=r"of question '.*' fails on the text '' \(\w+Error"):
+            sweep(tiny, benchmark, layers=[0], written=Written(score))
+    with pytest.raises(BadInput, match=r"written is 'exact', not Written; Written\('exact'\)"):
+        sweep(tiny, benchmark, written="exact")
+
+
+class Score:
+    def __call__(self, question, text):
+        return False
+
+
+def test_a_score_without_a_name_of_its_own_is_no_other_one(tiny, benchmark):
+    within = partial(even, None)
+    shorter = (lambda most: lambda question, text: len(text) < most)(3)
+    names = [Written(score).name for score in (even, Score(), within, shorter, str.isdigit)]
+    wanted = ["even", "<Score>", "<partial>", "<lambda>", "<isdigit>"]
+    assert names == [f"written, {name}" for name in wanted]
+    one, other = Written(lambda q, text: True, 2), Written(lambda q, text: False, 2)
+    choice = talo(tiny, benchmark, shots=4, written=one)
+    with pytest.raises(BadInput, match="the score <lambda> has no name that tells it from others"):
+        evaluate(tiny, benchmark, choice, written=other)
+    measured = evaluate(tiny, benchmark, choice, written=other, strict=False)
+    assert {own.base for own in measured} == {0.0} and {own.base for own in choice.tasks} == {1.0}
 
 
 def test_bad_ways_to_write_are_refused(tiny, benchmark):
