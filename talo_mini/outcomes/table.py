@@ -33,6 +33,7 @@ COLUMNS = (
 # were scored. `chance` is that of a blind guess, `informed` of one that has seen the picture.
 NAMED = ("model", "benchmark", "task", "ability", "form", "question", "part", "effect")
 NUMBERS = ("layer", "answer", "chance", "informed")
+OF_QUESTIONS = ("task", "form", "scoring")  # are the same in all rows of a question
 KEPT = tuple(column for column in COLUMNS if column != "informed")  # in a store; others are added
 
 
@@ -72,6 +73,13 @@ def check_sound(table: pd.DataFrame):
     for column in NUMBERS:
         if not pd.api.types.is_numeric_dtype(table[column]):
             raise BadInput(f"the outcomes' column {column!r} holds text; it holds numbers")
+    odd = table[(table.layer == BASE) != (table.part == "base")]
+    if len(odd):
+        row = odd.iloc[0]
+        raise BadInput(
+            f"question {row.question!r} has an outcome for {row.part} of layer {row.layer}; rows "
+            f"of the base model have the part 'base' and the layer {BASE}, others neither"
+        )
     if pd.api.types.is_bool_dtype(table.correct):
         return
     if not table.correct.isin((0, 1)).all() or table.correct.map(type).eq(str).any():
@@ -79,7 +87,9 @@ def check_sound(table: pd.DataFrame):
 
 
 def check_single(table: pd.DataFrame):
-    """Raise BadInput where outcomes are of several models, benchmarks or effects, or doubled."""
+    """Raise BadInput where outcomes are of several models, benchmarks or effects, or doubled, or a
+    question was asked or scored in several ways.
+    """
     knocked = table[table.layer != BASE]
     for column, rows in (("model", table), ("benchmark", table), ("effect", knocked)):
         names = rows[column].unique()
@@ -88,16 +98,31 @@ def check_single(table: pd.DataFrame):
                 f"the outcomes are of {len(names)} {column}s ({', '.join(map(repr, names[:3]))}); "
                 f"analyse one {column} at a time"
             )
-    is_doubled = table.duplicated(["question", "part", "layer"], keep=False)
-    if not is_doubled.any():
+    for column in OF_QUESTIONS:
+        _check_same(table, column)
+    doubled = table[table.duplicated(["question", "part", "layer"])]
+    if len(doubled):
+        row = doubled.iloc[0]
+        raise BadInput(
+            f"question {row.question!r} has two outcomes for {row.part} of layer {row.layer}; keep "
+            "one"
+        )
+
+
+def _check_same(table, column):
+    """Raise BadInput where the rows of one question differ in what is the question's own."""
+    if column not in table or len(table[column].unique()) == 1:
         return
-    doubled = table[is_doubled]
-    row, forms = doubled.iloc[0], doubled.form.unique()
-    if len(forms) > 1:
-        raise BadInput(f"the outcomes are of {len(forms)} forms; analyse one form at a time")
-    raise BadInput(
-        f"question {row.question!r} has two outcomes for {row.part} of layer {row.layer}; keep one"
-    )
+    values = table[["question", column]].drop_duplicates()
+    several = values[values.duplicated("question")]
+    if len(several):
+        question = several.question.iloc[0]
+        names = values[column][values.question == question]
+        raise BadInput(
+            f"question {question!r} has {len(names)} {column}s in its rows "
+            f"({', '.join(map(repr, names[:3]))}), so that they cannot be compared; analyse one "
+            f"{column} at a time"
+        )
 
 
 def _check_forms(base):
@@ -206,7 +231,7 @@ def by_task(
     knocked_of = dict(iter(knocked.groupby("task", sort=False)))
     for task, own in base.groupby("task", sort=False):
         rows = knocked_of.get(task)
-        if rows is None or not rows.question.isin(own.question).all():
+        if rows is None or not {*parts} <= {*rows.part}:
             _with_parts(table[table.task == task], parts)  # which says what is missing
         wide = _aligned(pd.concat([own, rows])).astype(bool)
         yield task, own, wide["base", BASE].rename("correct"), wide[list(parts)]

@@ -47,15 +47,42 @@ def test_all_tasks_at_once_are_those_one_by_one(two):
 
 
 def test_a_knockout_of_a_question_of_another_task_is_told(two):
-    moved = (two.question == "see a/7") & (two.layer == 2)
-    mixed = two.assign(task=two.task.mask(moved, "see b"))
-    with pytest.raises(BadInput, match="self-attention of layer 2 is missing"):
-        list(by_task(mixed, ["self-attention"]))
-    with pytest.raises(BadInput, match=r"'see a/7'.*not by the base model"):
-        list(by_task(mixed[::-1], ["self-attention"]))  # the other task first
+    """All of a layer's rows too, which would have vanished."""
+    one_row = (two.question == "see a/7") & (two.layer == 2)
+    for moved in (one_row, (two.task == "see a") & (two.layer == 2)):
+        mixed = two.assign(task=two.task.mask(moved, "see b"))
+        for rows in (mixed, mixed[::-1]):
+            with pytest.raises(BadInput, match=r"question 'see a/\d+' has 2 tasks in its rows"):
+                list(by_task(rows, ["self-attention"]))
     lacking = two[(two.task != "see b") | (two.layer == BASE)]
     with pytest.raises(BadInput, match="need rows of the base model and of 'self-attention'"):
         list(by_task(lacking, ["self-attention"]))
+    half = pd.concat([two, two[(two.task == "see a") & (two.layer != BASE)].assign(part="mlp")])
+    with pytest.raises(BadInput, match="need rows of the base model and of 'mlp'"):
+        list(by_task(half, ["self-attention", "mlp"]))
+
+
+def test_a_question_scored_or_asked_in_two_ways_is_not_compared_with_itself(table):
+    """As where two sweeps are joined and one base model's row is kept of each question."""
+    scored = table.assign(scoring="letter")
+    written = scored.assign(part=scored.part.replace("self-attention", "mlp"), scoring="written")
+    joined = pd.concat([scored, written]).drop_duplicates(["question", "part", "layer"])
+    with pytest.raises(BadInput, match=r"'see a/0' has 2 scorings in its rows \('letter', 'writ"):
+        interaction_vectors(joined, "mlp")
+    assert len(interaction_vectors(joined)) == 3  # self-attention has one base
+    direct = table.assign(form=table.form.mask(table.layer != BASE, "direct"))
+    for read in (interaction_vectors, talo_gains):
+        with pytest.raises(BadInput, match=r"has 2 forms in its rows \('choice', 'direct'\)"):
+            read(direct, "self-attention")
+    kinds = table.question.map(lambda name: "letter" if name.endswith("1") else "first token")
+    assert len(interaction_vectors(table.assign(scoring=kinds))) == 3  # each question its own
+
+
+@pytest.mark.parametrize("layer,part", [(BASE, "none"), (0, "base")])
+def test_base_rows_under_another_part_or_layer_are_told(table, layer, part):
+    for read in (interaction_vectors, talo_gains, task_accuracy):
+        with pytest.raises(BadInput, match=f"an outcome for {part} of layer {layer}; rows of the"):
+            read(table.assign(part=table.part.mask(table.layer == layer, part)))
 
 
 def test_missing_column(table):
