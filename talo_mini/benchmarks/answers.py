@@ -65,8 +65,9 @@ class Places:
             return None
         if self.first is None:
             raise BadInput(
-                f"{str(answer)[:60]!r} is a place, but no answer of the file tells whether the "
-                "first option is 0 or 1; write the letters of the options"
+                f"{str(answer)[:60]!r} is a place, but the answers of the file do not tell whether "
+                "the first option is 0 or 1: one that is 0 would, or one that is the number of its "
+                "options, and there is none, or both; write the letters of the options"
             )
         return number - self.first if 0 <= number - self.first < len(options) else None
 
@@ -88,7 +89,7 @@ def ways_of(rows: Iterable[tuple[object, Sequence[str]]], first: int | None = No
 
     Rows that no way fits are wrong and do not count. Digits in a text are places where nothing
     else fits any row. Places are counted from `first`, or as the answers tell: from 0 where one is
-    0, from 1 where one is the number of its options.
+    0, from 1 where one is the number of its options; where both stand there, neither is known.
     """
     rows = list(rows)
     fits = [{way for way in WAYS if way(*row) is not None} for row in rows]
@@ -98,10 +99,9 @@ def ways_of(rows: Iterable[tuple[object, Sequence[str]]], first: int | None = No
     for row_ways, (number, size) in zip(fits, counted, strict=True):
         is_place = number is not None and (first is not None or 0 <= number <= size or not row_ways)
         row_ways |= {numbers} if is_place else set()
-    if first is None and any(number == 0 for number, _ in counted):
-        first = 0
-    elif first is None and any(number == size for number, size in counted):
-        first = 1
+    signs = any(number == 0 for number, _ in counted), any(number == n for number, n in counted)
+    if first is None and signs[0] != signs[1]:
+        first = int(signs[1])
     readable = [row_ways for row_ways in fits if row_ways]
     fitting = [way for way in (*WAYS, numbers) if all(way in row_ways for row_ways in readable)]
     ways = fitting if readable and fitting else [*WAYS, numbers]
@@ -109,12 +109,17 @@ def ways_of(rows: Iterable[tuple[object, Sequence[str]]], first: int | None = No
 
 
 def answer_index(answer, options: Sequence[str], ways=(by_letter,)) -> int:
-    """Which option an answer names. Raises BadInput where it names none, or fits two ways."""
+    """Which option an answer names; an empty one holds the place of an option that is not there.
+
+    Raises BadInput where it names none, or fits two ways.
+    """
     places = {way(answer, options) for way in ways} - {None}
+    places = {place for place in places if options[place]}
     quoted = f"{str(answer)[:60]!r}"
     if not places:
-        shown = ", ".join(option[:30] for option in options[:8])
-        raise BadInput(f"{quoted} names none of the {len(options)} options ({shown})")
+        lettered = [f"{a}. {o[:30]}" for a, o in zip(LETTERS, options, strict=False) if o]
+        number = sum(map(bool, options))
+        raise BadInput(f"{quoted} names none of the {number} options ({', '.join(lettered[:8])})")
     if len(places) > 1:
         first, second = sorted(places)[:2]
         raise BadInput(

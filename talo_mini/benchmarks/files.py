@@ -98,7 +98,7 @@ class _Table:
         """Find the options' columns. Raises BadInput where a column is missing."""
         columns = {column for row in self.rows for column in row}
         self.lists = [column for column in OPTIONS if column in columns]
-        self.letters, self.first = option_columns(columns)
+        self.letters, self.first = option_columns(self.where, columns)
         column_names = ", ".join(sorted(map(str, columns)))[:300]
         presence = {
             "question": "question" in columns,
@@ -138,7 +138,7 @@ class _Table:
                 answer = self._answer(row, options)
             except (Malformed, Unusable):
                 continue
-            yield answer, list(options.values())
+            yield answer, _in_their_places(options)
 
     def _rotations(self):
         """By row that asks another row's question again: what it is, and the other row."""
@@ -197,21 +197,7 @@ class _Table:
         return text(row, "index") or text(row, "id") or str(self.numbers[id(row)])
 
     def _answer(self, row, options: dict[str, str]):
-        """The answer as it was written: a number of JSON stays one, a list of one is its item.
-
-        Where options are lettered anew, a letter becomes that under which its option is shown.
-        """
-        value = self._written_answer(row, options)
-        letter = value.strip("().: ").upper() if isinstance(value, str) else ""
-        if list(options) == list(LETTERS[: len(options)]) or len(letter) != 1:
-            return value
-        if letter in options:
-            return LETTERS[list(options).index(letter)]
-        if value in options.values():
-            return value
-        raise Malformed("answer", f"{value!r} names none of the options {', '.join(options)}")
-
-    def _written_answer(self, row, options):
+        """The answer as it was written: a number of JSON stays one, a list of one is its item."""
         value = row.get("answer")
         if isinstance(value, int) and not isinstance(value, bool):
             return value
@@ -289,9 +275,16 @@ class _Table:
             answer = _yes_no(answer)
         ways = (by_words,) if self.yes_no else self.ways
         try:
-            return answer_index(answer, list(options.values()), ways)
+            place = answer_index(answer, _in_their_places(options), ways)
         except BadInput as error:
             raise Malformed("answer", str(error)) from error
+        return list(options).index(LETTERS[place])
+
+
+def _in_their_places(options: dict[str, str]) -> list[str]:
+    """The options from A on, empty where there is none of a letter: answers name them so."""
+    last = LETTERS.index([*options][-1])
+    return [options.get(letter, "") for letter in LETTERS[: last + 1]]
 
 
 def _accepted(value) -> tuple[str, ...]:

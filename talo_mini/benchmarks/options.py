@@ -7,6 +7,7 @@ import re
 import tokenize
 from itertools import pairwise
 
+from ..errors import BadInput
 from .questions import LETTERS
 from .rows import FILLERS, SHOWN, Malformed, Notes, Unusable, check_unicode, text
 from .tables import Doubled, single
@@ -18,19 +19,35 @@ TOO_DEEP = MemoryError, RecursionError
 BESIDE = (tokenize.STRING, tokenize.NUMBER)
 
 
-def option_columns(columns) -> tuple[dict[str, str], int | None]:
+def option_columns(where: str, columns) -> tuple[dict[str, str], int | None]:
     """The column of each letter, and the number of the first, where they are numbered.
 
-    A, B, ... without a gap, or option1, option_1, option_a, ...; none where there are none.
+    A, B, ... without a gap, or option1, option_1, option_a, ...; none where there are none. Raises
+    BadInput where these have a gap or are too many: which option an answer names would be a guess.
     """
     if "A" in columns:
         missing = next((i for i, letter in enumerate(LETTERS) if letter not in columns), 26)
         return {letter: letter for letter in LETTERS[:missing]}, None
     matches = [match for match in map(NUMBERED.fullmatch, columns) if match]
-    column_of = {match[1] or match[2]: match[0] for match in matches}
-    marks = sorted(column_of, key=lambda mark: (len(mark), mark))
-    first = int(marks[0]) if marks and marks[0].isdecimal() else None
-    return {letter: column_of[mark] for letter, mark in zip(LETTERS, marks, strict=False)}, first
+    column_of: dict[int | str, str] = {}
+    for match in matches:
+        mark = int(match[1]) if match[1] else match[2].upper()
+        if mark in column_of:
+            raise BadInput(
+                f"{where} has two columns of one option, {column_of[mark]!r} and {match[0]!r}; "
+                "keep one"
+            )
+        column_of[mark] = match[0]
+    first = next((number for number in (0, 1) if number in column_of), None)
+    marks = LETTERS if first is None else range(first, first + len(LETTERS))
+    in_order = [column_of[mark] for mark in marks[: len(column_of)] if mark in column_of]
+    if len(in_order) < len(column_of):
+        shown = ", ".join(sorted(column_of.values())[:8])
+        raise BadInput(
+            f"{where} has the options' columns {shown}; name them "
+            "option1, option2, ... or option_a, option_b, ..., up to 26 and none left out"
+        )
+    return dict(zip(LETTERS, in_order, strict=False)), first
 
 
 def lettered(row: dict, columns: dict[str, str], notes: Notes) -> dict[str, str]:

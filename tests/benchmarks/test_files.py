@@ -250,8 +250,12 @@ def test_places_are_counted_as_the_answers_of_the_file_tell(tmp_path):
     assert numbered(path, 1, 3, 1) == [0, 2, 0]
     assert numbered(path, "0", "2") == [0, 2]
     assert numbered(path, "3", "1") == [2, 0]
-    with pytest.raises(BadInput, match="no answer of the file tells whether the first option is 0"):
-        numbered(path, 1, 2)
+    for unclear in ((1, 2), (1, 2, 3, 0)):  # no sign, both signs
+        with pytest.raises(BadInput, match="do not tell whether the first option is 0 or 1"):
+            numbered(path, *unclear)
+    rows = [dict(ANIMAL, question=f"{i}?", options=["x", "y", "z"], answer=i) for i in range(4)]
+    with pytest.raises(BadInput, match="no question that can be used"):  # and not all moved by one
+        load_benchmark(jsonl(path, *rows), skip_malformed=True)
     row = {**ROW, "option1": "red", "option2": "blue", "option3": "grey", "answer": "2"}
     columns = ["index", "question", "image", "option1", "option2", "option3", "answer"]
     found = load_benchmark(tsv(tmp_path / "Tiny.tsv", row, columns=columns))
@@ -260,7 +264,7 @@ def test_places_are_counted_as_the_answers_of_the_file_tell(tmp_path):
 
 def test_a_number_is_a_place_or_the_words_but_not_both(tmp_path):
     path, numbers = tmp_path / "a.jsonl", ["1", "2", "3", "4"]
-    with pytest.raises(BadInput, match="'2' is a place, but no answer"):
+    with pytest.raises(BadInput, match="'2' is a place, but the answers"):
         numbered(path, 2, options=numbers)
     assert numbered(path, 2, 0, options=numbers) == [2, 0]  # no option is the word 0
     assert numbered(path, 4, 1, options=numbers) == [3, 0]  # both ways say the same
@@ -524,7 +528,7 @@ def test_damaged_bytes_are_read_or_refused(tmp_path, end, data):
 ODD = {
     "a letter whose option is empty": (
         {**ROW, "C": "", "D": "grey", "answer": "C"},
-        "'C' names none of the options A, B, D",
+        "'C' names none of the 3 options \\(A. red, B. blue, D. grey\\)",
     ),
     "options in the order of other letters": (
         {**ROW, "A": "B. red", "B": "A. blue"},
@@ -614,6 +618,50 @@ def test_letters_of_rows_with_an_empty_option_are_their_own(tmp_path):
     words = {**ROW, "index": "2", "question": "?", "A": "E", "B": "B", "C": "C", "D": "A"}
     found = load_benchmark(tsv(tmp_path / "Tiny.tsv", odd, {**words, "answer": "A"}))
     assert [question.answer for question in found.questions] == [2, 0]
+
+
+@pytest.mark.parametrize("answer,right", [(1, "dog"), (2, "cow"), (0, None)])
+@pytest.mark.parametrize(
+    "options", [{"A": "", "B": "dog", "C": "cow"}, {"options": ["nan", "dog", "cow"]}]
+)
+def test_places_of_rows_with_an_empty_option_are_their_own(tmp_path, options, answer, right):
+    whole = dict(A="red", B="blue", C="pink") if "A" in options else dict(options=["x", "y", "z"])
+    rows = [dict(image=IMAGE, question="?", answer=0, **whole)]
+    rows.append(dict(image=IMAGE, question="!", answer=answer, **options))
+    path = jsonl(tmp_path / "a.jsonl", *rows)
+    if right is None:
+        with pytest.raises(BadInput, match=r"'0' names none of the 2 options \(B. dog, C. cow\)"):
+            load_benchmark(path)
+        return
+    question = load_benchmark(path).questions[1]
+    assert question.options == ("dog", "cow") and question.options[question.answer] == right
+
+
+@pytest.mark.parametrize(
+    "columns,message",
+    [
+        (
+            "option_a option_c option_d",
+            "has the options' columns option_a, option_c, option_d; name",
+        ),
+        (
+            "option1 option3 option4",
+            "option1, option2, ... or option_a, option_b, ..., up to 26 and",
+        ),
+        ("option2 option3", "has the options' columns option2, option3"),
+        ("option1 option2 option_a", "has the options' columns option1, option2, option_a"),
+        (" ".join(f"option{i}" for i in range(1, 28)), "up to 26 and none left out"),
+        (
+            "option1 option_1 option2",
+            "two columns of one option, 'option1' and 'option_1'; keep one",
+        ),
+    ],
+)
+def test_numbered_options_with_a_gap_are_refused(tmp_path, columns, message):
+    names = columns.split()
+    row = dict(image=IMAGE, question="?", answer="A", **{name: name for name in names})
+    with pytest.raises(BadInput, match=f"a.jsonl {message}|{message}"):
+        load_benchmark(jsonl(tmp_path / "a.jsonl", row))
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
