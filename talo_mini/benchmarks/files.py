@@ -7,7 +7,7 @@ from pathlib import Path
 from ..errors import BadInput
 from .answers import answer_index, by_words, ways_of
 from .data import read_parquet, rows_of
-from .options import by_letters, lettered, option_columns, options_list, usable
+from .options import NoList, by_letters, lettered, option_columns, options_list, usable
 from .picture_cells import PictureCells, picture_columns
 from .questions import LETTERS, Question
 from .rows import (
@@ -204,7 +204,7 @@ class _Table:
         if isinstance(value, str) and value.strip() in options.values():
             return value.strip()
         if isinstance(value, str) and value.startswith("["):
-            with suppress(Malformed):  # an option may begin with a bracket
+            with suppress(NoList):  # an option may begin with a bracket
                 value = options_list(value, "answer")
         if isinstance(value, list | tuple):
             if len(value) > 1:
@@ -290,7 +290,7 @@ def _in_their_places(options: dict[str, str]) -> list[str]:
 def _accepted(value) -> tuple[str, ...]:
     """The answers that are accepted to an open question, each once."""
     if isinstance(value, str) and value.startswith("["):
-        with suppress(Malformed):  # an answer may begin with a bracket
+        with suppress(NoList):  # an answer may begin with a bracket
             value = options_list(value, "answer")
     values = value if isinstance(value, list | tuple) else [value]
     answers = [required({"answer": item}, "answer") for item in values]

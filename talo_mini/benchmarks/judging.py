@@ -14,7 +14,7 @@ from .questions import Question
 UNPARSED = -2  # the answer where what was written names no option; it is wrong
 LIKE = 0.5  # least likeness of a close answer
 TOLERANCE = 0.05  # of a number, relative to the right one (ChartQA's)
-NUMBER = re.compile(r"[-+]?\d[\d,]*\.?\d*")
+NUMBER = re.compile(r"[-+]?(?=\.?\d)(\d{1,3}(,\d{2,3})*,\d{3}|\d*)(\.\d*)?")  # 1,500; not 1,5
 SYMBOLS = "$+<=>^`|~\N{MINUS SIGN}"  # that stand around words as punctuation does
 NEGATIVE = re.compile("[-\N{MINUS SIGN}\N{EN DASH}][$]?[.]?$")  # what stands before a digit
 POINT = re.compile(r"((?<!\.)\.)?$")  # and is no end of "..."

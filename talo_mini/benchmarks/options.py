@@ -15,8 +15,13 @@ from .tables import Doubled, single
 OWN_LETTER = re.compile(r"(?:\(([A-Z])\)|([A-Z])[.):])[.:]?\s+")
 NUMBERED = re.compile(r"option(?:[ _]?(\d{1,2})|[ _]([a-z]))")
 INSTRUCTION = re.compile(r".*:|Select the best .*")  # around lettered lines (MME-RealWorld)
+THOUSANDS = re.compile(r"(?<![\d.])\d{1,3},\d{3}(?!\d)")  # a comma in a number, or between two
 TOO_DEEP = MemoryError, RecursionError
 BESIDE = (tokenize.STRING, tokenize.NUMBER)
+
+
+class NoList(Malformed):
+    """A cell that is no list of options, and may be another text."""
 
 
 def option_columns(where: str, columns) -> tuple[dict[str, str], int | None]:
@@ -28,7 +33,7 @@ def option_columns(where: str, columns) -> tuple[dict[str, str], int | None]:
     if "A" in columns:
         missing = next((i for i, letter in enumerate(LETTERS) if letter not in columns), 26)
         return {letter: letter for letter in LETTERS[:missing]}, None
-    matches = [match for match in map(NUMBERED.fullmatch, columns) if match]
+    matches = [match for match in map(NUMBERED.fullmatch, sorted(columns)) if match]
     column_of: dict[int | str, str] = {}
     for match in matches:
         mark = int(match[1]) if match[1] else match[2].upper()
@@ -120,17 +125,19 @@ def options_list(value, column: str) -> list[str]:
     """A list of options: a list, words by letters, or one of them as text.
 
     As text it is written as JSON, in Python's or in numpy's way (without commas), or an option a
-    line, each behind its letter, with lines around them that say what to do.
+    line, each behind its letter, with lines around them that say what to do. Raises NoList for
+    what is none, Malformed for a list of which it is not clear what it holds.
     """
     if isinstance(value, str):
-        value = _written(value.strip(), column)
+        written, value = value.strip(), _written(value.strip(), column)
+        _check_commas(written, value, column)
     if isinstance(value, dict):
         letters = [str(letter).upper() for letter in value]
         if not letters or letters != list(LETTERS[: len(letters)]):
-            raise Malformed(column, f"is no list of options ({str(value)[:SHOWN]})")
+            raise NoList(column, f"is no list of options ({str(value)[:SHOWN]})")
         value = list(value.values())
     if not isinstance(value, list | tuple):
-        raise Malformed(column, f"is no list of options ({str(value)[:SHOWN]})")
+        raise NoList(column, f"is no list of options ({str(value)[:SHOWN]})")
     for option in value:
         if not isinstance(option, str | int | float) or option != option:
             raise Malformed(column, f"holds an option that is no text ({str(option)[:SHOWN]})")
@@ -138,6 +145,22 @@ def options_list(value, column: str) -> list[str]:
             raise Malformed(column, "holds an empty option")
         check_unicode(str(option), column)
     return [str(option).strip() for option in value]
+
+
+def _check_commas(written, values, column):
+    """Raise Malformed where commas may stand in the numbers of a list: [1,500, 2,750].
+
+    [100,250] is a list as programs write it; of right answers it may be a single number.
+    """
+    is_compact = written.startswith("[") and not re.search(r",\s|,0\d\d", written)
+    if not isinstance(values, list | tuple) or (is_compact and column != "answer"):
+        return
+    if THOUSANDS.search(written) and any(isinstance(value, int | float) for value in values):
+        raise Malformed(
+            column,
+            f"holds commas that may stand in numbers or between them ({written[:SHOWN]}); write "
+            "each in quotes",
+        )
 
 
 def _written(value, column):
@@ -155,7 +178,7 @@ def _written(value, column):
     try:
         return _without_commas(value, column) or ast.literal_eval(value)
     except (ValueError, TypeError, SyntaxError, *TOO_DEEP, tokenize.TokenError) as error:
-        raise Malformed(column, f"is not a list ({value[:SHOWN]!r})") from error
+        raise NoList(column, f"is not a list ({value[:SHOWN]!r})") from error
 
 
 def _without_commas(value, column):
@@ -174,5 +197,5 @@ def _without_commas(value, column):
         raise Malformed(column, f"a comma is missing before {touching[0].string[:SHOWN]}")
     opening, *items, closing = tokens
     if (opening.string, closing.string) != ("[", "]") or {t.type for t in items} > {*BESIDE}:
-        raise Malformed(column, f"is not a list ({value[:SHOWN]!r})")
+        raise NoList(column, f"is not a list ({value[:SHOWN]!r})")
     return [ast.literal_eval(token.string) for token in items]

@@ -7,13 +7,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import BadInput
-from .options import options_list
+from .options import NoList, options_list
 from .rows import FILLERS, SHOWN, Malformed, Unusable
 
 PLACES = ("image", "image_path", "file_name", "image_file")
 NUMBERED = re.compile(rf"({'|'.join(PLACES)})_?(\d+)")  # a column for each of several pictures
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 MISSING = (None, "", *FILLERS)
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 DATA_HEAD = re.compile(r"^data:[\w/+.;=-]*;base64,")
 INDEX_LENGTH, PATH_LENGTH = 64, 1024  # at most; base64 is longer
 
@@ -67,11 +68,19 @@ class PictureCells:
     def _meant(self, value, column) -> list[str | bytes]:
         """The pictures of another row where a value is its index: VLMEvalKit repeats them so."""
         pointed = self.by_index.get(value) if len(value) <= INDEX_LENGTH else None
-        return [value] if pointed in (None, "") else _items(pointed, column)
+        if pointed in (None, ""):
+            return [value]
+        if pointed != value and self._file(value, column) is not None:
+            raise Malformed(
+                column, f"{value!r} is another row's index and a file; give the file an ending"
+            )
+        return _items(pointed, column)
 
     def _picture(self, value, column) -> bytes:
         if isinstance(value, bytes):
             return value
+        if ADDRESS.match(value):
+            raise Malformed(column, f"{value[:SHOWN]!r} is an address; save the picture as a file")
         if len(value) <= PATH_LENGTH:
             file_bytes = self._file(value, column)
             if file_bytes is not None:
@@ -84,7 +93,9 @@ class PictureCells:
         try:
             return base64.b64decode(re.sub(r"\s", "", DATA_HEAD.sub("", value)), validate=True)
         except (binascii.Error, ValueError) as error:
-            raise Malformed(column, f"is not base64 ({error})") from error
+            raise Malformed(
+                column, f"{value[:SHOWN]!r} is no file beside the table and no base64 ({error})"
+            ) from error
 
     def _file(self, value, column):
         """A picture beside the table, None where there is no such file.
@@ -95,6 +106,8 @@ class PictureCells:
         own = folder / "images" / self.name.removesuffix("_local")
         try:
             places = [(start / value).resolve() for start in (folder, own)]
+            if any(place.is_dir() for place in places):
+                raise Malformed(column, f"{value[:SHOWN]!r} is a folder; name a picture in it")
             place = next((place for place in places if place.is_file()), None)
             if place is None:
                 return None
@@ -120,7 +133,7 @@ def _is_there(value):
 def _items(value, column) -> list[str | bytes]:
     """The pictures of a cell, which may be a list, or one written as text."""
     if isinstance(value, str) and value.startswith("["):
-        with suppress(Malformed):  # a file's name may begin with a bracket
+        with suppress(NoList):  # a file's name may begin with a bracket
             value = options_list(value, column)
     values = value if isinstance(value, list | tuple) else [value]
     for one in values:

@@ -34,11 +34,11 @@ class Unusable(Exception):
 
 
 def text(row: dict, column: str) -> str:
-    """A cell as text; empty where it is missing."""
+    """A cell as text; empty where it is missing. Bytes and collections are none."""
     value = row.get(column)
     if value is None or value != value:
         return ""
-    if isinstance(value, dict | list | tuple):
+    if isinstance(value, Iterable) and not isinstance(value, str):
         raise Malformed(column, f"is no text ({str(value)[:SHOWN]})")
     cell_text = str(value).strip()
     check_unicode(cell_text, column)
