@@ -28,11 +28,14 @@ def of_questions(questions: Sequence, prompt: str) -> Benchmark:
 def rows_of(data) -> list[dict]:
     """The rows of a data frame or a `datasets.Dataset`: pictures as bytes, cells plain Python.
 
-    Raises BadInput for what is neither, a dictionary of splits, and columns of one name.
+    A frame's index is a column where it has a name. Raises BadInput for what is neither, a
+    dictionary of splits, a Dataset with a transform, and columns of one name.
     """
     if isinstance(data, pd.DataFrame):
-        columns, rows = list(data.columns), data.to_dict("records")
+        data = data.reset_index([name for name in data.index.names if _is_column(name, data)])
+        columns, rows = list(data.columns), _with_decimals(data).to_dict("records")
     elif hasattr(data, "features") and hasattr(data, "column_names"):
+        data = data if data.column_names else _with_columns(data)
         columns, rows = list(data.column_names), list(_undecoded(data))
     elif hasattr(data, "items") and hasattr(data, "column_names"):
         raise BadInput(f"this is a dictionary of splits ({', '.join(data)}); give one of them")
@@ -45,6 +48,31 @@ def rows_of(data) -> list[dict]:
         raise BadInput("the data hold no rows; give a question a row")
     names = dict(zip(columns, checked_columns("the data", columns), strict=True))
     return [{names[key]: plain(cell) for key, cell in row.items()} for row in rows]
+
+
+def _is_column(name, frame):
+    """Whether a level of an index holds what no column does."""
+    return name is not None and name not in frame.columns
+
+
+def _with_decimals(frame):
+    """A frame whose narrow floats are the decimals they were written as."""
+    frame = frame.copy(deep=False)
+    for place, kind in enumerate(frame.dtypes):
+        if _is_narrow(kind):
+            narrow = frame.iloc[:, place].to_numpy(f"f{kind.itemsize}", na_value=np.nan)
+            frame.isetitem(place, _decimal(narrow))
+    return frame
+
+
+def _is_narrow(kind):
+    """Whether a type of numpy or pandas is one of floats of fewer than 64 bits."""
+    return getattr(kind, "kind", "") == "f" and getattr(kind, "itemsize", 8) < 8
+
+
+def _decimal(narrow: np.ndarray):
+    """Floats of few bits as the shortest decimals they stand for: 0.1, not 0.10000000149."""
+    return narrow.astype(str).astype(float)
 
 
 def read_parquet(path: Path) -> list[dict]:
@@ -70,21 +98,42 @@ def _class_names(path):
 
 
 def _undecoded(data):
-    """The rows of a Dataset with pictures as the files they came in, where they did, and classes
-    by their names.
+    """The rows of a Dataset with pictures as the files they came in, where they did, classes by
+    their names and narrow floats as such.
     """
     from datasets import ClassLabel
     from datasets import Image as ImageFeature
 
-    data, classes = data.with_format(None), {}
+    if getattr(data, "format", {}).get("type") == "custom":
+        raise BadInput(
+            "the data have a transform, which changes their rows only where they are read; make "
+            "it with map(...) in place of with_transform(...) or set_transform(...)"
+        )
+    data, classes, narrow = data.with_format(None), {}, {}
     for name, feature in data.features.items():
         if isinstance(feature, ImageFeature):
             data = data.cast_column(name, ImageFeature(decode=False))
         if isinstance(feature, ClassLabel):
             classes[name] = feature
+        kind = getattr(getattr(feature, "feature", feature), "dtype", None)  # of a list its items'
+        if kind in ("float16", "float32"):
+            narrow[name] = kind
     for row in data:
         named = {name: _class_name(feature, row[name]) for name, feature in classes.items()}
-        yield row | named
+        floats = {name: np.array(row[name], kind) for name, kind in narrow.items() if row[name]}
+        yield row | named | floats
+
+
+def _with_columns(data):
+    """An IterableDataset that tells its columns, from its first rows."""
+    try:
+        return data._resolve_features()
+    except Exception as error:  # the library's, and those of what makes the rows
+        reason = str(error)[:200] or type(error).__name__
+        raise BadInput(
+            f"the data do not tell their columns ({reason}); give a datasets.Dataset, or name "
+            "their features="
+        ) from error
 
 
 def _class_name(feature, number):
@@ -105,10 +154,8 @@ def plain(cell):
             return why
     if isinstance(cell, dict) and "bytes" in cell:  # as datasets keeps a picture
         return cell["bytes"] if cell["bytes"] is not None else cell.get("path")
-    if isinstance(cell, np.ndarray):
-        cell = cell.tolist()
-    if isinstance(cell, np.generic):
-        cell = cell.item()
+    if isinstance(cell, np.ndarray | np.generic):
+        cell = (_decimal(cell) if _is_narrow(cell.dtype) else cell).tolist()
     if isinstance(cell, list | tuple):
         return [item if isinstance(item, float) else plain(item) for item in cell]
     if (isinstance(cell, float) and cell != cell) or cell is pd.NA or cell is pd.NaT:

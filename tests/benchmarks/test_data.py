@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from datasets import ClassLabel, Dataset, DatasetDict
+from datasets import ClassLabel, Dataset, DatasetDict, Features, IterableDataset, Value
 from datasets import Image as ImageFeature
 from drawings import png
 from PIL import Image
@@ -243,3 +243,73 @@ def test_empty_and_doubled():
     frame["Question"] = "?"
     with pytest.raises(BadInput, match="two columns 'question'"):
         load_benchmark(frame)
+
+
+@pytest.mark.parametrize("cell", [b"which?", {"a", "b"}, frozenset(), range(2)])
+@pytest.mark.parametrize("column", ["question", "answer", "category"])
+def test_bytes_and_collections_are_no_text(column, cell, tmp_path):
+    """As a parquet file holds text that was written as binary."""
+    frame = pd.DataFrame([row | {column: cell} for row in rows()])
+    told = [frame]
+    if isinstance(cell, bytes):
+        frame.to_parquet(tmp_path / "a.parquet")
+        told.append(str(tmp_path / "a.parquet"))
+    for data in told:
+        with pytest.raises(BadInput, match=f"row 1, column '{column}': is no text"):
+            load_benchmark(data)
+
+
+@pytest.mark.parametrize("kind", ["float16", "float32"])
+def test_floats_of_few_bits_are_the_numbers_that_were_written(tmp_path, kind):
+    """0.1 and not 0.10000000149011612, in columns, lists and answers."""
+    numbers = np.array([0.1, 0.7], kind)
+    row = dict(question="?", image=png(), A=numbers[0], B=numbers[1], answer=numbers[1])
+    column = pd.DataFrame([row]).astype({name: kind for name in ("A", "B", "answer")})
+    listed = pd.DataFrame([dict(question="?", image=png(), options=numbers, answer="B")])
+    tables = [column, listed]
+    if kind == "float32":
+        tables.append(column.astype({"A": "Float32"}))  # pandas' own, which may lack a cell
+        for number, frame in enumerate([column, listed]):
+            frame.to_parquet(tmp_path / f"{number}.parquet")
+            tables.append(str(tmp_path / f"{number}.parquet"))
+        for frame in (column, listed):
+            tables.append(Dataset.from_pandas(frame))
+            assert kind in str(tables[-1].features)
+    for data in tables:
+        (question,) = load_benchmark(data).questions
+        assert question.options == ("0.1", "0.7") and question.answer == 1
+    assert column.A.dtype == kind  # the caller's frame is as it was
+
+
+def test_a_frames_index_that_has_a_name_is_a_column(tmp_path):
+    frame = pd.DataFrame(rows(id=None)).assign(id=list("wxyz")).set_index("id")
+    frame.to_parquet(tmp_path / "a.parquet")
+    two = frame.reset_index().assign(category="hue").set_index(["category", "id"])
+    kept = frame.reset_index().set_index("id", drop=False)
+    for data in (frame, str(tmp_path / "a.parquet"), two, kept):
+        found = load_benchmark(data)
+        check(found)
+        assert [question.id[-2:] for question in found.questions] == ["/w", "/x", "/y", "/z"]
+    assert load_benchmark(frame.reset_index(drop=True)).questions[0].id == "table/0"
+
+
+def test_a_dataset_with_a_transform_is_refused():
+    """It changes rows where they are read, and pictures and classes are read before that."""
+    data = Dataset.from_list(rows())
+    check(load_benchmark(data.with_format("numpy")))
+    changed = data.with_transform(lambda batch: {"question": ["?"] * len(batch["question"])})
+    with pytest.raises(BadInput, match=r"have a transform.*make it with map\(...\)"):
+        load_benchmark(changed)
+
+
+def test_a_dataset_that_is_made_while_it_is_read():
+    check(load_benchmark(IterableDataset.from_generator(lambda: iter(rows()))))
+    names = Features({"question": Value("string"), "answer": Value("string")})
+    with pytest.raises(BadInput, match="no column 'image'"):
+        load_benchmark(
+            IterableDataset.from_generator(
+                lambda: iter([dict(question="?", answer="A")]), features=names
+            )
+        )
+    with pytest.raises(BadInput, match="do not tell their columns"):
+        load_benchmark(IterableDataset.from_generator(lambda: iter([])))
