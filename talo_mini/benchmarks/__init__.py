@@ -65,7 +65,7 @@ def load_benchmark(
         loaded = SHIPPED[name](tasks, per_task).subset(form=form)
         return loaded if prompt is None else loaded.with_prompt(find_prompt(prompt))
     options = dict(tasks=tasks, per_task=per_task, skip_malformed=skip_malformed)
-    options["prompt"] = find_prompt(prompt or "vlmevalkit", name)
+    options["prompt"] = find_prompt("vlmevalkit" if prompt is None else prompt, name)
     if known:
         loaded = ON_THE_HUB[name].load(source=source, revision=revision, **options)
         return loaded.subset(form=form)
@@ -91,7 +91,7 @@ def load_available_tasks(name, tasks, per_task: int) -> Benchmark:
 
 def _of_data(given, tasks, per_task, prompt, skip_malformed, form) -> Benchmark:
     """The benchmark of questions that the caller holds."""
-    template = find_prompt(prompt or "vlmevalkit")
+    template = find_prompt("vlmevalkit" if prompt is None else prompt)
     if isinstance(given, Benchmark):
         loaded = given if prompt is None else given.with_prompt(template)
         return loaded.subset(tasks, per_task)

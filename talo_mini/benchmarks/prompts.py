@@ -58,6 +58,8 @@ def find_prompt(name: str, benchmark: str = "") -> str:
     too); a line of three dashes divides a system prompt from it. Raises BadInput if unknown, or
     where a text shows something else.
     """
+    if not isinstance(name, str):
+        raise BadInput(f"prompt= is {name!r}; it is a prompt's name or a text")
     if "{question}" in name:
         _check_own(name)
         return name

@@ -73,15 +73,13 @@ class Question:
             )
         if len(self.options) < 2 and self.form != "open":
             raise BadInput(
-                f"question {self.id!r} has a single option, so that any answer is right; give it "
-                "another"
+                f"question {self.id!r} has a single option, so any answer is right; give it another"
             )
         if self.form not in FORMS:
             raise BadInput(f"question {self.id!r}: unknown form {self.form!r}; use one of {FORMS}")
         if self.form == "choice" and len(self.options) > len(LETTERS):
             raise BadInput(
-                f"question {self.id!r}: {len(self.options)} options, but there are {len(LETTERS)} "
-                "letters"
+                f"question {self.id!r}: {len(self.options)} options, but {len(LETTERS)} letters"
             )
 
     @property
@@ -237,8 +235,11 @@ class Task:
 
 
 def task_names(names) -> list[str]:
-    """Names of tasks, each once; one alone need not be in a list."""
-    return list(dict.fromkeys([names] if isinstance(names, str) else names))
+    """Names of tasks, each once; one alone need not be in a list. Raises BadInput for others."""
+    try:
+        return list(dict.fromkeys([names] if isinstance(names, str) else names))
+    except TypeError as error:
+        raise BadInput(f"tasks= is {names!r}; it is a task's name or a list of them") from error
 
 
 def find_task(tasks, name: str, benchmark: str) -> Task:
@@ -311,22 +312,22 @@ class Benchmark:
     def subset(
         self, tasks=None, per_task: int | None = None, form: str | None = None
     ) -> "Benchmark":
-        """It with only these tasks, one form, and `per_task` questions a task and form at most."""
+        """It with only these tasks, one form, and `per_task` questions a task and form at most.
+
+        Raises BadInput for a task or form that it lacks.
+        """
         if per_task is not None:
             per_task = whole_number("per_task", per_task)
-        if form is not None and form not in FORMS:
-            raise BadInput(f"unknown form {form!r}; use one of {', '.join(FORMS)}")
-        names = [task.name for task in self.tasks]
-        if tasks is not None:
-            names = [self.task(name).name for name in task_names(tasks)]
+        names = [task.name for task in self.tasks] if tasks is None else task_names(tasks)
+        names = [self.task(name).name for name in names]
+        of_tasks = [question for question in self.questions if question.task in names]
+        forms = sorted({question.form for question in of_tasks})
+        if form is not None and of_tasks and form not in forms:
+            raise BadInput(f"{self.name!r} is asked in the form {' or '.join(forms)}, not {form!r}")
         questions, seen = [], Counter()
-        for question in self.questions:
+        for question in of_tasks:
             key = (question.task, question.form)
-            if (
-                question.task in names
-                and form in (None, question.form)
-                and (per_task is None or seen[key] < per_task)
-            ):
+            if form in (None, question.form) and (per_task is None or seen[key] < per_task):
                 seen[key] += 1
                 questions.append(question)
         return replace(

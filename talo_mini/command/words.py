@@ -90,9 +90,12 @@ def _prompt(written):
     if written is None or not written.endswith(".txt"):
         return written
     try:
-        return Path(written).read_text(encoding="utf-8-sig")
+        template = Path(written).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"--prompt {written} cannot be read ({error})") from error
+    if "{question}" not in template:
+        raise BadInput(f"--prompt {written}: write {{question}} where the question stands in it")
+    return template
 
 
 def add_asking(command: ArgumentParser):

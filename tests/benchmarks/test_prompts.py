@@ -1,9 +1,10 @@
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 from drawings import png
 
-from talo_mini import BadInput, Question
+from talo_mini import BadInput, Question, load_benchmark
 from talo_mini.benchmarks.prompts import PROMPTS, find_prompt, prompt_key, prompt_of, write_prompt
 
 
@@ -114,3 +115,12 @@ def test_the_keys_of_known_prompts_stay():
     """Answers are kept under them."""
     assert prompt_key("bare") == "bare-1c3e0098"
     assert prompt_key("vlmevalkit") == "vlmevalkit-74dcbd36"
+
+
+@pytest.mark.parametrize("prompt,told", [("", "unknown prompt ''"), (3, "prompt= is 3; it is a")])
+def test_a_prompt_that_is_empty_or_no_text_is_told(prompt, told):
+    """An empty one is not the prompt that is taken where none is named."""
+    frame = pd.DataFrame([dict(question="?", A="cat", B="dog", answer="A", image=png())])
+    for data in ("mini-worlds", frame, load_benchmark(frame)):
+        with pytest.raises(BadInput, match=told):
+            load_benchmark(data, per_task=1, prompt=prompt)

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -236,3 +237,19 @@ def test_a_field_of_another_kind_is_refused_when_the_question_is_made(change, to
     assert Question(**fields | dict(answer=np.int64(1))).answer == 1
     with pytest.raises(BadInput, match=f"question 'q': {told}"):
         Question(**fields | change)
+
+
+@pytest.mark.parametrize("tasks", [3, [["more"]]])
+def test_tasks_that_are_no_names_are_told(tasks):
+    whole = Benchmark("b", (Task("t", "t"),), (question(),))
+    for load in (whole.subset, partial(load_benchmark, "mini-worlds")):
+        with pytest.raises(BadInput, match=r"tasks= is .*; it is a task's name or a list of them"):
+            load(tasks)
+
+
+def test_a_form_that_is_not_asked_is_told():
+    choice = load_benchmark("mini-worlds", tasks=["more"], per_task=2, form="choice")
+    with pytest.raises(BadInput, match="'mini-worlds' is asked in the form choice, not 'direct'"):
+        choice.subset(form="direct")
+    with pytest.raises(BadInput, match="is asked in the form choice or direct, not 'open'"):
+        load_benchmark("mini-worlds", tasks=["more"], form="open")

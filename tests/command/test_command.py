@@ -402,3 +402,14 @@ def test_every_process_takes_a_gpu_that_it_sees(monkeypatch, tmp_path):
         with pytest.raises(BadInput, match="far enough"):
             sweeping.run(command.parser().parse_args(options("nobody/nothing", tmp_path)))
     assert asked == ["cuda:0", "cuda:3"]
+
+
+@pytest.mark.parametrize("template", ["", "\n", "Say: {options}"])
+def test_a_prompts_file_that_shows_no_question_is_named(tmp_path, capsys, template):
+    path = tmp_path / "own.txt"
+    path.write_text(template)
+    with pytest.raises(SystemExit) as stop:
+        command.main(["sweep", "llava-mini", "mini-worlds", "--prompt", str(path)])
+    assert stop.value.code == 2
+    told = capsys.readouterr().err
+    assert told == f"--prompt {path}: write {{question}} where the question stands in it\n"
