@@ -7,7 +7,12 @@ Kind = TypeVar("Kind")
 
 
 class BadInput(ValueError):
-    """Input that cannot be used; the message names what is wrong and what to do."""
+    """Input that cannot be used; the message names what is wrong and what to do.
+
+    `outcomes` is the table of what a sweep answered nonetheless, where nothing else keeps it.
+    """
+
+    outcomes = None
 
 
 def check_kind(name: str, value, kind: type[Kind], maker: str) -> Kind:

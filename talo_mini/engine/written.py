@@ -119,10 +119,18 @@ def _rows(vlm, benchmark, questions, cell, texts):
 
 
 def with_verdicts(table: pd.DataFrame, benchmark: Benchmark, written: Written) -> pd.DataFrame:
-    """The table with answers and whether they are right, by the score that is wanted now."""
+    """The table with answers and whether they are right, by the score that is wanted now.
+
+    Raises BadInput where the score cannot judge a text; the table is the error's `outcomes`.
+    """
     rule, asked = find_rule(written.score), {q.digest: q for q in benchmark.questions}
     pairs = zip(table.digest, table.written, strict=True)
-    verdicts = [judged(asked[digest], text, rule) for digest, text in pairs]
+    try:
+        verdicts = [judged(asked[digest], text, rule) for digest, text in pairs]
+    except BadInput as error:
+        refusal = BadInput(f"{error} (all that was written is this error's `outcomes`)")
+        refusal.outcomes = table
+        raise refusal from error
     answers, correct = zip(*verdicts, strict=True) if verdicts else ((), ())
     return table.assign(answer=list(answers), correct=list(correct))
 

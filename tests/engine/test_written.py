@@ -175,6 +175,16 @@ def test_a_score_that_fails_is_told_before_anything_is_written(tiny, benchmark, 
         sweep(tiny, benchmark, written="exact")
 
 
+def test_a_score_that_fails_later_loses_no_text(tiny, benchmark):
+    score = Written(lambda q, text: 1 / (len(text) == 0) > 0, 2)
+    with pytest.raises(BadInput, match=r"ZeroDivisionError.*is this error's `outcomes`") as told:
+        sweep(tiny, benchmark, layers=[0], written=score)
+    found = sweep(tiny, benchmark, layers=[0], written=Written("contains", 2))
+    columns = ["question", "layer", "written"]
+    texts = [table[columns].sort_values(columns) for table in (told.value.outcomes, found)]
+    assert texts[0].to_numpy().tolist() == texts[1].to_numpy().tolist()
+
+
 class Score:
     def __call__(self, question, text):
         return False
