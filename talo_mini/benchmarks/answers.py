@@ -11,11 +11,15 @@ NUMBER = re.compile(r"[-+]?\d+(\.\d*)?")
 LETTER_AND_WORDS = re.compile(r"\(?([A-Za-z])[.):]+\s+(.+)", re.DOTALL)
 
 
+def _there(place: int, options: Sequence[str]) -> int | None:
+    """A place, None where no option stands there: an empty one only keeps the others' places."""
+    return place if 0 <= place < len(options) and options[place] else None
+
+
 def by_letter(answer, options: Sequence[str]) -> int | None:
     """The option whose letter an answer is: "B", "(b)", "B."."""
     letter = answer.strip("().: ").upper() if isinstance(answer, str) else ""
-    place = LETTERS.find(letter) if len(letter) == 1 else -1
-    return place if 0 <= place < len(options) else None
+    return _there(LETTERS.find(letter) if len(letter) == 1 else -1, options)
 
 
 def by_words(answer, options: Sequence[str]) -> int | None:
@@ -69,7 +73,7 @@ class Places:
                 "the first option is 0 or 1: one that is 0 would, or one that is the number of its "
                 "options, and there is none, or both; write the letters of the options"
             )
-        return number - self.first if 0 <= number - self.first < len(options) else None
+        return _there(number - self.first, options)
 
 
 def by_both(answer, options: Sequence[str]) -> int | None:
@@ -109,12 +113,11 @@ def ways_of(rows: Iterable[tuple[object, Sequence[str]]], first: int | None = No
 
 
 def answer_index(answer, options: Sequence[str], ways=(by_letter,)) -> int:
-    """Which option an answer names; an empty one holds the place of an option that is not there.
+    """Which option an answer names, none of them the empty ones.
 
     Raises BadInput where it names none, or fits two ways.
     """
     places = {way(answer, options) for way in ways} - {None}
-    places = {place for place in places if options[place]}
     quoted = f"{str(answer)[:60]!r}"
     if not places:
         lettered = [f"{a}. {o[:30]}" for a, o in zip(LETTERS, options, strict=False) if o]

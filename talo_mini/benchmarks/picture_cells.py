@@ -70,7 +70,8 @@ class PictureCells:
         pointed = self.by_index.get(value) if len(value) <= INDEX_LENGTH else None
         if pointed in (None, ""):
             return [value]
-        if pointed != value and self._file(value, column) is not None:
+        place = self._place(value, column) if pointed != value else None
+        if place is not None and place.is_file():
             raise Malformed(
                 column, f"{value!r} is another row's index and a file; give the file an ending"
             )
@@ -81,10 +82,9 @@ class PictureCells:
             return value
         if ADDRESS.match(value):
             raise Malformed(column, f"{value[:SHOWN]!r} is an address; save the picture as a file")
-        if len(value) <= PATH_LENGTH:
-            file_bytes = self._file(value, column)
-            if file_bytes is not None:
-                return file_bytes
+        place = self._place(value, column) if len(value) <= PATH_LENGTH else None
+        if place is not None:
+            return _read(place, value, column)
         by_path = column in PLACES[1:]
         if by_path or value.lower().endswith(SUFFIXES):
             raise Malformed(column, f"there is no file {value[:SHOWN]!r} beside the table")
@@ -97,8 +97,8 @@ class PictureCells:
                 column, f"{value[:SHOWN]!r} is no file beside the table and no base64 ({error})"
             ) from error
 
-    def _file(self, value, column):
-        """A picture beside the table, None where there is no such file.
+    def _place(self, value, column) -> Path | None:
+        """The file or folder beside the table that a value names, None where there is none.
 
         A path that leads out of the table's folder is refused.
         """
@@ -106,24 +106,26 @@ class PictureCells:
         own = folder / "images" / self.name.removesuffix("_local")
         try:
             places = [(start / value).resolve() for start in (folder, own)]
-            if any(place.is_dir() for place in places):
-                raise Malformed(column, f"{value[:SHOWN]!r} is a folder; name a picture in it")
-            place = next((place for place in places if place.is_file()), None)
-            if place is None:
-                return None
-            if self.folder is not None and not place.is_relative_to(folder):
-                raise Malformed(
-                    column, f"{value[:SHOWN]!r} lies outside the table's folder; copy it there"
-                )
-            return place.read_bytes()
-        except (
-            OSError,
-            ValueError,
-            RuntimeError,
-        ) as error:  # too long, a zero byte, a loop of links
+            there = sorted((p for p in places if p.exists()), key=Path.is_dir)  # files first
+        except (OSError, ValueError, RuntimeError) as error:  # too long, a zero byte, a loop
             if isinstance(error, OSError) and error.errno in (13, 5):
                 raise Malformed(column, f"cannot be read ({error.strerror})") from error
             return None
+        if there and self.folder is not None and not there[0].is_relative_to(folder):
+            raise Malformed(
+                column, f"{value[:SHOWN]!r} lies outside the table's folder; copy it there"
+            )
+        return there[0] if there else None
+
+
+def _read(place, value, column):
+    """The bytes of a picture's file."""
+    if place.is_dir():
+        raise Malformed(column, f"{value[:SHOWN]!r} is a folder; name a picture in it")
+    try:
+        return place.read_bytes()
+    except OSError as error:
+        raise Malformed(column, f"cannot be read ({error.strerror})") from error
 
 
 def _is_there(value):

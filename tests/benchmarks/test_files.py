@@ -844,7 +844,9 @@ def test_what_stands_in_place_of_a_picture_is_told(tmp_path, place, message):
 def test_another_rows_index_that_is_a_file_too_is_told(tmp_path):
     rows = [{**ANIMAL, "index": 7}, {**ANIMAL, "index": 8, "question": "?", "image": "7"}]
     path = jsonl(tmp_path / "a.jsonl", *rows)
+    (tmp_path / "7").mkdir()  # a folder of this name is none
     assert len({question.image_bytes for question in load_benchmark(path).questions}) == 1
+    (tmp_path / "7").rmdir()
     (tmp_path / "7").write_bytes(png("green"))
     with pytest.raises(BadInput, match="row 2, column 'image': '7' is another row's index and a"):
         load_benchmark(path)
