@@ -8,7 +8,8 @@ from ..benchmarks.prompts import prompt_key
 from ..benchmarks.questions import Benchmark
 from ..errors import BadInput, check_kind
 from ..interventions.knockout import is_knocked_out
-from ..models.state import check_prompt, check_ready, made_of, strange_code
+from ..models.state import check_prompt, check_ready, made_of
+from ..models.strangers import strange_code
 from ..models.vlm import VLM
 from .written import Written
 

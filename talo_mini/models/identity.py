@@ -4,7 +4,6 @@ version makes of them.
 
 import hashlib
 import json
-import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,8 @@ from types import CodeType, FunctionType, MethodType
 import torch
 from transformers.utils import cached_file
 
-from .state import made_of, of_a_library, plain_words, source_of, written_by
+from .state import made_of, plain_words, source_of
+from .strangers import is_known, of_a_library, written_by
 
 PROCESSOR_FILES = (
     "processor_config.json",
@@ -132,7 +132,7 @@ def _strange_code(processor) -> list[str]:
         for kind in type(tool).__mro__[:-1]:
             if of_a_library(kind.__module__):
                 code += _replaced(vars(kind))
-            elif not _is_known(kind.__module__):
+            elif not is_known(kind.__module__):
                 code += [source_of(kind), *_replaced(vars(kind))]  # a notebook's has no source
         code += _replaced(getattr(tool, "__dict__", {}))
     return code
@@ -144,7 +144,7 @@ def _replaced(attributes) -> list[str]:
         f"{name} {_words_of(value)}"
         for name, value in sorted(attributes.items())
         if isinstance(value, partial)
-        or (isinstance(value, FunctionType | MethodType) and not _is_known(written_by(value)))
+        or (isinstance(value, FunctionType | MethodType) and not is_known(written_by(value)))
     ]
 
 
@@ -162,11 +162,6 @@ def _words_of(value):
         consts = [_words_of(one) for one in value.co_consts]
         return value.co_code.hex(), value.co_names, consts
     return plain_words(value)
-
-
-def _is_known(written_in):
-    """Whether a method is a library's own, or Python's (of a dataclass, say)."""
-    return of_a_library(written_in) or written_in.partition(".")[0] in sys.stdlib_module_names
 
 
 def _uses_torchvision(tool) -> bool:

@@ -1,4 +1,4 @@
-"""What decides answers beside weights and configuration, and whether a stranger changed it."""
+"""What decides answers beside weights and configuration, and whether a model can be asked."""
 
 import hashlib
 import inspect
@@ -11,16 +11,8 @@ from torch import nn
 
 from ..benchmarks.questions import Question
 from ..errors import BadInput
+from .strangers import attention_ways, of_a_library, written_by
 
-OWN_CODE = (
-    "torch.",
-    "transformers.",
-    "tokenizers.",
-    "accelerate.",
-    "peft.",
-    "bitsandbytes.",
-    "talo_mini.",
-)
 PLAIN = (str, int, float, bool, type(None), torch.dtype)
 # what says nothing of answers
 OF_EVERY_MODULE = {
@@ -28,11 +20,6 @@ OF_EVERY_MODULE = {
     *("_is_hf_initialized", "_hf_hook", "name_or_path", "warnings_issued"),
     *("_output_capturing_hooks_installed", "rope_deltas"),
 }
-GLOBAL_HOOKS = (
-    "_global_forward_hooks",
-    "_global_forward_pre_hooks",
-    "_global_module_registration_hooks",
-)
 
 
 def check_ready(model: nn.Module, name: str):
@@ -94,57 +81,13 @@ def refusals_named(questions: Sequence[Question]) -> Iterator[None]:
         ) from error
 
 
-def strange_code(model: nn.Module) -> str | None:
-    """A hook or a method that neither torch nor Hugging Face wrote, or None.
-
-    It may change answers, and nothing tells what it does.
-    """
-    if any(getattr(nn.modules.module, name, None) for name in GLOBAL_HOOKS):
-        return "someone put a hook on all modules"
-    for path, module in model.named_modules():
-        where = repr(path) if path else "the model"
-        for hook in (*module._forward_hooks.values(), *module._forward_pre_hooks.values()):
-            if not of_a_library(written_by(hook)):
-                return f"someone put a hook on {where}"
-        hooked = getattr(module, "_hf_hook", None)
-        if hooked is not None and not of_a_library(type(hooked).__module__):
-            return f"someone put a hook on {where}"
-        for name, value in vars(module).items():
-            shadows = callable(value) and not isinstance(value, nn.Module | type)
-            if shadows and hasattr(type(module), name) and not _own(value, module):
-                return f"someone replaced the method {name} of {where}"
-        if not _own(type(module).forward, module):
-            return f"someone replaced the method forward of {type(module).__name__}"
-    return None
-
-
-def _own(function, module) -> bool:
-    """Whether a method was written where its module's classes were, or by a known library."""
-    writer = written_by(function)
-    classes = (kind.__module__ for kind in type(module).__mro__)
-    return of_a_library(writer) or writer in classes
-
-
-def of_a_library(written_in: str) -> bool:
-    """Whether a module is torch's, Hugging Face's or ours."""
-    return f"{written_in}.".startswith(OWN_CODE)
-
-
-def written_by(function) -> str:
-    """The module in whose code a function stands, whatever it says of itself."""
-    inner = getattr(function, "func", function)  # functools.partial
-    inner = getattr(inner, "__func__", inner)
-    written = getattr(inner, "__globals__", {}).get("__name__")
-    return written or getattr(inner, "__module__", None) or type(inner).__module__
-
-
 def made_of(model: nn.Module) -> str:
     """16 hex digits of what decides answers and is no weight: classes, settings and small buffers.
 
     The sources of classes that come with a checkpoint, the way attention is computed, and each
     module's plain attributes (an adapter's scale, whether it is off).
     """
-    traits, weight_names = _attention_ways(model.config), set(model.state_dict())
+    traits, weight_names = attention_ways(model.config), set(model.state_dict())
     sources, tensors = {}, []
     for path, module in model.named_modules():
         kind = type(module)
@@ -159,12 +102,6 @@ def made_of(model: nn.Module) -> str:
             digest.update("".join(names).encode())
             digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     return digest.hexdigest()
-
-
-def _attention_ways(config) -> list:
-    """How attention is computed, in the model and in each of its towers."""
-    parts = [config, *(getattr(config, name, None) for name in getattr(config, "sub_configs", ()))]
-    return [getattr(part, "_attn_implementation", None) for part in parts]
 
 
 def _plain_state(module):

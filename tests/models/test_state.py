@@ -1,7 +1,6 @@
 """Whatever changes a model's answers between two sweeps is noticed, or nothing is kept."""
 
 import dataclasses
-import functools
 
 import numpy as np
 import pytest
@@ -57,49 +56,12 @@ def with_a_steering_vector(vlm):
     decoder(vlm)[2].strength = torch.linspace(-1, 1, 32)
 
 
-def with_another_attention(vlm):
-    from transformers import AttentionInterface
-    from transformers.integrations.sdpa_attention import sdpa_attention_forward
-
-    def cold(module, query, *args, **options):
-        return sdpa_attention_forward(module, query / 3, *args, **options)
-
-    AttentionInterface.register("cold", cold)
-    vlm.model.set_attn_implementation("cold")
-
-
-def halved(module, values):
-    return values / 2
-
-
-def with_a_method(vlm):
-    mlp = decoder(vlm)[1].mlp
-    own = mlp.forward
-    mlp.forward = functools.wraps(own)(lambda values: own(values) / 2)
-
-
-def with_another_picture_method(vlm):
-    own = vlm.model.model.get_image_features
-    vlm.model.model.get_image_features = lambda *args, **options: own(*args, **options)
-
-
-def with_a_hook(vlm):
-    decoder(vlm)[1].register_forward_hook(lambda module, args, output: output)
-
-
-def with_a_hook_of_accelerate(vlm):
-    from accelerate.hooks import ModelHook, add_hook_to_module
-
-    class Mine(ModelHook):
-        def post_forward(self, module, output):
-            return output / 2
-
-    add_hook_to_module(decoder(vlm)[1].mlp, Mine())
+def with_eager_attention(vlm):
+    vlm.model.set_attn_implementation("eager")
 
 
 NOTICED = [with_attribute, with_frequencies, with_a_steering_layer]
-NOTICED += [with_a_steering_vector, with_another_attention]
-REFUSED = [with_a_method, with_another_picture_method, with_a_hook, with_a_hook_of_accelerate]
+NOTICED += [with_a_steering_vector, with_eager_attention]
 
 
 @pytest.mark.parametrize("change", NOTICED)
@@ -109,31 +71,6 @@ def test_a_change_between_two_sweeps_is_noticed(vlm, benchmark, tmp_path, change
     kept = sweep(vlm, benchmark, layers=[0], cache=tmp_path)
     fresh = sweep(vlm, benchmark, layers=[0])
     assert np.allclose(np.stack(kept.scores), np.stack(fresh.scores), atol=1e-5)
-
-
-@pytest.mark.parametrize("change", REFUSED)
-def test_what_nothing_tells_of_is_not_kept(vlm, benchmark, tmp_path, change):
-    change(vlm)
-    with pytest.raises(BadInput, match=r"someone (put a hook on|replaced the method)"):
-        sweep(vlm, benchmark, layers=[0], cache=tmp_path)
-    sweep(vlm, benchmark, layers=[0])
-
-
-def test_a_class_whose_method_was_replaced_is_not_kept(vlm, benchmark, tmp_path, monkeypatch):
-    kind = type(decoder(vlm)[1].mlp)
-    own = kind.forward
-    monkeypatch.setattr(kind, "forward", lambda self, values: own(self, values) / 2)
-    with pytest.raises(BadInput, match=f"replaced the method forward of {kind.__name__}"):
-        sweep(vlm, benchmark, layers=[0], cache=tmp_path)
-
-
-def test_a_hook_on_all_modules_is_not_kept(vlm, benchmark, tmp_path):
-    handle = nn.modules.module.register_module_forward_hook(lambda module, args, output: None)
-    try:
-        with pytest.raises(BadInput, match="someone put a hook on all modules"):
-            sweep(vlm, benchmark, layers=[0], cache=tmp_path)
-    finally:
-        handle.remove()
 
 
 def test_running_a_model_changes_nothing_that_is_told(benchmark):
