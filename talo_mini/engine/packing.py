@@ -273,7 +273,7 @@ def _trees(vlm, questions, template, rows, own, positions):
         whole = list(tree.tokens)
         for number in group:
             place, more = _after(short[group[0]], short[number], whole, vlm.image_token)
-            check_length(vlm.model, vlm.name, place + 1 + len(more))
+            check_length(vlm.model, vlm.name, questions[number], place + 1 + len(more))
             for token in more:
                 place = tree.grow(place, token)
             ends[number] = place

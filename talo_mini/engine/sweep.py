@@ -18,8 +18,9 @@ from ..interventions.names import BASE_CELL, all_cells, as_knockouts, listed, na
 from ..models.ownership import owned
 from ..models.padding import Uneven, padding_counts
 from ..models.vlm import VLM
+from ..models.words import told_unknown
 from ..outcomes.store import Keeper, OutcomeStore
-from ..outcomes.table import COLUMNS, UNSCORED
+from ..outcomes.table import BASE, COLUMNS, UNSCORED
 from ..progress import progress
 from .ahead import Ahead
 from .batches import Batch, batches, halved
@@ -63,7 +64,7 @@ def sweep(
     `attrs["unparsed"]` the share that names nothing. Raises BadInput before any question is asked
     for an unknown part, layer or effect, a model in training mode, one whose answers cannot be
     kept, and a question whose options cannot be told apart; and at the end, naming it, for one that
-    the processor refuses.
+    the processor refuses: the error's `outcomes` are those of the others.
     """
     check_asked(vlm, benchmark, written)
     vlm = replace(vlm)  # what it remembers of its processor and its map may have changed since
@@ -86,6 +87,9 @@ def sweep(
                     "noise would disturb differently for each; use another effect, or ask it in "
                     "the choice form"
                 )
+        unknown = told_unknown(benchmark.questions, vlm.processor.tokenizer, vlm.name)
+        if unknown:
+            warnings.warn(unknown, stacklevel=2)
         store = OutcomeStore(cache) if cache is not None else None
         key = _key(vlm, benchmark, written) if cache is not None else ""
         stored = _kept(store, key, benchmark)
@@ -93,33 +97,28 @@ def sweep(
         if store and lacking:
             store.check_writable(key)
         means = _means(vlm, reference, parts) if reference and lacking else None
-        waiting = batches(lacking, benchmark.prompt, size)
+        waiting, refused = batches(lacking, benchmark.prompt, size), []
         todo = sum(len(one.questions) * len(one.cells) for one in waiting)
         with (
             Keeper(store, key) as keeper,
             progress(total=todo, desc=f"sweep of {vlm.name}", unit="answer") as bar,
         ):
             if written is None:
-                answers = _answers(vlm, benchmark, waiting, means)
+                answers = _answers(vlm, benchmark, waiting, means, refused)
             else:
-                answers = _written(vlm, benchmark, waiting, means, written)
+                told_work(vlm, waiting, written)
+                answers = written_rows(vlm, benchmark, waiting, means, written, refused)
             for rows in answers:
                 keeper.add(rows)
                 bar.update(len(rows))
         tables = [table for table in (stored, *keeper.tables) if len(table)]
-        return _assemble(pd.concat(tables), vlm, benchmark, cells, written)
+        table = _assemble(pd.concat(tables or [stored]), vlm, benchmark, cells, written)
+        _raise_refused(refused, table, cache)
+        return table
 
 
 def _key(vlm, benchmark, written):
     return answers_key(vlm, benchmark) + (written.folder if written else "")
-
-
-def _written(vlm, benchmark, waiting, means, written):
-    """The rows of what the model writes. Raises BadInput at the end for refused questions."""
-    refused: list = []
-    told_work(vlm, waiting, written)
-    yield from written_rows(vlm, benchmark, waiting, means, written, refused)
-    _raise_refused(refused)
 
 
 def kept_outcomes(
@@ -207,20 +206,20 @@ def _named(effect, reference):
     return named
 
 
-def _answers(vlm, benchmark, waiting: list[Batch], means) -> Iterator[list[dict]]:
-    """The rows of batch after batch; smaller ones where memory runs out or a question is refused.
+def _answers(vlm, benchmark, waiting: list[Batch], means, refused) -> Iterator[list[dict]]:
+    """The rows of batch after batch; smaller ones where memory runs out.
 
-    Raises BadInput at the end, when all others are answered, for questions that are refused.
+    A question that cannot be put to the model is added to `refused`, with the error.
     """
     with Ahead(vlm, benchmark.prompt) as ahead:
-        yield from _batch_by_batch(vlm, benchmark, waiting, means, ahead)
+        yield from _batch_by_batch(vlm, benchmark, waiting, means, refused, ahead)
 
 
-def _batch_by_batch(vlm, benchmark, waiting, means, ahead):
+def _batch_by_batch(vlm, benchmark, waiting, means, refused, ahead):
     ways = _ways(waiting)
     # the longest row that was compared with hooks, by whether rows were shared and by cells
     checked: dict[tuple, int] = {}
-    pictures, refused = Pictures(vlm.model), []
+    pictures = Pictures(vlm.model)
     with suppress(Exception):  # a question that is refused is told of below
         # tried now, and not by a thread that lays out ahead
         padding_counts(vlm, waiting[0].questions[0], benchmark.prompt)
@@ -268,7 +267,6 @@ def _batch_by_batch(vlm, benchmark, waiting, means, ahead):
         if check:
             checked[kind] = length
         yield rows
-    _raise_refused(refused)
 
 
 def _next_way(vlm, ways, why):
@@ -295,7 +293,8 @@ def _is_noise(effect):
     return effect != BASE_CELL[1] and find_effect(effect.partition(" ")[0]).needs == "seeds"
 
 
-def _raise_refused(refused):
+def _raise_refused(refused, table, cache):
+    """Raise BadInput where questions were refused; the outcomes of the others are not lost."""
     if not refused:
         return
     question, error = refused[0]
@@ -303,7 +302,19 @@ def _raise_refused(refused):
     name = repr(question.id)
     message = reason if name in reason else f"question {name} cannot be put to the model: {reason}"
     remainder = f"; so with {len(refused) - 1} more questions" if len(refused) > 1 else ""
-    raise BadInput(f"{message}{remainder} (all others were answered)") from error
+    others = f"all others were answered, and are kept in {cache}"
+    if cache is None:
+        others = "the outcomes of all others are this error's `outcomes`; with cache= they are kept"
+    refusal = BadInput(f"{message}{remainder}{f' ({others})' if len(table) else ''}")
+    refusal.outcomes = table
+    raise refusal from error
+
+
+def _under(row) -> str:
+    """Under which knockout a row was answered, in words."""
+    if row.layer == BASE:
+        return "of the whole model, with nothing knocked out"
+    return f"with {row.part} of layer {row.layer} knocked out"
 
 
 def _rows(vlm, benchmark, batch, logits, inputs):
@@ -359,9 +370,8 @@ def _assemble(table, vlm, benchmark, cells, written=None):
         first = unscored.iloc[0]
         warnings.warn(
             f"{len(unscored)} answers could not be scored, the first is question "
-            f"{first.question!r} with {first.part} of "
-            f"layer {first.layer} knocked out: its scores are not finite; use a wider number type "
-            "(float32 or bfloat16)",
+            f"{first.question!r} {_under(first)}: its scores are not finite; use a wider number "
+            "type (float32 or bfloat16), or look for weights that are not finite",
             stacklevel=3,
         )
     table.attrs.update(

@@ -3,7 +3,7 @@
 import hashlib
 import inspect
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -42,25 +42,14 @@ def check_prompt(model: nn.Module, name: str):
             )
 
 
-def check_length(model: nn.Module, name: str, longest: int):
-    """Raise BadInput where a prompt is longer than the positions that the model knows."""
+def check_length(model: nn.Module, name: str, question: Question, longest: int):
+    """Raise BadInput where a question's prompt is longer than the positions that a model knows."""
     most = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     if isinstance(most, int) and 0 < most < longest:
         raise BadInput(
-            f"its prompt is {longest} tokens long, and {name} knows {most} positions; "
-            "shorten the text or shrink the picture"
+            f"question {question.id!r}: its prompt is {longest} tokens long, and {name} knows "
+            f"{most} positions; shorten the text or shrink the picture, or leave it out"
         )
-
-
-def check_words(texts: Iterable[str], special: Iterable[str], whose: str, name: str):
-    """Raise BadInput where a text holds what a tokenizer reads as one special token."""
-    for text in texts:
-        special_token = next((token for token in special if token in text), None)
-        if special_token:
-            raise BadInput(
-                f"{whose} holds {special_token!r}, which {name} reads as a special token; write it "
-                "otherwise"
-            )
 
 
 @contextmanager

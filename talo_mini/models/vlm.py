@@ -1,6 +1,5 @@
 """A vision-language model with its processor: ask it questions, score their options."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -8,7 +7,6 @@ from itertools import chain, pairwise
 from typing import Any
 
 import torch
-from jinja2 import TemplateError
 
 from ..benchmarks.prompts import prompt_of, write_prompt
 from ..benchmarks.questions import LETTERS, Benchmark, Question, parted, pictures_each
@@ -17,13 +15,13 @@ from ..progress import progress
 from . import identity
 from .anatomy import Anatomy, find_anatomy
 from .asked import wanted_logits
+from .chat import chat_prompt, opens_thoughts
 from .greedy import answers, ends_of_answers, greedily
 from .ownership import owned
 from .padding import check_padding
 from .processors import move_padding, picture_limits
-from .state import check_length, check_ready, check_words, refusals_named
-
-THINKING = re.compile(r"think|thought|reason", re.IGNORECASE)
+from .state import check_length, check_ready, refusals_named
+from .words import check_read, check_words
 
 
 @dataclass(frozen=True)
@@ -108,11 +106,17 @@ class VLM:
         if self._start is not None:
             batch["decoder_input_ids"] = torch.full((len(asked), 1), self._start)
         self._check_placeholder(batch)
-        check_length(self.model, self.name, batch["input_ids"].shape[1])
+        longest = asked[int(batch["attention_mask"].sum(1).argmax())]
+        check_length(self.model, self.name, longest, batch["input_ids"].shape[1])
         device = self.model.device
         batch = batch.to("cpu" if device.type == "meta" else device, dtype=self.model.dtype)
         check_padding(self, asked, template, batch)
         return batch
+
+    def check_inputs(self, questions: Sequence[Question], template: str):
+        """Raise BadInput for the first question that cannot be put to the model, before any is."""
+        for question in questions:
+            self.inputs([question], template)
 
     def tokens(self, questions: Sequence[Question], template: str) -> list[list[int]]:
         """Each prompt by the tokenizer alone: a picture is the few tokens that hold its place."""
@@ -136,23 +140,9 @@ class VLM:
     def chat(self, text: str, answer: bool = True, system: str = "", pictures: int = 1) -> str:
         """A prompt as the chat template writes it, pictures first, behind a system prompt.
 
-        Raises BadInput where the template is broken, or leaves the system prompt out.
+        Raises BadInput where the template is broken, or leaves the text or the system prompt out.
         """
-        content = [*[{"type": "image"}] * pictures, {"type": "text", "text": text}]
-        messages = [{"role": "user", "content": content}]
-        if system:
-            system_content = [{"type": "text", "text": system}]
-            messages.insert(0, {"role": "system", "content": system_content})
-        try:
-            prompt = self.processor.apply_chat_template(messages, add_generation_prompt=answer)
-        except TemplateError as error:
-            raise BadInput(f"the chat template of {self.name} is broken: {error}") from error
-        if system and system.strip() not in prompt:
-            raise BadInput(
-                f"the chat template of {self.name} leaves a system prompt out; say it in the "
-                "prompt's text"
-            )
-        return prompt
+        return chat_prompt(self.processor, self.name, text, answer, system, pictures)
 
     @property
     def image_token(self) -> int | None:
@@ -204,9 +194,11 @@ class VLM:
     def check_text(self, question: Question):
         """Raise BadInput where a text would be read as something else than words.
 
-        A special token in it, or a template that lets the model think before it answers.
+        A special token in it, no word that the tokenizer knows, or a template that lets the model
+        think before it answers.
         """
         self._check_words(question)
+        check_read(question, self.processor.tokenizer, self.name)
         if self._thinks:
             raise BadInput(
                 f"question {question.id!r}: the chat template of {self.name} lets it think before "
@@ -230,10 +222,7 @@ class VLM:
         """Whether the answer begins inside a block of thoughts that the template opens."""
         if not self.processor.chat_template:
             return False
-        asked, answering = self.chat("?", answer=False), self.chat("?")
-        begun = answering[len(asked) :] if answering.startswith(asked) else answering[-40:]
-        opened = THINKING.search(begun)
-        return bool(opened) and len(THINKING.findall(begun)) % 2 == 1
+        return opens_thoughts(self.chat("?", answer=False), self.chat("?"))
 
     def scoring(self, question: Question) -> str:
         """How options are scored: by their "letter", "first token", or "whole text"."""
@@ -363,6 +352,7 @@ class VLM:
         """Greedy answers as text, in the questions' order, whatever the checkpoint asks for.
 
         A benchmark is asked under its own prompt, as a sweep asks it, where no other is named.
+        Raises BadInput, before any is written, for a question that cannot be put to the model.
         """
         asked, template = _with_prompt(questions, template)
         for question in asked:
@@ -371,6 +361,8 @@ class VLM:
         batch = whole_number("batch", batch)
         max_new_tokens = whole_number("max_new_tokens", max_new_tokens)
         texts, parts = [], list(parted(asked, batch))
+        if len(parts) > 1:  # else the texts of those before would be lost
+            self.check_inputs(asked, template)
         with owned(self.anatomy), greedily(self.model, max_new_tokens):
             for some in progress(parts, desc="writing answers", unit="batch"):
                 texts += answers(self, some, template, max_new_tokens)

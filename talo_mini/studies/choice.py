@@ -180,8 +180,9 @@ class Choice:
         prompt = questions.prompt if isinstance(questions, Benchmark) else self.prompt
         if strict:
             self.check(vlm, prompt)
-        written = []
-        for some in parted(asked, whole_number("batch", batch)):
+        parts, written = list(parted(asked, whole_number("batch", batch))), []
+        vlm.check_inputs(asked, prompt)  # else the texts of those before would be lost
+        for some in parts:
             with knockout_by_row(vlm, [own[question.task] for question in some]):
                 written += vlm.generate(some, prompt, max_new_tokens, len(some))
         return written

@@ -10,7 +10,7 @@ import pytest
 import torch
 import transformers
 
-from talo_mini import BadInput, Knockout, knockout, load_benchmark, sweep
+from talo_mini import BadInput, Knockout, Written, knockout, load_benchmark, sweep
 from talo_mini.benchmarks.prompts import PROMPTS, prompt_key
 from talo_mini.benchmarks.questions import Task
 from talo_mini.engine.batches import batches
@@ -159,7 +159,7 @@ def test_scores_that_are_not_finite_are_counted_and_not_wrong(benchmark, tmp_pat
     hook = target.register_forward_hook(spoil)
     try:
         with pytest.warns(
-            UserWarning, match="answers could not be scored, the first is question .* of layer"
+            UserWarning, match=r"answers could not be scored, .* of the whole model, with not"
         ):
             table = sweep(vlm, benchmark.subset(form="choice"), batch=8, cache=tmp_path)
     finally:
@@ -581,6 +581,30 @@ def test_a_question_that_the_processor_refuses_is_named_and_the_others_are_kept(
         sweep(tiny, benchmark, layers=[0], cache=tmp_path)
     _, missing = kept_outcomes(tiny, benchmark, layers=[0], cache=tmp_path)
     assert missing == 2
+
+
+@pytest.mark.parametrize("written", [None, Written("option", 1)])
+def test_without_a_cache_the_outcomes_of_the_others_are_the_errors(tiny, benchmark, written):
+    first, *others = benchmark.questions[:4]
+    long = dataclasses.replace(first, id="long", text="colour " * 400)
+    asked, expected = benchmark.only([*others, long]), benchmark.only(others)
+    with pytest.raises(BadInput, match=r"'long': its prompt .* this error's `out") as told:
+        sweep(tiny, asked, layers=[0], written=written)
+    table = sweep(tiny, expected, layers=[0], written=written)
+    assert told.value.outcomes.question.tolist() == table.question.tolist()
+    assert told.value.outcomes.answer.tolist() == table.answer.tolist()
+    with pytest.raises(BadInput, match=r"leave it out$"):  # there are no others
+        sweep(tiny, benchmark.only([long]), layers=[0], written=written)
+
+
+def test_scores_of_the_whole_model_that_are_not_finite(benchmark):
+    from conftest import tiny_llava
+
+    vlm = tiny_llava()
+    with torch.no_grad():
+        next(vlm.model.get_decoder().layers[0].mlp.parameters()).fill_(float("nan"))
+    with pytest.warns(UserWarning, match="of the whole model, with nothing knocked out: its score"):
+        sweep(vlm, benchmark, layers=[0])
 
 
 def test_a_cache_that_is_a_file_is_told_before_any_question_is_asked(tiny, benchmark, tmp_path):

@@ -218,6 +218,15 @@ def test_what_a_sweep_refuses_is_not_generated_either(tiny):
             tiny.generate([asked()], own)
 
 
+def test_a_question_too_long_is_told_before_any_is_answered(tiny, monkeypatch):
+    asked_of = []
+    monkeypatch.setattr(tiny.model, "generate", lambda **inputs: asked_of.append(inputs))
+    long = dataclasses.replace(asked(), id="long", text="colour " * 400)
+    with pytest.raises(BadInput, match=r"question 'long': its prompt is .* tokens long"):
+        tiny.generate([asked(), asked(), long], batch=2)
+    assert not asked_of
+
+
 def test_a_processors_own_refusal_names_the_question(tiny, monkeypatch):
     def refusing(**given):
         raise ValueError("absolute aspect ratio must be smaller than 200")
