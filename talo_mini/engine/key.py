@@ -8,7 +8,7 @@ from ..benchmarks.prompts import prompt_key
 from ..benchmarks.questions import Benchmark
 from ..errors import BadInput, check_kind
 from ..interventions.knockout import is_knocked_out
-from ..models.state import check_prompt, check_ready, made_of
+from ..models.state import check_prompt, check_ready
 from ..models.strangers import strange_code
 from ..models.vlm import VLM
 from .written import Written
@@ -58,9 +58,9 @@ def _live_state(vlm) -> list:
         state.append(("autocast", str(torch.get_autocast_dtype(device))))
     if vlm.ends != (vlm.processor.tokenizer.eos_token_id,):
         state.append(("answers end with", vlm.ends))
-    digest = made_of(vlm.model)
-    if vlm.files is None or digest != vlm.files.model_made:
-        state.append(("made of", digest))
+    changed = vlm.changed
+    if changed:
+        state.append(("made of", changed))
     if "strftime_now" in (vlm.processor.chat_template or ""):
         state.append(("written today", vlm.chat("?")))
     return state

@@ -11,6 +11,7 @@ from ..errors import BadInput
 from ..interventions.names import BASE_CELL, Cell
 from ..outcomes.table import COLUMNS, check_outcomes
 
+SAME = ("target", "input")  # what a log tells of a question, where it does
 MARK = "_samples_"  # in the names of its files, between the date and the task
 
 
@@ -30,7 +31,24 @@ def read_samples(logs: dict[Cell, str | Path], metric: str = "exact_match") -> p
         if questions != asked[BASE_CELL]:
             odd = min(questions ^ asked[BASE_CELL])
             raise BadInput(f"the runs were not asked the same: {odd!r} is not in all, see {cell}")
-    return check_outcomes(table.reset_index(drop=True))
+    _check_same(table)
+    return check_outcomes(table.drop(columns=[*SAME]).reset_index(drop=True))
+
+
+def _check_same(table):
+    """Raise BadInput where a number stands for another question in one run than in another."""
+    for column in SAME:
+        told = table.dropna(subset=column)
+        different = told.groupby("question")[column].nunique().loc[lambda count: count > 1]
+        if len(different):
+            question = different.index[0]
+            own = told[told.question == question].drop_duplicates(column)
+            cell = tuple(own[["part", "effect", "layer"]].iloc[1])
+            raise BadInput(
+                f"the runs were not asked the same: {question!r} has the {column} "
+                f"{own[column].iloc[0][:60]!r} in one and {own[column].iloc[1][:60]!r} in another, "
+                f"see {cell}; run them on the same version of the task"
+            )
 
 
 def _run(cell, folder, metric):
@@ -46,12 +64,15 @@ def _run(cell, folder, metric):
     for path, task in zip(paths, tasks, strict=True):
         for number, line in _lines(path):
             rows.append(_row(cell, f"{path.name}, line {number}", task, line, metric))
-    return pd.DataFrame(rows, columns=[*COLUMNS, "written"])
+    return pd.DataFrame(rows, columns=[*COLUMNS, "written", *SAME])
 
 
 def _lines(path):
     """The numbers and lines of a log; what ends a line elsewhere (U+2028) ends none of JSON."""
-    lines = enumerate(path.read_text(encoding="utf-8").split("\n"), 1)
+    try:
+        lines = enumerate(path.read_text(encoding="utf-8").split("\n"), 1)
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} cannot be read ({error}); logs are UTF-8: run it again") from error
     return [(number, line) for number, line in lines if line.strip()]
 
 
@@ -81,4 +102,10 @@ def _row(cell, where, task, line, metric):
         informed=0.0,
         scores=[score],
         written=str(record.get("filtered_resps", "")),
+        **{name: _text(record.get(name)) for name in SAME},
     )
+
+
+def _text(value):
+    """A value that tells a question apart, as text; None of what may name a place in memory."""
+    return str(value) if isinstance(value, str | int | float) else None

@@ -20,7 +20,7 @@ from .greedy import answers, ends_of_answers, greedily
 from .ownership import owned
 from .padding import check_padding
 from .processors import move_padding, picture_limits
-from .state import check_length, check_ready, refusals_named
+from .state import check_length, check_ready, made_of, refusals_named
 from .words import check_read, check_words
 
 
@@ -60,6 +60,12 @@ class VLM:
         all the ways to write to one.
         """
         return identity.model_digest(self.model, self.files)
+
+    @property
+    def changed(self) -> str:
+        """16 hex digits of its classes, plain attributes and small buffers; "" as it was loaded."""
+        made = made_of(self.model)
+        return "" if self.files is not None and made == self.files.model_made else made
 
     @property
     def picture_limits(self) -> dict:

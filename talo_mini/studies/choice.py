@@ -4,8 +4,10 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import UnionType
+from typing import get_args, get_origin, get_type_hints
 
 import pandas as pd
 
@@ -68,9 +70,10 @@ class TaskChoice:
 class Choice:
     """What TaLo chose for each task of a benchmark, and what was asked of whom.
 
-    `model` is told apart by `digest` (its weights and configuration) and `reading` (how its
-    processor reads text and pictures). `probe_pictures` name the pictures that chose, so that they
-    never measure. The rest is how it was chosen; see `choosing.talo`.
+    `model` is told apart by `digest` (its weights and configuration, and what was changed about it
+    since it was loaded) and `reading` (how its processor reads text and pictures). `probe_pictures`
+    name the pictures that chose, so that they never measure. The rest is how it was chosen; see
+    `choosing.talo`.
     """
 
     model: str
@@ -126,11 +129,18 @@ class Choice:
 
     def check(self, vlm: VLM, prompt: str | None = None):
         """Raise BadInput where the choice is of another model, or of another prompt."""
-        if vlm.digest != self.digest:
+        digest, _, changed = self.digest.partition("-")
+        if vlm.digest != digest:
             raise BadInput(
-                f"the choice is of {self.model} (digest {self.digest}), and this is {vlm.name} "
+                f"the choice is of {self.model} (digest {digest}), and this is {vlm.name} "
                 f"(digest {vlm.digest}): its layers may do something else. Choose anew, or say "
                 "strict=False"
+            )
+        if vlm.changed != changed:
+            raise BadInput(
+                f"the choice is of {self.model} in another state: an adapter was switched or "
+                "scaled since, or an attribute or a buffer of a module was changed. Undo that, "
+                "choose anew, or say strict=False"
             )
         if vlm.reading != self.reading:
             raise BadInput(
@@ -234,6 +244,11 @@ class Attached:
         self._open.close()
 
 
+def told_apart(vlm: VLM) -> str:
+    """What a choice tells a model apart by: its digest, and what was changed since loading."""
+    return "-".join(filter(None, [vlm.digest, vlm.changed]))
+
+
 def _made(record, path):
     """The choice that a file tells. Raises BadInput naming the field that is missing or wrong."""
     _check_fields(record, Choice, path)
@@ -247,7 +262,10 @@ def _made(record, path):
     tasks = tuple(TaskChoice(**task) for task in record["tasks"])
     lists = {name: tuple(record[name]) for name in ("parts", "probe_pictures")}
     choice = Choice(**{**record, **lists, "tasks": tasks})
+    names = [task.task for task in tasks]
     for task in tasks:
+        if names.count(task.task) > 1:
+            raise BadInput(f"{path} names task {task.task!r} twice; keep one of them")
         try:
             choice.knockouts(task.task)
         except BadInput as error:
@@ -256,7 +274,37 @@ def _made(record, path):
 
 
 def _check_fields(record, kind, path):
-    names = {field.name for field in fields(kind)}
-    if not isinstance(record, dict) or set(record) != names:
-        odd = sorted(names ^ set(record)) if isinstance(record, dict) else [str(record)[:40]]
+    kinds = get_type_hints(kind)
+    if not isinstance(record, dict) or set(record) != set(kinds):
+        odd = sorted(set(kinds) ^ set(record)) if isinstance(record, dict) else [str(record)[:40]]
         raise BadInput(f"{path} is no whole choice: look at {odd[0]!r} in its {kind.__name__}")
+    for name, value in record.items():
+        if not _is_of(value, kinds[name]):
+            raise BadInput(
+                f"{path}: {name!r} in its {kind.__name__} is {str(value)[:60]!r}, and a choice has "
+                f"{_in_words(kinds[name])} there; write it as `choose` did"
+            )
+
+
+def _is_of(value, kind) -> bool:
+    """Whether what JSON tells is of the kind of a field."""
+    inner = get_args(kind)
+    if isinstance(kind, UnionType):
+        return any(_is_of(value, one) for one in inner)
+    if get_origin(kind) is tuple:
+        return isinstance(value, list) and all(_is_of(one, inner[0]) for one in value)
+    if get_origin(kind) is dict:
+        return isinstance(value, dict) and all(_is_of(one, inner[1]) for one in value.values())
+    if kind is TaskChoice:
+        return isinstance(value, dict)
+    if kind is float:
+        return type(value) in (int, float) and math.isfinite(value)
+    return type(value) is kind
+
+
+def _in_words(kind) -> str:
+    """A field's kind as JSON's reader knows it."""
+    words = {str: "a text", int: "a whole number", float: "a number", type(None): "null"}
+    if isinstance(kind, UnionType):
+        return " or ".join(map(_in_words, get_args(kind)))
+    return words.get(kind, "a list" if get_origin(kind) is tuple else "an object")

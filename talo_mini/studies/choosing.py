@@ -14,7 +14,7 @@ from ..interventions.effects import find_effect
 from ..interventions.names import BASE_CELL, all_cells, listed
 from ..models.vlm import VLM
 from ..outcomes.table import aligned, pictures_of
-from .choice import Choice, TaskChoice
+from .choice import Choice, TaskChoice, told_apart
 
 
 def talo(
@@ -58,7 +58,7 @@ def talo(
     gains = {task: gain for task, (_, gain) in chosen.items()}
     return Choice(
         model=vlm.name,
-        digest=vlm.digest,
+        digest=told_apart(vlm),
         reading=vlm.reading,
         benchmark=benchmark.name,
         benchmark_digest=benchmark.digest,

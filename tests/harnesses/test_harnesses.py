@@ -85,12 +85,13 @@ def test_as_vlmevalkit_calls_it(place, tmp_path):
     )
 
 
-def log(folder, right, task="toy"):
+def log(folder, right, task="toy", **more):
     """A sample log as lmms-eval 0.7.3 writes it."""
     folder.mkdir(parents=True)
     lines = [
         dict(doc_id=i, target="a", filtered_resps="a" if one else "b", exact_match=float(one))
         | dict(input="?", doc_hash="0", token_counts=None)
+        | more
         for i, one in enumerate(right)
     ]
     text = "\n".join(map(json.dumps, lines))
@@ -121,5 +122,15 @@ def test_logs_that_cannot_be_compared_are_refused(tmp_path):
     ):
         with pytest.raises(BadInput, match=told):
             read_samples(logs)
+    for more in (dict(target="c"), dict(input="how many?")):
+        other = tmp_path / next(iter(more.values()))
+        log(other, [0, 1], **more)
+        with pytest.raises(BadInput, match=rf"'toy/0' has the {next(iter(more))} .* in another"):
+            read_samples({BASE_CELL: base, cell: other})
+    log(tmp_path / "older", [0, 1], target=None)
+    read_samples({BASE_CELL: base, cell: tmp_path / "older"})
     with pytest.raises(BadInput, match="tells no 'anls'"):
         read_samples({BASE_CELL: base}, "anls")
+    (tmp_path / "base" / "20261126_100000_samples_more.jsonl").write_bytes(b"\xff\xfe{")
+    with pytest.raises(BadInput, match=r"samples_more.jsonl cannot be read .*; logs are UTF-8"):
+        read_samples({BASE_CELL: base})

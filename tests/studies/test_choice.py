@@ -3,7 +3,18 @@ from dataclasses import replace
 
 import pytest
 
-from talo_mini import BadInput, Choice, Knockout, evaluate, knockout, load_benchmark, sweep, talo
+from talo_mini import (
+    VLM,
+    BadInput,
+    Choice,
+    Knockout,
+    evaluate,
+    knockout,
+    load_benchmark,
+    load_vlm,
+    sweep,
+    talo,
+)
 from talo_mini.analysis.rules import choose_layer
 from talo_mini.outcomes.table import BASE, aligned
 
@@ -90,6 +101,19 @@ def test_what_cannot_be_told_is_no_number_and_a_file_is_whole_or_as_it_was(tmp_p
         (lambda file: file | {"effect": "zzz"}, "unknown effect"),
         (lambda file: [], "no choice"),
         (lambda file: file | {"tasks": [file["tasks"][0] | {"part": None, "layer": 0}]}, "both"),
+        (lambda file: file | {"tasks": [file["tasks"][0] | {"layer": "1"}]}, "a whole number or"),
+        (
+            lambda file: file | {"tasks": [file["tasks"][0] | {"layer": True}]},
+            "'layer' in its T",
+        ),
+        (lambda file: file | {"tasks": [file["tasks"][0] | {"task": None}]}, "has a text there"),
+        (lambda file: file | {"tasks": [file["tasks"][0] | {"gain": float("nan")}]}, "a number th"),
+        (lambda file: file | {"tasks": file["tasks"][:1] * 2}, "names task .* twice"),
+        (lambda file: file | {"tasks": None}, "'tasks' in its Choice is 'None'"),
+        (lambda file: file | {"tasks": {"x": 1}}, "has a list there"),
+        (lambda file: file | {"probe_pictures": "abc"}, "'probe_pictures' in .* has a list there"),
+        (lambda file: file | {"probe_pictures": None}, "'probe_pictures' in its Choice is 'None'"),
+        (lambda file: file | {"versions": ["x"]}, "has an object there"),
     ],
 )
 def test_a_spoiled_file_is_refused(tmp_path, choice, spoil, told):
@@ -145,6 +169,39 @@ def test_another_model_or_prompt_is_refused(tiny, benchmark, choice):
         replace(choice, reading="00000000").check(tiny)
     with pytest.raises(BadInput, match="has no task 'map_west'"):
         choice.knockouts("map_west")
+
+
+def test_another_state_of_the_same_weights_is_refused(benchmark):
+    """An adapter that is off or scaled, an attribute: the weights are as they were."""
+    from conftest import tiny_llava
+    from peft import LoraConfig, get_peft_model
+    from peft.tuners.lora import LoraLayer
+
+    plain, few = tiny_llava(), benchmark.subset(per_task=6)
+    config = LoraConfig(target_modules=["q_proj"], r=2, init_lora_weights=False)
+    model = get_peft_model(plain.model, config).eval()
+    vlm = VLM("adapted", model, plain.processor)
+    chosen = talo(vlm, few, shots=3)
+    chosen.check(vlm)
+    layers = [module for module in model.modules() if isinstance(module, LoraLayer)]
+    for change, undo in (
+        (model.base_model.disable_adapter_layers, model.base_model.enable_adapter_layers),
+        (lambda: layers[0].scale_layer(5), lambda: layers[0].unscale_layer(5)),
+    ):
+        change()
+        with pytest.raises(BadInput, match="the choice is of adapted in another state"):
+            chosen.check(vlm)
+        undo()
+        chosen.check(vlm)
+
+
+def test_a_loaded_model_is_told_as_it_was_loaded(benchmark):
+    vlm = load_vlm("llava-mini", device="cpu")
+    chosen = talo(vlm, benchmark.subset(per_task=6), shots=3)
+    assert chosen.digest == vlm.digest
+    vlm.model.get_decoder().layers[0].self_attn.scaling *= 3
+    with pytest.raises(BadInput, match="the choice is of llava-mini in another state"):
+        chosen.check(vlm)
 
 
 def test_what_cannot_be_chosen_is_refused(tiny, benchmark):
