@@ -17,6 +17,7 @@ from ..interventions.knockout import mean_outputs
 from ..interventions.names import BASE_CELL, all_cells, as_knockouts, listed, names_of
 from ..models.ownership import owned
 from ..models.padding import Uneven, padding_counts
+from ..models.state import mixed_types_told
 from ..models.vlm import VLM
 from ..models.words import told_unknown
 from ..outcomes.store import Keeper, OutcomeStore
@@ -102,6 +103,7 @@ def sweep(
         with (
             Keeper(store, key) as keeper,
             progress(total=todo, desc=f"sweep of {vlm.name}", unit="answer") as bar,
+            mixed_types_told(vlm.model, vlm.name),
         ):
             if written is None:
                 answers = _answers(vlm, benchmark, waiting, means, refused)

@@ -40,8 +40,8 @@ def export(vlm: VLM, folder: str | Path, *knockouts: Knockout) -> Path:
     What is zeroed or scaled is folded into the weights; a whole layer of the decoder is left out,
     so that the model is smaller and faster. The saved model is loaded again and must answer a
     question as the knockout does, to rounding; `vlm` stays as it is. Raises BadInput for an effect
-    that weights cannot hold, for quantised or offloaded weights, where the family cannot go without
-    the layer, for a folder that holds something, and where the two answers differ.
+    that weights cannot hold, for quantised, offloaded or shared weights, where the family cannot go
+    without the layer, for a folder that holds something, and where the two answers differ.
     """
     folder = check_new(folder)
     if is_knocked_out(vlm.anatomy):
@@ -55,7 +55,7 @@ def export(vlm: VLM, folder: str | Path, *knockouts: Knockout) -> Path:
         raise BadInput(f"{folder} cannot be made ({error.strerror})") from error
     try:
         with folded(vlm.anatomy, *knockouts):
-            vlm.model.save_pretrained(unfinished)
+            _save(vlm, unfinished)
         vlm.processor.save_pretrained(unfinished)
         note = dict(model=vlm.name, digest=vlm.digest, folded=[repr(k) for k in knockouts])
         (unfinished / NOTE).write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
@@ -68,6 +68,17 @@ def export(vlm: VLM, folder: str | Path, *knockouts: Knockout) -> Path:
         raise BadInput(f"the model cannot be written to {folder} ({error})") from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _save(vlm, folder):
+    """Write the model. Raises BadInput where the library cannot, as where layers share weights."""
+    try:
+        vlm.model.save_pretrained(folder)
+    except (RuntimeError, ValueError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise BadInput(
+            f"{vlm.name} cannot be saved, knocked out or not; the library says: {reason}"
+        ) from error
 
 
 def check_new(folder: str | Path) -> Path:
@@ -99,7 +110,7 @@ def _folded(anatomy, k) -> list[Change]:
             f"effect {k.effect!r} cannot be folded into weights; use one of {', '.join(FOLDED)}"
         )
     part = anatomy.part(k.part, k.layer, k.stack)
-    weights = [p for module in part.modules.values() for p in plain_weights(module)]
+    weights = [p for module in part.modules.values() for p in plain_weights(module, anatomy)]
     factor = 0.0 if k.effect == "zero" else k.amount
     if k.unit == WHOLE and not factor:
         return [_scaled(parameter, 0.0) for parameter in weights]
@@ -108,10 +119,12 @@ def _folded(anatomy, k) -> list[Change]:
         if k.unit == WHOLE and path in part.norms:
             changes += _scaled_norm(part.norms[path], factor)
         elif k.unit == WHOLE:
-            changes += [_scaled(p, factor) for p in _own(_projection(part, path)).values()]
+            own = _own(_projection(part, path), anatomy)
+            changes += [_scaled(p, factor) for p in own.values()]
         else:
             projection, share = unit_share(part, path, k)
-            changes.append(_scaled_unit(projection, share, factor))
+            weight = _own(projection, anatomy)["weight"]
+            changes.append(_scaled_unit(projection, weight, share, factor))
     return changes
 
 
@@ -126,9 +139,9 @@ def _projection(part, path):
     return projection
 
 
-def _own(projection) -> dict:
+def _own(projection, anatomy) -> dict:
     """Weight and bias of a linear map. Raises BadInput where an adapter stands beside them."""
-    plain_weights(projection)
+    plain_weights(projection, anatomy)
     parameters = dict(projection.named_parameters())
     if not parameters or not set(parameters) <= {"weight", "bias"}:
         raise BadInput("an adapter stands beside the weights; merge it before you export")
@@ -152,10 +165,9 @@ def _scaled_norm(norm, factor) -> list[Change]:
     return changes if bias is None else [*changes, _scaled(bias, factor)]
 
 
-def _scaled_unit(projection, share, factor) -> Change:
+def _scaled_unit(projection, weight, share, factor) -> Change:
     """What a projection reads of one head or neuron times a factor."""
     sizes = linear_sizes(projection)
-    weight = _own(projection)["weight"]
     rows = tuple(weight.shape) == (sizes and sizes[::-1])  # GPT-2 keeps it transposed
     return _scaled(weight, factor, (slice(None), share) if rows else (share,))
 

@@ -252,14 +252,15 @@ def zeroed_weights(anatomy: Anatomy, *knockouts: Knockout):
     """The paper's own way: zero all weights and biases of the part, then put them back bit for bit.
 
     Raises BadInput for a whole layer, a head, a neuron or another effect, which weights cannot
-    express, and for quantised or offloaded weights, which cannot be zeroed in place.
+    express, and for weights that cannot be zeroed in place: quantised or offloaded ones, and those
+    that another module shares.
     """
     modules = []
     for k in knockouts:
         if k.part == "layer" or k.effect != "zero" or k.unit != WHOLE:
             raise BadInput(f"{k} cannot be done by zeroing weights; use knockout()")
         modules += anatomy.part(k.part, k.layer, k.stack).modules.values()
-    parameters = [one for module in modules for one in plain_weights(module)]
+    parameters = [one for module in modules for one in plain_weights(module, anatomy)]
     # they change nothing, but tell another thread, and a copy, that the model is not as it was
     guards = [(module.register_forward_pre_hook, _as_it_is) for module in modules]
     changes = [_zeroed(parameter) for parameter in parameters]
@@ -283,8 +284,11 @@ def _zeroed(parameter):
     return lambda: put(torch.zeros_like(own)), lambda: put(own)
 
 
-def plain_weights(module):
-    """The weights and biases of a part. Raises BadInput where they are not plain float tensors."""
+def plain_weights(module, anatomy: Anatomy):
+    """The weights and biases of a part. Raises BadInput where they are not plain float tensors, or
+    another module's too.
+    """
+    _check_not_shared(module, anatomy.root)
     weights = []
     for inner in module.modules():
         if getattr(inner, "lora_magnitude_vector", None):
@@ -303,6 +307,17 @@ def plain_weights(module):
             )
         weights += parameters
     return weights
+
+
+def _check_not_shared(module, root):
+    """Raise BadInput where another module of the model has one of the same parameters."""
+    inside, own = set(module.modules()), set(module.parameters())
+    for path, other in root.named_modules():
+        if other not in inside and own.intersection(other.parameters(recurse=False)):
+            raise BadInput(
+                f"weights of the part are also those of {path}, so that both would be changed; use "
+                "knockout()"
+            )
 
 
 def _hides_its_weight(module):

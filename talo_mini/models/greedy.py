@@ -20,7 +20,7 @@ def greedily(model: nn.Module, max_new_tokens: int):
     return temporarily(
         _settings(module, max_new_tokens)
         for module in model.modules()
-        if getattr(module, "generation_config", None) is not None
+        if hasattr(module, "generation_config")
     )
 
 
@@ -51,7 +51,10 @@ def ends_of_answers(model: nn.Module, tokenizer) -> tuple[int, ...]:
 
 def _settings(module, max_new_tokens):
     own = module.generation_config
-    tokens = {name: getattr(own, name, None) for name in TOKENS}
+    said = own or GenerationConfig.from_model_config(
+        module.config
+    )  # None where someone took it off
+    tokens = {name: getattr(said, name, None) for name in TOKENS}
     greedy = GenerationConfig(do_sample=False, max_new_tokens=max_new_tokens, **tokens)
 
     def put(settings):

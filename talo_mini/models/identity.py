@@ -12,7 +12,7 @@ from types import CodeType, FunctionType, MethodType
 import torch
 from transformers.utils import cached_file
 
-from .state import made_of, plain_words, source_of
+from .state import check_present, made_of, plain_words, source_of
 from .strangers import is_known, of_a_library, written_by
 
 PROCESSOR_FILES = (
@@ -181,6 +181,7 @@ def model_digest(model, files) -> str:
 def _weights(model):
     weights = model.state_dict()
     if any(torch.is_tensor(value) and value.is_meta for value in weights.values()):
+        check_present(model, type(model).__name__)
         from accelerate.utils.modeling import get_state_dict_offloaded_model
 
         weights = get_state_dict_offloaded_model(model)

@@ -99,6 +99,8 @@ def _checked_device(device):
         raise BadInput(
             f"unknown device {device_name!r}; use 'cpu' or 'cuda:0', for example"
         ) from error
+    if kind == "meta":
+        raise BadInput("device 'meta' holds no weights, so nothing can be asked there; use 'cpu'")
     if kind == "cuda" and not torch.cuda.is_available():
         raise BadInput(f"device {device_name!r}: this torch sees no GPU here; use 'cpu'")
     return device_name

@@ -22,14 +22,41 @@ OF_EVERY_MODULE = {
 }
 
 
+def check_kinds(model, processor, name: str):
+    """Raise BadInput where a VLM is made of something else than a model and its processor."""
+    if not isinstance(model, nn.Module) or not hasattr(model, "get_input_embeddings"):
+        inner = "; give the model inside it, its .module" if hasattr(model, "module") else ""
+        raise BadInput(
+            f"the model of {name!r} is of the type {type(model).__name__}, and no model of the "
+            f"library{inner or '; load_vlm(...) gives one with its processor'}"
+        )
+    lacking = [tool for tool in ("tokenizer", "image_processor") if not hasattr(processor, tool)]
+    if lacking:
+        raise BadInput(
+            f"the processor of {name!r} is of the type {type(processor).__name__}, and has no "
+            f"{lacking[0]}; AutoProcessor.from_pretrained(...) gives a whole one"
+        )
+
+
 def check_ready(model: nn.Module, name: str):
     """Raise BadInput where a model's answers would be random, or not those of its own weights."""
+    check_present(model, name)
     for path, module in model.named_modules():
         if module.training:
             raise BadInput(
                 f"{name} is in training mode (its module {path or 'model'!r}), so its answers "
                 "would be random where it has dropout; call vlm.model.eval() first"
             )
+
+
+def check_present(model: nn.Module, name: str):
+    """Raise BadInput where weights are on "meta", and no hook of accelerate's brings them."""
+    empty = next((path for path, weight in model.named_parameters() if weight.is_meta), None)
+    if empty and not any(hasattr(module, "_hf_hook") for module in model.modules()):
+        raise BadInput(
+            f"{name} has no weights: {empty!r} is on the device 'meta'; load it onto a device that "
+            "holds them"
+        )
 
 
 def check_prompt(model: nn.Module, name: str):
@@ -50,6 +77,25 @@ def check_length(model: nn.Module, name: str, question: Question, longest: int):
             f"question {question.id!r}: its prompt is {longest} tokens long, and {name} knows "
             f"{most} positions; shorten the text or shrink the picture, or leave it out"
         )
+
+
+@contextmanager
+def mixed_types_told(model: nn.Module, name: str) -> Iterator[None]:
+    """Inside the block torch's complaint about number types is a BadInput where weights have two.
+
+    Some models run so, since they convert between them: none is refused before it fails.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        dtypes = {weight.dtype for weight in model.parameters() if weight.is_floating_point()}
+        if len(dtypes) < 2 or "type" not in str(error):
+            raise
+        kinds, reason = ", ".join(sorted(map(str, dtypes))), " ".join(str(error).split())[:200]
+        raise BadInput(
+            f"{name} cannot be run: its weights are of several number types ({kinds}), and torch "
+            f"says: {reason}; bring them to one, for example vlm.model.float()"
+        ) from error
 
 
 @contextmanager

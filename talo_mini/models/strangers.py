@@ -3,7 +3,7 @@
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property, lru_cache, partial
 
 from torch import nn
@@ -24,7 +24,7 @@ GLOBAL_HOOKS = (
     "_global_forward_pre_hooks",
     "_global_module_registration_hooks",
 )
-METHODS = Callable, property, cached_property, classmethod, staticmethod
+METHODS = property, cached_property, classmethod, staticmethod
 
 
 def strange_code(model: nn.Module) -> str | None:
@@ -88,11 +88,11 @@ def _attentions(config):
                 yield name, function
 
 
-def _foreign(attributes: dict, home: str) -> Iterator[str]:
+def _foreign(attributes: Mapping, home: str) -> Iterator[str]:
     """The names of functions among a class's or a module's that do not come from where it does."""
     for name, value in list(attributes.items()):
-        is_function = isinstance(value, METHODS) and not isinstance(value, type | nn.Module)
-        if is_function and _is_foreign(value, home):
+        is_function = callable(value) or isinstance(value, METHODS)
+        if is_function and not isinstance(value, type | nn.Module) and _is_foreign(value, home):
             yield name
 
 

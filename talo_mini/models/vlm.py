@@ -20,7 +20,7 @@ from .greedy import answers, ends_of_answers, greedily
 from .ownership import owned
 from .padding import check_padding
 from .processors import move_padding, picture_limits
-from .state import check_length, check_ready, made_of, refusals_named
+from .state import check_kinds, check_length, check_ready, made_of, mixed_types_told, refusals_named
 from .words import check_read, check_words
 
 
@@ -29,13 +29,16 @@ class VLM:
     """A model, its processor and its anatomy.
 
     `files` are what it was loaded from; by their words a model is told apart whatever the library's
-    version.
+    version. Raises BadInput for a wrapper around a model, or less than a whole processor.
     """
 
     name: str
     model: torch.nn.Module
     processor: Any
     files: identity.Files | None = None
+
+    def __post_init__(self):
+        check_kinds(self.model, self.processor, self.name)
 
     def __repr__(self):
         return f"VLM({self.name!r}, {type(self.model).__name__}, {self.model.dtype})"
@@ -345,7 +348,8 @@ class VLM:
 
         Of inputs that say what is wanted of them, [places, vocabulary].
         """
-        return wanted_logits(self.model, inputs).float()
+        with mixed_types_told(self.model, self.name):
+            return wanted_logits(self.model, inputs).float()
 
     @torch.inference_mode()
     def generate(
@@ -369,7 +373,8 @@ class VLM:
         texts, parts = [], list(parted(asked, batch))
         if len(parts) > 1:  # else the texts of those before would be lost
             self.check_inputs(asked, template)
-        with owned(self.anatomy), greedily(self.model, max_new_tokens):
+        told = mixed_types_told(self.model, self.name)
+        with owned(self.anatomy), greedily(self.model, max_new_tokens), told:
             for some in progress(parts, desc="writing answers", unit="batch"):
                 texts += answers(self, some, template, max_new_tokens)
         return texts

@@ -10,6 +10,7 @@ from conftest import tiny_llava
 from families import FAMILIES, built, logits
 
 from talo_mini import BadInput, Knockout, knockout, load_benchmark, load_vlm
+from talo_mini.interventions import zeroed_weights
 from talo_mini.interventions.export import export, folded
 from talo_mini.models.loading import MINIS
 
@@ -139,6 +140,20 @@ def test_an_adapter_is_to_be_merged_first(tmp_path):
     with pytest.raises(BadInput, match="merge it before"):
         export(vlm, tmp_path / "new", Knockout("self-attention", 0, head=1))
     with pytest.raises(BadInput, match="cannot be saved so"):
+        export(vlm, tmp_path / "new", Knockout("mlp", 0))
+    assert not list(tmp_path.iterdir())
+
+
+def test_weights_that_two_layers_share_are_told(tmp_path):
+    vlm, whole = tiny_llava(5), Knockout("self-attention", 1)
+    layers = vlm.model.get_decoder().layers
+    layers[2].self_attn.o_proj.weight = layers[1].self_attn.o_proj.weight
+    for k in (whole, Knockout("self-attention", 2, head=1)):
+        with pytest.raises(BadInput, match=r"also those of .*o_proj, so that both would be"):
+            export(vlm, tmp_path / "new", k)
+    with pytest.raises(BadInput, match="also those of"), zeroed_weights(vlm.anatomy, whole):
+        pass
+    with pytest.raises(BadInput, match=r"tiny-5 cannot be saved, .* contained shared tensors"):
         export(vlm, tmp_path / "new", Knockout("mlp", 0))
     assert not list(tmp_path.iterdir())
 

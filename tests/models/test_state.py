@@ -8,7 +8,7 @@ import torch
 from conftest import tiny_llava
 from torch import nn
 
-from talo_mini import BadInput, load_benchmark, load_vlm, sweep
+from talo_mini import BadInput, Written, load_benchmark, load_vlm, sweep
 from talo_mini.models.state import made_of
 from talo_mini.models.vlm import VLM
 
@@ -140,3 +140,39 @@ def test_noise_is_the_same_under_every_default_dtype(vlm, benchmark):
     finally:
         torch.set_default_dtype(torch.float32)
     assert np.allclose(np.stack(found.scores), np.stack(expected.scores), atol=1e-5)
+
+
+def test_a_vlm_is_a_model_and_its_whole_processor(vlm):
+    for model, processor, told in (
+        (nn.DataParallel(vlm.model), vlm.processor, "type DataParallel, .* its .module"),
+        ("llava-mini", vlm.processor, r"the type str, .* load_vlm\(...\) gives one"),
+        (vlm.model, None, "the type NoneType, and has no tokenizer"),
+        (vlm.model, vlm.processor.tokenizer, "has no tokenizer; AutoProcessor"),
+    ):
+        with pytest.raises(BadInput, match=told):
+            VLM("odd", model, processor)
+
+
+@pytest.mark.parametrize("look", ["sweep", "generate", "digest"])
+@pytest.mark.parametrize("place", ["", "model.language_model.layers.1", "model.vision_tower"])
+def test_weights_that_are_nowhere_are_told(vlm, benchmark, look, place):
+    vlm.model.get_submodule(place).to("meta")
+    with pytest.raises(BadInput, match=rf"has no weights: '{place}.* is on the device 'meta'"):
+        {
+            "sweep": lambda: sweep(vlm, benchmark, layers=[0]),
+            "generate": lambda: vlm.generate(benchmark),
+            "digest": lambda: vlm.digest,
+        }[look]()
+
+
+@pytest.mark.parametrize("place", ["model.language_model.layers.2", "model.vision_tower"])
+@pytest.mark.parametrize("written", [None, Written("option", 1)])
+def test_number_types_that_do_not_go_together_are_told(vlm, benchmark, place, written):
+    vlm.model.get_submodule(place).half()
+    told = r"of several number types \(torch.float16, torch.float32\), and torch says"
+    with pytest.raises(BadInput, match=told):
+        sweep(vlm, benchmark, layers=[0], written=written)
+    with pytest.raises(BadInput, match=told):
+        vlm.last_logits(vlm.inputs(benchmark))
+    vlm.model.float()
+    sweep(vlm, benchmark, layers=[0], written=written)

@@ -218,6 +218,16 @@ def test_what_a_sweep_refuses_is_not_generated_either(tiny):
             tiny.generate([asked()], own)
 
 
+def test_settings_of_generation_that_were_taken_off():
+    from conftest import tiny_llava
+
+    vlm, asked_of = tiny_llava(), [asked(), asked(text="which one")]
+    written = vlm.generate(asked_of)
+    vlm.model.generation_config = None
+    assert vlm.generate(asked_of) == written
+    assert vlm.model.generation_config is None
+
+
 def test_a_question_too_long_is_told_before_any_is_answered(tiny, monkeypatch):
     asked_of = []
     monkeypatch.setattr(tiny.model, "generate", lambda **inputs: asked_of.append(inputs))
@@ -286,6 +296,7 @@ def test_damaged_weights_are_told_in_a_sentence(tmp_path, damage):
     "options,message",
     [
         (dict(device="gpu"), "unknown device 'gpu'"),
+        (dict(device="meta"), "device 'meta' holds no weights"),
         (dict(max_pixels=0), "max_pixels is 0"),
         (dict(max_pixels=4096.5), "max_pixels is 4096.5"),
         (dict(revision="nonsense"), "revision= is a commit on the Hub"),
