@@ -15,10 +15,13 @@ from .words import (
     add_parts,
     add_written,
     check_out,
+    check_unused,
     loaded_benchmark,
     loaded_model,
     written_of,
 )
+
+LEVEL = 0.05
 
 
 def add(commands):
@@ -36,9 +39,7 @@ def add(commands):
         choices=("best", "cautious"),
         help="cautious: only what is significant on the probe (default %(default)s)",
     )
-    command.add_argument(
-        "--level", type=float, default=0.05, help="of the cautious rule (default %(default)s)"
-    )
+    command.add_argument("--level", type=float, help=f"of the cautious rule (default {LEVEL})")
     command.add_argument(
         "--seed", type=int, default=0, help="draws the probe (default %(default)s)"
     )
@@ -63,7 +64,7 @@ def add(commands):
     command.add_argument("--task", help="the task of that file")
     command.add_argument("--part", help="in place of a choice: what is left out; with --layers")
     command.add_argument("--layers", nargs="+", type=int, help="of which layers")
-    command.add_argument("--effect", default="zero", help="zero, or scale 0.5 (default zero)")
+    command.add_argument("--effect", help="with --part: zero, or scale 0.5 (default zero)")
     command.add_argument("--out", required=True, help="a new folder")
     command.set_defaults(run=run_export)
 
@@ -72,6 +73,9 @@ def run_choose(chosen: Namespace):
     """Write and print a choice."""
     check_single("choose")
     check_out(chosen.out, [".json"], chosen.benchmark)
+    written = written_of(chosen)
+    if chosen.rule != "cautious":
+        check_unused(chosen, ["level"], "is of the cautious rule; say --rule cautious")
     benchmark = loaded_benchmark(chosen)
     benchmark.split(chosen.shots, chosen.seed)  # raises now, and not after the model has loaded
     choice = talo(
@@ -80,12 +84,12 @@ def run_choose(chosen: Namespace):
         chosen.parts,
         chosen.shots,
         chosen.rule,
-        chosen.level,
+        LEVEL if chosen.level is None else chosen.level,
         chosen.seed,
         chosen.effect,
         chosen.cache,
         chosen.batch,
-        written_of(chosen),
+        written,
     )
     choice.save(chosen.out)
     print(choice)
@@ -95,10 +99,11 @@ def run_choose(chosen: Namespace):
 def run_evaluate(chosen: Namespace):
     """Print what a choice gains on the questions that did not choose it."""
     check_single("evaluate")
+    written = written_of(chosen)
     choice, benchmark = Choice.load(chosen.choice), loaded_benchmark(chosen)
     for task in benchmark.tasks:
         choice.knockouts(task.name)  # raises where the choice has no such task
-    options = dict(cache=chosen.cache, batch=chosen.batch, written=written_of(chosen))
+    options = dict(cache=chosen.cache, batch=chosen.batch, written=written)
     for measured in evaluate(loaded_model(chosen), benchmark, choice, **options):
         print(measured)
 
@@ -120,6 +125,7 @@ def _knockouts(chosen):
     if (chosen.choice is None) == (chosen.part is None):
         raise BadInput("say either --choice and --task, or --part and --layers")
     if chosen.choice is not None:
+        check_unused(chosen, ["layers", "effect"], "is what the choice says; say --part instead")
         choice = Choice.load(chosen.choice)
         if chosen.task is None:
             raise BadInput(
@@ -132,9 +138,9 @@ def _knockouts(chosen):
                 "export"
             )
         return knockouts, choice
+    check_unused(chosen, ["task"], "is of a file of choices; say --choice instead of --part")
     if not chosen.layers:
         raise BadInput(f"say of which layers {chosen.part!r} is left out: --layers 3")
-    layer_knockouts = [
-        k for i in chosen.layers for k in as_knockouts(chosen.part, chosen.effect, i)
-    ]
+    effect = "zero" if chosen.effect is None else chosen.effect
+    layer_knockouts = [k for i in chosen.layers for k in as_knockouts(chosen.part, effect, i)]
     return tuple(dict.fromkeys(layer_knockouts)), None

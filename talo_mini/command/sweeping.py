@@ -12,6 +12,7 @@ from ..benchmarks import load_benchmark
 from ..engine.sweep import kept_outcomes, sweep
 from ..errors import BadInput
 from ..estimates import Estimate
+from ..interventions.effects import find_effect
 from ..interventions.names import listed, names_of
 from .processes import process
 from .words import (
@@ -21,6 +22,7 @@ from .words import (
     add_parts,
     add_written,
     check_out,
+    check_unused,
     loaded_benchmark,
     loaded_model,
     written_of,
@@ -86,12 +88,15 @@ def run(chosen: Namespace):
             "every process has a GPU"
         )
     check_out(chosen.out, WRITERS, chosen.benchmark)
+    written = written_of(chosen)
+    if find_effect(chosen.effect.partition(" ")[0]).needs != "reference":
+        check_unused(chosen, ["reference"], "is for the effect mean; say --effect mean")
     parts = listed(chosen.parts)
     benchmark = loaded_benchmark(chosen)
     reference = load_benchmark(chosen.reference) if chosen.reference else None
     vlm = loaded_model(chosen)
     work = dict(parts=parts, layers=chosen.layers, effect=chosen.effect)
-    work |= dict(cache=chosen.cache, reference=reference, written=written_of(chosen))
+    work |= dict(cache=chosen.cache, reference=reference, written=written)
     sweep(vlm, benchmark.share(number, of), batch=chosen.batch, **work)
     table, missing = kept_outcomes(vlm, benchmark, **work)
     if missing:

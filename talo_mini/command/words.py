@@ -2,6 +2,7 @@
 
 import os
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterable
 from pathlib import Path
 
 from ..benchmarks import load_benchmark
@@ -118,14 +119,24 @@ def add_written(command: ArgumentParser):
     command.add_argument(
         "--max-new-tokens",
         type=int,
-        default=MOST_TOKENS,
-        help="of a written answer (default %(default)s)",
+        help=f"of a written answer (default {MOST_TOKENS})",
     )
 
 
 def written_of(chosen: Namespace) -> Written | None:
     """How written answers were asked for; None where options are scored."""
-    return Written(chosen.written, chosen.max_new_tokens) if chosen.written else None
+    if chosen.written is None:
+        check_unused(chosen, ["max_new_tokens"], "is of written answers; say --written too")
+        return None
+    most = MOST_TOKENS if chosen.max_new_tokens is None else chosen.max_new_tokens
+    return Written(chosen.written, most)
+
+
+def check_unused(chosen: Namespace, options: Iterable[str], why: str):
+    """Raise BadInput where one of these options was given, though it would change nothing."""
+    for name in options:
+        if getattr(chosen, name) is not None:
+            raise BadInput(f"--{name.replace('_', '-')} {why}, or leave it out")
 
 
 def add_parts(command: ArgumentParser):

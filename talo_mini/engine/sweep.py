@@ -97,7 +97,8 @@ def sweep(
         lacking = _lacking(benchmark, cells, stored)
         if store and lacking:
             store.check_writable(key)
-        means = _means(vlm, reference, parts) if reference and lacking else None
+        needed = find_effect(effect.partition(" ")[0]).needs == "reference"
+        means = _means(vlm, reference, parts) if reference and needed and lacking else None
         waiting, refused = batches(lacking, benchmark.prompt, size), []
         todo = sum(len(one.questions) * len(one.cells) for one in waiting)
         with (

@@ -51,9 +51,8 @@ def ends_of_answers(model: nn.Module, tokenizer) -> tuple[int, ...]:
 
 def _settings(module, max_new_tokens):
     own = module.generation_config
-    said = own or GenerationConfig.from_model_config(
-        module.config
-    )  # None where someone took it off
+    # where someone took it off, the configuration says which tokens are special
+    said = own or GenerationConfig.from_model_config(module.config)
     tokens = {name: getattr(said, name, None) for name in TOKENS}
     greedy = GenerationConfig(do_sample=False, max_new_tokens=max_new_tokens, **tokens)
 

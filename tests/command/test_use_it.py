@@ -130,6 +130,26 @@ def bad(arguments, told, capsys):
     assert stop.value.code == 2 and told in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "arguments, told",
+    [
+        (
+            "export M --out e --choice choice.json --task t --layers 3",
+            "--layers is what the ch",
+        ),
+        ("export M --out e --choice choice.json --task t --effect zero", "--effect is what the ch"),
+        ("export M --out e --part mlp --layers 0 --task t", "--task is of a file of choices"),
+        ("sweep M questions.csv --reference questions.csv", "--reference is for the effect mean"),
+        ("sweep M questions.csv --max-new-tokens 3", "--max-new-tokens is of written answers"),
+        ("choose M questions.csv --level 0.1", "--level is of the cautious rule; say --rule"),
+        ("evaluate M questions.csv --max-new-tokens 3", "--max-new-tokens is of written answers"),
+    ],
+)
+def test_an_option_that_would_change_nothing_is_told(there, choice, capsys, arguments, told):
+    """Before the model loads: there is no M."""
+    bad(arguments.split(), told, capsys)
+
+
 def test_what_is_wrong_is_said_in_a_sentence(there, choice, capsys):
     nowhere = ["no/such/model"]
     bad(["choose", *nowhere, "questions.csv", "--shots", "16"], "too few questions", capsys)
