@@ -18,7 +18,7 @@ PLAIN = (str, int, float, bool, type(None), torch.dtype)
 OF_EVERY_MODULE = {
     *vars(nn.Module()),
     *("_is_hf_initialized", "_hf_hook", "name_or_path", "warnings_issued"),
-    *("_output_capturing_hooks_installed", "rope_deltas"),
+    *("_output_capturing_hooks_installed", "rope_deltas", "_compiled_call_impl"),
 }
 
 

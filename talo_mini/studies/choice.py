@@ -139,8 +139,8 @@ class Choice:
         if vlm.changed != changed:
             raise BadInput(
                 f"the choice is of {self.model} in another state: an adapter was switched or "
-                "scaled since, or an attribute or a buffer of a module was changed. Undo that, "
-                "choose anew, or say strict=False"
+                "scaled since, or an attribute or a buffer of a module or the way of attention was "
+                "changed. Undo that, choose anew, or say strict=False"
             )
         if vlm.reading != self.reading:
             raise BadInput(
@@ -262,6 +262,10 @@ def _made(record, path):
     tasks = tuple(TaskChoice(**task) for task in record["tasks"])
     lists = {name: tuple(record[name]) for name in ("parts", "probe_pictures")}
     choice = Choice(**{**record, **lists, "tasks": tasks})
+    if not choice.probe_pictures:
+        raise BadInput(
+            f"{path} names no picture that chose, so that these would measure; choose anew"
+        )
     names = [task.task for task in tasks]
     for task in tasks:
         if names.count(task.task) > 1:

@@ -10,6 +10,7 @@ from torch import nn
 
 from talo_mini import BadInput, Written, load_benchmark, load_vlm, sweep
 from talo_mini.models.state import made_of
+from talo_mini.models.strangers import strange_code
 from talo_mini.models.vlm import VLM
 
 
@@ -80,6 +81,14 @@ def test_running_a_model_changes_nothing_that_is_told(benchmark):
     sweep(vlm, benchmark, layers=[0])
     vlm.generate(benchmark.questions[:1])
     assert made_of(vlm.model) == vlm.files.model_made
+
+
+def test_a_compiled_model_is_the_same(benchmark):
+    """As a server compiles one; inside a knockout it runs uncompiled anyway."""
+    vlm = load_vlm("llava-mini", device="cpu")
+    vlm.model.compile(backend="eager")
+    vlm.model.get_decoder().layers[1].compile(backend="eager")
+    assert not vlm.changed and strange_code(vlm.model) is None
 
 
 def test_how_a_class_is_printed_decides_nothing(vlm, monkeypatch):

@@ -113,6 +113,7 @@ def test_what_cannot_be_told_is_no_number_and_a_file_is_whole_or_as_it_was(tmp_p
         (lambda file: file | {"tasks": {"x": 1}}, "has a list there"),
         (lambda file: file | {"probe_pictures": "abc"}, "'probe_pictures' in .* has a list there"),
         (lambda file: file | {"probe_pictures": None}, "'probe_pictures' in its Choice is 'None'"),
+        (lambda file: file | {"probe_pictures": []}, "names no picture that chose"),
         (lambda file: file | {"versions": ["x"]}, "has an object there"),
     ],
 )
