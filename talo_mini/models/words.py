@@ -33,12 +33,12 @@ def check_read(question: Question, tokenizer, name: str):
 
 def told_unknown(questions: Sequence[Question], tokenizer, name: str) -> str | None:
     """How many questions hold words that a tokenizer lacks, and the first such word, or None."""
-    found = [(q.id, word) for q in questions for word in _unknown(q, tokenizer)[:1]]
-    if not found:
+    unread = [(q.id, word) for q in questions for word in _unknown(q, tokenizer)[:1]]
+    if not unread:
         return None
-    first, word = found[0]
+    first, word = unread[0]
     return (
-        f"{len(found)} of {len(questions)} questions hold words that {name} has no token for, and "
+        f"{len(unread)} of {len(questions)} questions hold words that {name} has no token for, and "
         f"reads all alike; the first is {word!r} of question {first!r}"
     )
 
