@@ -110,7 +110,7 @@ def _folded(anatomy, k) -> list[Change]:
             f"effect {k.effect!r} cannot be folded into weights; use one of {', '.join(FOLDED)}"
         )
     part = anatomy.part(k.part, k.layer, k.stack)
-    weights = [p for module in part.modules.values() for p in plain_weights(module, anatomy)]
+    weights = plain_weights(list(part.modules.values()), anatomy)
     factor = 0.0 if k.effect == "zero" else k.amount
     if k.unit == WHOLE and not factor:
         return [_scaled(parameter, 0.0) for parameter in weights]
@@ -141,7 +141,7 @@ def _projection(part, path):
 
 def _own(projection, anatomy) -> dict:
     """Weight and bias of a linear map. Raises BadInput where an adapter stands beside them."""
-    plain_weights(projection, anatomy)
+    plain_weights([projection], anatomy)
     parameters = dict(projection.named_parameters())
     if not parameters or not set(parameters) <= {"weight", "bias"}:
         raise BadInput("an adapter stands beside the weights; merge it before you export")

@@ -1,6 +1,7 @@
 """Knock out a part of a layer: hooks that apply inside a `with` block and leave no trace."""
 
 import math
+from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -253,14 +254,14 @@ def zeroed_weights(anatomy: Anatomy, *knockouts: Knockout):
 
     Raises BadInput for a whole layer, a head, a neuron or another effect, which weights cannot
     express, and for weights that cannot be zeroed in place: quantised or offloaded ones, and those
-    that another module shares.
+    that a module shares which is not to be knocked out.
     """
     modules = []
     for k in knockouts:
         if k.part == "layer" or k.effect != "zero" or k.unit != WHOLE:
             raise BadInput(f"{k} cannot be done by zeroing weights; use knockout()")
         modules += anatomy.part(k.part, k.layer, k.stack).modules.values()
-    parameters = [one for module in modules for one in plain_weights(module, anatomy)]
+    parameters = plain_weights(modules, anatomy)
     # they change nothing, but tell another thread, and a copy, that the model is not as it was
     guards = [(module.register_forward_pre_hook, _as_it_is) for module in modules]
     changes = [_zeroed(parameter) for parameter in parameters]
@@ -284,13 +285,14 @@ def _zeroed(parameter):
     return lambda: put(torch.zeros_like(own)), lambda: put(own)
 
 
-def plain_weights(module, anatomy: Anatomy):
-    """The weights and biases of a part. Raises BadInput where they are not plain float tensors, or
-    another module's too.
+def plain_weights(modules: Sequence[nn.Module], anatomy: Anatomy) -> list[nn.Parameter]:
+    """The weights and biases of some modules. Raises BadInput where they are not plain float
+    tensors, or are those of other modules too.
     """
-    _check_not_shared(module, anatomy.root)
+    modules_inside = {inner: None for module in modules for inner in module.modules()}
+    _check_not_shared(modules_inside, anatomy.root)
     weights = []
-    for inner in module.modules():
+    for inner in modules_inside:
         if getattr(inner, "lora_magnitude_vector", None):
             raise BadInput(
                 "the weights of a DoRA adapter are scaled to a norm that zeros do not have, so "
@@ -309,11 +311,11 @@ def plain_weights(module, anatomy: Anatomy):
     return weights
 
 
-def _check_not_shared(module, root):
-    """Raise BadInput where another module of the model has one of the same parameters."""
-    inside, own = set(module.modules()), set(module.parameters())
+def _check_not_shared(modules, root):
+    """Raise BadInput where other modules of the model have one of the same parameters."""
+    weights = {weight for module in modules for weight in module.parameters(recurse=False)}
     for path, other in root.named_modules():
-        if other not in inside and own.intersection(other.parameters(recurse=False)):
+        if other not in modules and weights.intersection(other.parameters(recurse=False)):
             raise BadInput(
                 f"weights of the part are also those of {path}, so that both would be changed; use "
                 "knockout()"

@@ -158,7 +158,7 @@ def check(name):
         for part in layer.parts:
             with knockout(anatomy, *everywhere(anatomy, part, i)):
                 hooked = logits()
-            with zeroed_weights(anatomy, Knockout(part, i)):
+            with zeroed_weights(anatomy, *everywhere(anatomy, part, i)):
                 zeroed = logits()
             assert not torch.equal(hooked, base), f"{name}: {part} of layer {i} changes nothing"
             assert torch.equal(hooked, zeroed), (
