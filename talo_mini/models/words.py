@@ -33,25 +33,30 @@ def check_read(question: Question, tokenizer, name: str):
 
 def told_unknown(questions: Sequence[Question], tokenizer, name: str) -> str | None:
     """How many questions hold words that a tokenizer lacks, and the first such word, or None."""
-    unread = [(q.id, word) for q in questions for word in _unknown(q, tokenizer)[:1]]
-    if not unread:
+    unknown = tokenizer.unk_token_id
+    if unknown is None or not questions:
         return None
-    first, word = unread[0]
+    words = [_words(question) for question in questions]
+    texts = dict.fromkeys(map(" ".join, words))
+    read = dict(zip(texts, _tokens(list(texts), tokenizer), strict=True))
+    lacking = [number for number, own in enumerate(words) if unknown in read[" ".join(own)]]
+    if not lacking:
+        return None
+    first = lacking[0]
+    strange = (word for word in words[first] if unknown in _tokens(word, tokenizer))
     return (
-        f"{len(unread)} of {len(questions)} questions hold words that {name} has no token for, and "
-        f"reads all alike; the first is {word!r} of question {first!r}"
+        f"{len(lacking)} of {len(questions)} questions hold words that {name} has no token for, "
+        f"and reads all alike; the first is {next(strange, '')!r} of question "
+        f"{questions[first].id!r}"
     )
 
 
-def _unknown(question, tokenizer) -> list[str]:
-    """The words of a question and its options that a tokenizer lacks."""
-    unknown = tokenizer.unk_token_id
+def _words(question) -> list[str]:
+    """The words of a question and its options."""
     texts = [question.hint, question.text, question.written, *question.options]
-    if unknown is None or unknown not in _tokens(" ".join(texts), tokenizer):
-        return []
-    words = [word for text in texts for word in text.split()]
-    return [word for word in words if unknown in _tokens(word, tokenizer)]
+    return [word for text in texts for word in text.split()]
 
 
 def _tokens(text, tokenizer):
+    """The tokens of a text, or of each of several."""
     return tokenizer(text, add_special_tokens=False).input_ids
