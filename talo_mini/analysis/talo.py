@@ -237,6 +237,7 @@ def talo_gains(
     errors = np.array([_error(outcomes, task, part, probing) for task in table.task])
     table["error"], table["freedom"] = errors.T
     low, high, p = t_interval(table.delta.to_numpy(), errors[:, 0], errors[:, 1])
+    low, high = np.clip([low, high], -1, 1)  # no accuracy changes by more
     table["low"], table["high"], table["p"] = low, high, p
     return table.assign(q=false_discovery(table.p, table.delta))
 
@@ -246,12 +247,15 @@ def mean_gain(gains: pd.DataFrame) -> dict:
 
     `gains` are rows of `talo_gains`. The tasks' errors are independent; degrees of freedom by Welch
     and Satterthwaite. New tasks would vary more: that is what `significance.mean_interval` over the
-    tasks tells.
+    tasks tells. Where no draw acts in any task there is no interval.
     """
     squares = gains.error.to_numpy() ** 2
+    if not squares.any():
+        return dict(delta=gains.delta.mean(), low=np.nan, high=np.nan, p=1.0)
     error = np.sqrt(squares.sum()) / len(gains)
     freedom = squares.sum() ** 2 / (squares**2 / gains.freedom.to_numpy()).sum()
     low, high, p = t_interval(gains.delta.mean(), error, freedom)
+    low, high = np.clip([low, high], -1, 1)  # no accuracy changes by more
     return dict(delta=gains.delta.mean(), low=float(low), high=float(high), p=float(p))
 
 

@@ -347,3 +347,14 @@ def test_the_error_is_the_scatter_between_studies(rule):
         means.append(talo_draws(outcomes, "see a", "self-attention", 40, 20, 0, rule).delta.mean())
         errors.append(gain_error(outcomes, "see a", "self-attention", 40, 20, 0, rule)[0])
     assert np.mean(errors) == pytest.approx(np.std(means, ddof=1), rel=0.4)
+
+
+def test_where_no_draw_acts_the_mean_gain_has_no_interval():
+    mean = mean_gain(pd.DataFrame(dict(delta=[0.0, 0.0], error=0.0, freedom=29)))
+    assert (mean["delta"], mean["p"]) == (0, 1)
+    assert np.isnan(mean["low"]) and np.isnan(mean["high"])
+
+
+def test_no_gain_may_be_larger_than_all_questions():
+    mean = mean_gain(pd.DataFrame(dict(delta=[0.5], error=0.2, freedom=1)))
+    assert (mean["low"], mean["high"]) == (-1, 1)
