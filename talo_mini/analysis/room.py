@@ -22,7 +22,8 @@ def room_to_gain(
     Room: the base model is above a guess that has looked, and below 90% (`has_room`). Gives cells,
     of_cells (all there are), knockouts and helped (clearly, q below `level`) in cells with room,
     power: the probability that a true gain of 10 points in one of these knockouts is found, where a
-    fifth of the answers change; threshold: the p value that it has to reach for this; and bound:
+    fifth of the answers change (of as many questions as there are pictures: what is about one
+    picture goes together); threshold: the p value that it has to reach for this; and bound:
     what the largest of their true gains does not exceed, in these cells (97.5%: it is below the
     upper end of its own 95% interval, which is no higher than the highest).
     """
@@ -34,7 +35,8 @@ def room_to_gain(
     threshold = threshold_in_force(vectors if among is None else among, level)
     chance = bound = None
     if len(roomy_vectors):
-        chance = power(GAIN, 2 * GAIN, round(roomy_vectors.questions.mean()), threshold)
+        sizes = roomy_vectors["pictures" if "pictures" in vectors else "questions"]
+        chance = power(GAIN, 2 * GAIN, round(sizes.mean()), threshold)
         bound = float(roomy_vectors.high.max())
     return dict(
         cells=int(cells[room].nunique()),

@@ -286,7 +286,7 @@ def shots_curve(
             rows.append(dict(shots=number, tasks=0))
             continue
         gains = _averages(large_tasks, part, Probing(number, draws, seed, rule, level))
-        low, high = mean_interval(gains.delta)
+        low, high = mean_interval(gains.delta, most=1)
         row = dict(shots=number, tasks=len(gains), delta=gains.delta.mean(), low=low, high=high)
         row |= dict(p=mean_p(gains.delta), acted=gains.acted.mean(), harmed=gains.harmed.mean())
         row |= dict(regret=(gains.hindsight - gains.delta).mean(), alike=gains.alike.mean())

@@ -36,12 +36,16 @@ def run(chosen: Namespace):
     except ImportError as error:
         raise BadInput("notebooks need more: pip install 'talo-mini[book]'") from error
     source = _source(chosen.name)
-    known = papermill.inspect_notebook(str(source))
+    try:
+        known = papermill.inspect_notebook(str(source))
+    except (ValueError, KeyError, AttributeError) as error:
+        raise BadInput(f"{source} is no notebook ({str(error)[:100]})") from error
     given = {name: _value(written) for name, written in chosen.parameters}
     unknown = sorted(set(given) - set(known))
     if unknown:
         raise BadInput(f"{source.name} has no parameter {unknown[0]!r}; it has: {', '.join(known)}")
     folder = Path(chosen.out or f"runs/{source.stem}")
+    _check_target(folder, source)
     folder.mkdir(parents=True, exist_ok=True)
     if "RESULTS" in known:
         given.setdefault("RESULTS", str(folder))
@@ -58,10 +62,20 @@ def run(chosen: Namespace):
     print(f"{executed} and {executed.with_suffix('.html').name} are ready")
 
 
+def _check_target(folder, source):
+    """Raise BadInput where the executed copy cannot lie, or would overwrite its source."""
+    if folder.is_file():
+        raise BadInput(f"--out {folder} is a file; name a folder")
+    if folder.resolve() == source.resolve().parent:
+        raise BadInput(f"the executed copy would overwrite {source}; name another folder by --out")
+
+
 def _source(name):
     """The notebook's file. Raises BadInput where there is none."""
     folder = Path("notebooks")
-    places = [Path(name), folder / f"{name}.ipynb", *sorted(folder.glob(f"{name}_*.ipynb"))]
+    places = [Path(name), folder / f"{name}.ipynb"]
+    if Path(name).name == name:
+        places += sorted(folder.glob(f"{name}_*.ipynb"))
     notebook = next((path for path in places if path.is_file() and path.suffix == ".ipynb"), None)
     if notebook is None:
         names = ", ".join(path.stem for path in sorted(folder.glob("[0-9]*.ipynb")))

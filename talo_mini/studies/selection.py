@@ -8,7 +8,7 @@ from ..analysis.talo import NONE
 from ..benchmarks.questions import Benchmark
 from ..engine.key import check_asked
 from ..engine.sweep import sweep
-from ..errors import BadInput
+from ..errors import BadInput, whole_number
 from ..interventions.names import layers_with
 from ..models.vlm import VLM
 from ..outcomes.table import BASE, all_scored, pictures_of
@@ -28,6 +28,7 @@ def select_layer(
     not finite.
     """
     check_asked(vlm, probe)
+    step = whole_number("step", step)
     alive = _layers(vlm, part)
     base = (
         all_scored(sweep(vlm, probe, parts=[part], layers=[], cache=cache))

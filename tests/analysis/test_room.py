@@ -57,6 +57,13 @@ def test_the_bound_holds_for_all_knockouts_together(gain):
     assert np.median(bounds) < gain + 0.3
 
 
+def test_power_counts_pictures():
+    """Five pictures cannot show anything, however many questions are about them."""
+    vectors = vectors_of([0.6], [[0.6, 0.6]], questions=200)
+    shared = vectors.assign(pictures=5)
+    assert room_to_gain(shared)["power"] == 0 < 0.5 < room_to_gain(vectors)["power"]
+
+
 def test_forms_are_cells_of_their_own():
     one = vectors_of([0.6], [[0.5]])
     room = room_to_gain(pd.concat([one, one.assign(form="direct")]))

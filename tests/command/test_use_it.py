@@ -122,6 +122,22 @@ def test_a_notebook_with_ones_own_parameters(there, capsys):
         ["notebook", "own.ipynb", "-p", "MODLE", "b"], "no parameter 'MODLE'; it has: MODEL", capsys
     )
     bad(["notebook", "none"], "no notebook 'none'", capsys)
+    bad(["notebook", str(there / "none.ipynb")], "no notebook '", capsys)
+
+
+def test_a_notebook_is_not_overwritten_by_its_run(there, capsys):
+    cells = [nbformat.v4.new_code_cell("MODEL = 'a'", metadata={"tags": ["parameters"]})]
+    source, result = there / "mine.ipynb", there / "a result.txt"
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), source)
+    before = source.read_text()
+    for out in (".", str(there)):
+        bad(["notebook", "mine.ipynb", "--out", out], "would overwrite mine.ipynb", capsys)
+    result.write_text("x")
+    bad(["notebook", "mine.ipynb", "--out", "a result.txt"], "is a file; name a folder", capsys)
+    assert source.read_text() == before
+    source.write_text("no JSON")
+    bad(["notebook", str(source)], "is no notebook", capsys)
 
 
 def bad(arguments, told, capsys):

@@ -64,6 +64,13 @@ def test_no_such_part(tiny):
         )
 
 
+@pytest.mark.parametrize("step", [0, -1, 1.5, "4"])
+def test_a_step_is_a_number_of_questions(tiny, step):
+    benchmark = load_benchmark("mini-worlds", tasks=["object_colour"], per_task=2, form="direct")
+    with pytest.raises(BadInput, match=r"step is .*; it is a whole number from 1 on"):
+        select_layer(tiny, benchmark, step=step)
+
+
 def test_a_sweep_of_pairs_and_greedy_sets(tiny):
     benchmark = load_benchmark("mini-worlds", tasks=["more"], per_task=12, form="choice")
     outcomes = sweep(tiny, benchmark, parts=pair_parts(tiny.anatomy, "mlp"))
