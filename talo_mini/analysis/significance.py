@@ -76,7 +76,7 @@ def mean_interval(values, *, most: float = np.inf) -> tuple[float, float]:
     if len(values) < 2 or _all_equal(values):
         return float("nan"), float("nan")
     low, high = stats.ttest_1samp(values, 0).confidence_interval(LEVEL)
-    return max(-most, float(low)), min(most, float(high))
+    return float(max(-most, low)), float(min(most, high))
 
 
 def mean_p(values) -> float:
