@@ -89,6 +89,17 @@ def tiny():
     return tiny_llava()
 
 
+@pytest.fixture
+def vlm():
+    """A model that a test may change."""
+    return tiny_llava(3)
+
+
+def decoder(vlm: VLM):
+    """Its decoder's layers."""
+    return vlm.model.get_decoder().layers
+
+
 def made_up_outcomes(
     right: dict[str, np.ndarray], knocked: dict[str, np.ndarray], part="self-attention"
 ) -> pd.DataFrame:

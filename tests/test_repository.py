@@ -12,8 +12,8 @@ ADDRESS = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"
 
 def tracked():
     listed = subprocess.run(
-        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.split("\n")
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\0")
     return [ROOT / name for name in listed if name and (ROOT / name).is_file()]
 
 
@@ -38,6 +38,12 @@ def test_no_file_names_a_folder_of_the_machine_that_made_it():
         text = path.read_text()
         for folder in (f"{ROOT}/", "/site" + "-packages/", "/ro" + "ot/"):
             assert folder not in text, f"{path.name} names {folder}"
+
+
+def test_tables_of_outcomes_are_the_published_ones():
+    """What a sweep keeps in a cache, wherever that was, is nobody else's."""
+    tables = [path.relative_to(ROOT) for path in tracked() if path.suffix == ".parquet"]
+    assert tables and all(path.is_relative_to("book/data") for path in tables), tables
 
 
 def test_versions_agree():

@@ -12,6 +12,7 @@ from ..benchmarks.questions import Benchmark
 from ..engine.sweep import sweep
 from ..errors import BadInput
 from ..models.vlm import VLM
+from ..outcomes.table import all_scored
 
 
 def reworded(benchmark: Benchmark, word: str, other: str) -> Benchmark:
@@ -39,7 +40,8 @@ def same_answers(
 
     `words` holds by task the word that it is asked with and the one put in its place; tasks that
     the benchmark lacks are passed over. Columns: task, form, word, other, questions, delta (share
-    of equal answers), low, high (95% interval over questions). Raises BadInput as `reworded`.
+    of equal answers), low, high (95% interval over questions). Raises BadInput as `reworded`, and
+    where an answer cannot be scored.
     """
     rows = []
     for task in benchmark.tasks:
@@ -49,7 +51,8 @@ def same_answers(
             asked = benchmark.subset([task.name], form=form)
             changed = reworded(asked, *words[task.name])
             first, second = (
-                sweep(vlm, questions, parts=(), cache=cache) for questions in (asked, changed)
+                all_scored(sweep(vlm, questions, parts=(), cache=cache))
+                for questions in (asked, changed)
             )
             equal = first.answer.to_numpy() == second.answer.to_numpy()
             low, high = right_interval(equal, first.picture)

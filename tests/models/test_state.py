@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from conftest import tiny_llava
+from conftest import decoder
 from torch import nn
 
 from talo_mini import BadInput, Written, load_benchmark, load_vlm, sweep
@@ -17,15 +17,6 @@ from talo_mini.models.vlm import VLM
 @pytest.fixture(scope="module")
 def benchmark():
     return load_benchmark("mini-worlds", tasks=["object_colour"], per_task=3, form="direct")
-
-
-@pytest.fixture
-def vlm():
-    return tiny_llava(3)
-
-
-def decoder(vlm):
-    return vlm.model.get_decoder().layers
 
 
 def with_attribute(vlm):

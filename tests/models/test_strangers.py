@@ -4,7 +4,7 @@ import functools
 
 import pytest
 import torch
-from conftest import tiny_llava
+from conftest import decoder
 from torch import nn
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations import sdpa_attention
@@ -18,15 +18,6 @@ from talo_mini.models.strangers import strange_code
 @pytest.fixture(scope="module")
 def benchmark():
     return load_benchmark("mini-worlds", tasks=["object_colour"], per_task=3, form="direct")
-
-
-@pytest.fixture
-def vlm():
-    return tiny_llava(3)
-
-
-def decoder(vlm):
-    return vlm.model.get_decoder().layers
 
 
 def with_a_method(vlm):
