@@ -21,6 +21,7 @@ BOXES = Path(__file__).with_name("boxes.yml")
 REPORTS = re.compile(
     r"\bshow_\w+\(|\breadable\(|\bdisplay\(|\btell\(|\bsave_headline\(|\bsavefig\(|\baxis\."
 )
+FINDINGS = "What we found"  # below it the text leads, and all code is folded
 FOLDED = "hide-input", "hide-cell"
 LONG = 12  # lines: a cell that computes so long is folded too
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"  # the book loads its own
@@ -99,7 +100,7 @@ def page(executed: nbformat.NotebookNode, name: str, published: dict, folder: Pa
     executed.cells = [piece for cell in cells for piece in one_figure_each(cell)]
     for cell, heading in zip(executed.cells, headings(executed.cells), strict=True):
         if cell.cell_type == "code":
-            cell.metadata.tags = shown(cell)
+            cell.metadata.tags = shown(cell, heading)
             for _, title in figures([cell]):
                 words = f"Figure: {sentence(plain(heading))} {title}"
                 cell.metadata["mystnb"] = {"image": {"alt": words}}
@@ -150,13 +151,15 @@ def headings(cells) -> list[str]:
     return above
 
 
-def shown(cell) -> list[str]:
-    """The tags of a code cell: what sets, draws, reports or is long is folded; so is installing."""
+def shown(cell, heading: str) -> list[str]:
+    """The tags of a code cell: what sets, draws, reports or is long is folded; so is installing,
+    and what stands below the heading of the findings.
+    """
     tags = [tag for tag in cell.metadata.get("tags", []) if tag not in FOLDED]
     if "google.colab" in cell.source or "injected-parameters" in tags:
         return [*tags, "hide-cell"]
     long = cell.source.count("\n") >= LONG or "parameters" in tags
-    if long or REPORTS.search(cell.source):
+    if long or heading == FINDINGS or REPORTS.search(cell.source):
         return [*tags, "hide-input"]
     return tags
 

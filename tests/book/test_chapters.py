@@ -55,7 +55,9 @@ def test_a_page_shows_the_answer_first_and_folds_what_draws(tmp_path):
     short = made("x = 1")
     drawing = made("show_changes(x)", picture=True)
     install = made('if "google.colab" in sys.modules:\n    pass')
-    executed = nbformat.v4.new_notebook(cells=[text, install, heading, short, drawing])
+    found, counting = nbformat.v4.new_markdown_cell("## What we found"), made("x = 2")
+    cells = [text, install, heading, short, drawing, found, counting]
+    executed = nbformat.v4.new_notebook(cells=cells)
     chapters.page(executed, name, results(name), tmp_path)
     first, second, *_ = executed.cells
     assert first.source.startswith("# 16. Several\n\n[badge](url)\n\n````{admonition} In short")
@@ -63,7 +65,7 @@ def test_a_page_shows_the_answer_first_and_folds_what_draws(tmp_path):
     assert second.source == "The *text*.\n\nMore."
     assert (tmp_path / f"{name}-box.png").read_bytes() == b"hello"
     assert install.metadata.tags == ["hide-cell"] and drawing.metadata.tags == ["hide-input"]
-    assert short.metadata.tags == []
+    assert short.metadata.tags == [] and counting.metadata.tags == ["hide-input"]
     alt = drawing.metadata.mystnb["image"]["alt"]
     assert alt == "Figure: A part of it. Nothing gains"
 
