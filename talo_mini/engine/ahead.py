@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from ..benchmarks.questions import Question
 from ..models.asked import Asked
+from ..models.padding import Uneven, untried
 from ..models.vlm import VLM
 from .batches import Batch
 from .memory import out_of_memory
@@ -44,7 +45,7 @@ class Ahead:
         """
         if self.thread is not None and following:
             questions = following[0].questions
-            work = self.thread.submit(layout, self.vlm, questions, self.prompt)
+            work = self.thread.submit(_beside, layout, self.vlm, questions, self.prompt)
             self.begun = (layout, questions), work
 
     def inputs(self, layout: Layout, batch: Batch) -> Asked:
@@ -53,13 +54,22 @@ class Ahead:
             (asked, work), self.begun = self.begun, None
             if asked != (layout, batch.questions):  # a batch was cut, or goes another way
                 work.cancel() or wait([work])
-            elif not _ran_out_of_memory(work):
+            elif not _is_left(work):
                 return work.result()
             del work  # and the memory of its inputs
         return layout(self.vlm, batch.questions, self.prompt)
 
 
-def _ran_out_of_memory(work: Future) -> bool:
-    """Whether there was too little memory for it beside the batch before, in the end."""
+def _beside(layout, *given):
+    """A layout that does not run the model, which is another thread's."""
+    with untried():
+        return layout(*given)
+
+
+def _is_left(work: Future) -> bool:
+    """Whether the turn of its batch has to come first.
+
+    There was too little memory for it beside the batch before, or the model has to be tried.
+    """
     error = work.exception()
-    return isinstance(error, Exception) and out_of_memory(error)
+    return isinstance(error, Uneven) or (isinstance(error, Exception) and out_of_memory(error))

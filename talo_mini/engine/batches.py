@@ -11,7 +11,7 @@ from ..benchmarks.prompts import write_prompt
 from ..benchmarks.questions import Question, parted
 from ..errors import BadInput
 from ..interventions.names import Cell
-from ..models.padding import of_one_length
+from ..models.padding import Unrepeatable, is_tried, of_one_length, try_padding
 from ..models.vlm import VLM
 
 
@@ -50,6 +50,27 @@ def batches(lacking: dict[tuple[Cell, ...], list[Question]], prompt: str, size: 
 def _order(picture_counts, prompt, question):
     shared = question.encoded if picture_counts[question.encoded] > 1 else ()
     return len(question.more), question.pixels, shared, len(write_prompt(question, prompt))
+
+
+def try_padding_of(vlm: VLM, waiting: list[Batch], prompt: str):
+    """Try whether a new model answers alike twice, and whatever is padded before a question.
+
+    Now, and not by a thread that lays out ahead. Raises Unrepeatable.
+    """
+    if is_tried(vlm):
+        return
+    every = [question for batch in waiting for question in batch.questions]
+    alike = [question for question in every if len(question.more) == len(every[0].more)]
+
+    def size(question):
+        return question.pixels, len(write_prompt(question, prompt))
+
+    try:
+        try_padding(vlm, min(alike, key=size), max(alike, key=size), prompt)
+    except Unrepeatable:
+        raise
+    except Exception:  # a question that is refused is told of when its turn comes
+        pass
 
 
 def halved(waiting: list[Batch], error: Exception) -> list[Batch]:

@@ -19,6 +19,7 @@ from ..benchmarks.questions import Question, by_pictures
 from ..errors import BadInput
 from ..interventions.hooks import NO_SOFTMAX
 from ..models.asked import Asked, Wanted
+from ..models.padding import padding_counts
 from ..models.scoring import next_tokens
 from ..models.state import check_length
 from ..models.vlm import VLM
@@ -210,6 +211,8 @@ def by_whole_text(vlm: VLM, question: Question) -> bool:
 
 def _check_able(vlm):
     """Raise CannotPack where a model's decoder does not look back through an attention mask."""
+    if padding_counts(vlm):
+        raise CannotPack("its answers change with what is padded before a question")
     text = vlm.model.config.get_text_config()
     if getattr(text, "_attn_implementation", None) not in MASKED:
         raise CannotPack("its attention takes no mask of one's own")

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -16,7 +15,7 @@ from ..interventions.effects import find_effect
 from ..interventions.knockout import mean_outputs
 from ..interventions.names import BASE_CELL, all_cells, as_knockouts, listed, names_of
 from ..models.ownership import owned
-from ..models.padding import Uneven, padding_counts
+from ..models.padding import Uneven
 from ..models.state import mixed_types_told
 from ..models.vlm import VLM
 from ..models.words import told_unknown
@@ -24,7 +23,7 @@ from ..outcomes.store import Keeper, OutcomeStore
 from ..outcomes.table import BASE, COLUMNS, UNSCORED
 from ..progress import progress
 from .ahead import Ahead
-from .batches import Batch, batches, halved
+from .batches import Batch, batches, halved, try_padding_of
 from .key import answers_key, check_asked, check_can_answer
 from .logits import hooked_logits, replayed_logits
 from .memory import out_of_memory
@@ -101,6 +100,8 @@ def sweep(
         means = _means(vlm, reference, parts) if reference and needed and lacking else None
         waiting, refused = batches(lacking, benchmark.prompt, size), []
         todo = sum(len(one.questions) * len(one.cells) for one in waiting)
+        if waiting:
+            try_padding_of(vlm, waiting, benchmark.prompt)
         with (
             Keeper(store, key) as keeper,
             progress(total=todo, desc=f"sweep of {vlm.name}", unit="answer") as bar,
@@ -223,9 +224,6 @@ def _batch_by_batch(vlm, benchmark, waiting, means, refused, ahead):
     # the longest row that was compared with hooks, by whether rows were shared and by cells
     checked: dict[tuple, int] = {}
     pictures = Pictures(vlm.model)
-    with suppress(Exception):  # a question that is refused is told of below
-        # tried now, and not by a thread that lays out ahead
-        padding_counts(vlm, waiting[0].questions[0], benchmark.prompt)
     while waiting:
         batch = waiting.pop(0)
         layout, method = ways[0]
@@ -258,7 +256,7 @@ def _batch_by_batch(vlm, benchmark, waiting, means, refused, ahead):
             ahead.begin(layout, [] if check else waiting)  # a check lays out by itself
             logits = method(vlm, inputs, batch.cells, check, means, pictures, seeds)
             rows = _rows(vlm, benchmark, batch, logits, inputs)
-        except CannotReplay as why:
+        except (CannotReplay, Uneven) as why:  # the latter where shared rows are compared
             _next_way(vlm, ways, why)
             waiting.insert(0, batch)
             continue

@@ -68,13 +68,17 @@ def _noise(knockout, mean):
         joined = values.ndim == 2 and len(values) > len(seeds) and len(values) % len(seeds) == 0
         if joined:  # OPT's MLP joins questions and tokens
             return noise(values.unflatten(0, (len(seeds), -1))).flatten(0, 1)
-        rows = values if len(seeds) > 1 else values[None]
-        if len(rows) != len(seeds):
+        rows, each = values, seeds
+        if len(seeds) == 1 and values.ndim == 3:  # every row's
+            each = seeds * len(rows)
+        elif len(seeds) == 1:  # wider streams of one question
+            rows = values[None]
+        if len(rows) != len(each):
             raise BadInput(
                 f"{knockout.part} of layer {knockout.layer} hands on {len(rows)} rows for "
                 f"{len(seeds)} questions, so that each cannot have noise of its own; use batch=1"
             )
-        drawn = [_drawn(row, seed + knockout.layer) for row, seed in zip(rows, seeds, strict=True)]
+        drawn = [_drawn(row, seed + knockout.layer) for row, seed in zip(rows, each, strict=True)]
         loudness = values.float().std(-1, keepdim=True) * knockout.amount
         return (torch.stack(drawn).view(values.shape) * loudness).to(values.dtype)
 

@@ -1,88 +1,168 @@
 """Whether a model answers a question alike whatever is padded before it.
 
-One that counts positions from the start of a row (GIT, BLIP) does not: a shorter question beside a
-longer one is moved to the right. It is asked rows of one length only. Whether a model does is tried
-once, and only where it has positions of text that are not rotary: so nearly never.
+Some do not. GIT and BLIP count positions from the start of a row, so that a shorter question beside
+a longer one is moved to the right; Mistral 3 scales queries by them, Hunyuan weighs dimensions that
+were rotated by them, and with "longrope" the longest row decides on the frequencies of all. Such a
+model is asked rows of one length only. What a model does is tried, not known: the shortest question
+of a padded batch is asked alone and beside the longest one, and again where rows are twice as long
+or pass a number that the configuration names.
 """
 
-import re
+import sys
+import threading
 import weakref
 from collections.abc import Sequence
-from dataclasses import replace
+from contextlib import contextmanager
 
 import torch
 
 from ..benchmarks.questions import Question
 from ..errors import BadInput
+from .temporary import muted
 
 ROUNDING = 1e-3  # of the largest logit; narrow numbers round more
-POSITIONS = re.compile("posit|wpe", re.IGNORECASE)  # names of modules, and of their classes
-ROTARY = re.compile("rotary|rope", re.IGNORECASE)  # only how far apart two tokens are counts
-OF_PICTURES = re.compile("vision|visual|image|pixel", re.IGNORECASE)
-_known: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+COUNTS = sys.maxsize  # as a length: what is padded before a question changes its answer
+TRYING = COUNTS - 1  # as a length: of the trial itself nothing is tried
+# of each model, in each state: the longest row that was tried, or COUNTS
+_tried: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+_numbers: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # of each model's configuration
+_thread = threading.local()
 
 
 class Uneven(BadInput):
     """Questions of different lengths were put to a model whose answers depend on padding."""
 
 
+class Unrepeatable(BadInput):
+    """A model that answers the same inputs differently each time."""
+
+
+@contextmanager
+def untried():
+    """Inside the block this thread runs no model to try it: Uneven is raised in its place."""
+    _thread.untried = True
+    try:
+        yield
+    finally:
+        _thread.untried = False
+
+
 def check_padding(vlm, questions: Sequence[Question], template: str, inputs):
-    """Raise Uneven where questions are padded and that would change their answers."""
+    """Raise Uneven where questions are padded and that changes answers (or may: see `untried`).
+
+    Raises Unrepeatable as `try_padding` does.
+    """
     mask = inputs["attention_mask"]
     if vlm.model.device.type == "meta" or mask.all():
         return
-    if padding_counts(vlm, questions[0], template):
+    tokens = mask.sum(1)
+    shortest, longest = questions[int(tokens.argmin())], questions[int(tokens.argmax())]
+    if _is_new(vlm, mask.shape[1]):
+        if getattr(_thread, "untried", False):
+            raise Uneven(f"question {shortest.id!r} is padded, and that was not tried yet")
+        try_padding(vlm, shortest, longest, template)
+    if padding_counts(vlm):
         raise Uneven(
-            f"question {questions[0].id!r} stands beside a question of another length, and "
-            f"{vlm.name} counts what is padded before it; ask questions of one length at once, "
-            "or each alone (batch=1)"
+            f"question {shortest.id!r} stands beside a question of another length, and the answers "
+            f"of {vlm.name} change with what is padded before them; ask questions of one length at "
+            "once, or each alone (batch=1)"
         )
 
 
-def padding_counts(vlm, question: Question, template: str) -> bool:
-    """Whether this question has other logits beside a longer one than alone; tried once a model.
+def is_tried(vlm) -> bool:
+    """Whether the model, as it is set now, was tried before, with rows of whatever length."""
+    return _length(vlm) > 0
 
-    Where this question does not let it be tried, it may. The model must not be hooked for something
-    else meanwhile.
+
+def padding_counts(vlm) -> bool:
+    """Whether what is padded before a question is known to change its answers."""
+    return _length(vlm) == COUNTS
+
+
+@torch.no_grad()
+def try_padding(vlm, shorter: Question, longer: Question, template: str):
+    """Ask the first question twice alone, and beside the other where that one's prompt is longer.
+
+    Nothing is knocked out meanwhile. Raises Unrepeatable where two equal passes differ.
     """
-    if vlm.model not in _known:
-        _known[vlm.model] = False  # so that the trial itself is not refused
-        try:
-            _known[vlm.model] = _has_positions(vlm.model) and _differs(vlm, question, template)
-        except BadInput:
-            del _known[vlm.model]
-            return True
-        except BaseException:
-            del _known[vlm.model]
-            raise
-    return _known[vlm.model]
+    before = _length(vlm)
+    _note(vlm, TRYING)
+    try:
+        with muted():
+            length = _trial(vlm, shorter, longer, template)
+    except BaseException:
+        _note(vlm, before)
+        raise
+    _note(vlm, max(before, length))
 
 
-def _has_positions(model):
-    """Whether there are positions of text that are learned or fixed, and not rotary."""
-    for path, module in model.named_modules():
-        words = f"{path.rpartition('.')[2]} {type(module).__name__}"
-        if POSITIONS.search(words) and not ROTARY.search(words) and not OF_PICTURES.search(path):
-            return True
-    return False
-
-
-@torch.inference_mode()
-def _differs(vlm, question, template):
-    word = question.text.split()[0]  # as little more as can be: a prompt has a longest length
-    written = f"{word} {question.written}" if question.written else question.written
-    longer = replace(question, text=f"{word} {question.text}", written=written)
-    alone = vlm.last_logits(vlm.inputs([question], template))[0]
-    both = vlm.inputs([question, longer], template)
+def _trial(vlm, shorter, longer, template):
+    """The length of the row that was tried, COUNTS where padding changed it, 1 without padding."""
+    inputs = vlm.inputs([shorter], template)
+    alone = vlm.last_logits(inputs)[0]
+    if _differ(vlm, alone, vlm.last_logits(inputs)[0]):
+        raise Unrepeatable(
+            f"{vlm.name} answers question {shorter.id!r} differently each time that it is asked, "
+            "so that no change can be told from chance; its forward pass draws random numbers"
+        )
+    both = vlm.inputs([shorter, longer], template)
     if both["attention_mask"].all():
-        raise BadInput(f"question {question.id!r} cannot be made longer by a word")
+        return 1
     beside = vlm.last_logits(both)[0]
-    finite = alone.isfinite() & beside.isfinite()
+    return COUNTS if _differ(vlm, alone, beside) else both["input_ids"].shape[1]
+
+
+def _differ(vlm, one, other):
+    """Whether logits differ by more than rounding, or in which of them are numbers."""
+    finite = one.isfinite()
+    if not torch.equal(finite, other.isfinite()):
+        return True
     if not finite.any():
         return False
-    largest = max(1.0, alone[finite].abs().max().item())
-    allowed = max(ROUNDING, 4 * torch.finfo(vlm.model.dtype).eps) * largest
-    return (alone - beside)[finite].abs().max().item() > allowed
+    largest = max(1.0, one[finite].abs().max().item())
+    allowed = max(ROUNDING, 4 * torch.finfo(_dtype(vlm.model)).eps) * largest
+    return (one - other)[finite].abs().max().item() > allowed
+
+
+def _is_new(vlm, length):
+    """Whether rows as long as that may be answered otherwise than those that were tried."""
+    tried = _length(vlm)
+    if vlm.model not in _numbers:
+        named = set(_whole_numbers(vlm.model.config.get_text_config().to_dict()))
+        # a rule may hold from a length on, or behind it
+        _numbers[vlm.model] = named | {number + 1 for number in named}
+    passed = any(tried < number <= length for number in _numbers[vlm.model])
+    return passed or length >= 2 * tried
+
+
+def _whole_numbers(value):
+    if isinstance(value, int):
+        yield value
+    if isinstance(value, dict | list | tuple):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _whole_numbers(one)
+
+
+def _length(vlm):
+    return _tried.get(vlm.model, {}).get(_state(vlm.model), 0)
+
+
+def _note(vlm, length):
+    _tried.setdefault(vlm.model, {})[_state(vlm.model)] = length
+
+
+def _state(model):
+    """What may be set anew of a model that was tried."""
+    text = model.config.get_text_config()
+    return _dtype(model), getattr(text, "_attn_implementation", None)
+
+
+def _dtype(model):
+    """Of the numbers that a model computes with."""
+    device = model.device.type
+    if torch.is_autocast_enabled(device):
+        return torch.get_autocast_dtype(device)
+    return model.dtype
 
 
 def of_one_length(vlm, questions: Sequence[Question], template: str) -> list[list[Question]]:

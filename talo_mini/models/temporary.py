@@ -8,6 +8,7 @@ from ..errors import BadInput
 
 Change = tuple[Callable[[], object], Callable[[], object]]
 HOOKS = "_forward_hooks", "_forward_pre_hooks"
+_thread = threading.local()
 
 
 @contextmanager
@@ -60,6 +61,16 @@ def registered(register, hook) -> Change:
     return lambda: register(own), undo
 
 
+@contextmanager
+def muted():
+    """Hooks that this thread holds do nothing inside the block."""
+    _thread.muted = True
+    try:
+        yield
+    finally:
+        _thread.muted = False
+
+
 class _Own:
     """A hook that runs in its own thread only, and cannot be copied."""
 
@@ -74,7 +85,7 @@ class _Own:
                 "another thread runs the model while a part of it is knocked out or looked at; one "
                 "thread at a time may use a model, or give each its own copy"
             )
-        return self.hook(*args)
+        return None if getattr(_thread, "muted", False) else self.hook(*args)
 
     def __reduce__(self):
         raise BadInput(

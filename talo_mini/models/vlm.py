@@ -88,7 +88,7 @@ class VLM:
         A benchmark's own prompt is used where no other is named, "bare" for questions alone. A
         processor without a chat template (PaliGemma, InstructBLIP) is given the question alone.
         Raises BadInput where the prompt holds no place for the picture, and Uneven for questions of
-        different lengths where the model counts what is padded before them (see `padding`).
+        different lengths where what is padded before them changes answers (see `padding`).
         """
         asked, template = _with_prompt(questions, template)
         if not asked:

@@ -72,6 +72,8 @@ def test_both_forms_of_a_question_share_their_picture():
     vlm = tiny_llava()
     ran = runs_of_vision(vlm.model)
     benchmark = load_benchmark("mini-worlds", tasks=["object_colour"], per_task=4)
+    sweep(vlm, benchmark.subset(per_task=1), layers=[])  # a new model is tried first
+    ran.clear()
     sweep(vlm, benchmark.subset(form="choice"), layers=[], batch=1)
     alone = len(ran)
     sweep(vlm, benchmark, layers=[], batch=1)
