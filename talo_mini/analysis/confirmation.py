@@ -3,6 +3,7 @@
 import pandas as pd
 
 from ..benchmarks.questions import Benchmark
+from ..errors import BadInput
 from ..outcomes.table import asked_in
 from .runs import all_vectors, helps_to_above_chance
 from .significance import false_discovery
@@ -20,8 +21,10 @@ def confirmed(finding: pd.DataFrame, measuring: pd.DataFrame, most: int = 50) ->
     there need not be clear: what is clear is asked of the second, of these rows alone. With no gain
     the result is empty. Columns: task, form, part, layer, found (the gain that found it,
     flattered), and of the second table base, accuracy, chance, informed, delta, low, high, p, q
-    (over the rows of the result), kind (of `gain_kind`).
+    (over the rows of the result), kind (of `gain_kind`). Raises BadInput where the two share a
+    question or a picture of one model: what found a gain would flatter it.
     """
+    _check_apart(finding, measuring)
     competed = all_vectors(finding)
     surest = competed[competed.delta > 0].nsmallest(most, "p")
     chosen = surest[[*CELL, "delta"]].rename(columns={"delta": "found"})
@@ -29,6 +32,18 @@ def confirmed(finding: pd.DataFrame, measuring: pd.DataFrame, most: int = 50) ->
     table = table.assign(q=false_discovery(table.p, table.delta), kind=gain_kind(table))
     ordered = table.sort_values("found", ascending=False, kind="stable")
     return ordered[[*CELL, *SHOWN]].reset_index(drop=True)
+
+
+def _check_apart(finding, measuring):
+    for column in ("question", "picture"):
+        if column in finding and column in measuring:
+            own = ["model", "benchmark", column]
+            shared = finding[own].drop_duplicates().merge(measuring[own].drop_duplicates())
+            if len(shared):
+                raise BadInput(
+                    f"{column} {shared[column].iloc[0]!r} is in both tables: gains are measured on "
+                    "other questions and pictures than found them; split them by picture"
+                )
 
 
 def confirmed_in_each(

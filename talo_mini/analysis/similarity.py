@@ -6,7 +6,7 @@ from scipy import stats
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
-from ..outcomes.table import correctness, with_part
+from ..outcomes.table import correctness, pictures_of, with_part
 from .significance import LEVEL, mean_interval
 from .vectors import matrix
 
@@ -31,7 +31,7 @@ def similarity_ceiling(
     """How well a task's vector would agree with one of as many new questions, by task: no two tasks
     can agree better on average.
 
-    The mean correlation r between random halves of its questions, stepped up to the full number: 2
+    The mean correlation r between random halves of its pictures, stepped up to the full number: 2
     r / (1 + r) (Spearman-Brown). A negative r, which is luck, is stepped alike, so that the mean
     over tasks of vectors that hold nothing is 0. `centred`: after each layer's mean over tasks is
     removed; `first`: without the layers below it, as where vectors are compared so. It is no bound
@@ -39,16 +39,15 @@ def similarity_ceiling(
     """
     rng, tasks, values = np.random.default_rng(seed), with_part(outcomes, part)[0].task.unique(), []
     tables = {task: correctness(outcomes, task, part) for task in tasks}
+    pictures = {task: pictures_of(outcomes, right.index) for task, (right, _) in tables.items()}
     changes = {
         task: knocked.loc[:, knocked.columns >= first].astype(int).sub(right.astype(int), axis=0)
         for task, (right, knocked) in tables.items()
     }
     for _ in range(splits):
-        orders = {task: rng.permutation(len(change)) for task, change in changes.items()}
+        halves = {task: _half(rng, own) for task, own in pictures.items()}
         one, other = (
-            pd.DataFrame(
-                {task: changes[task].iloc[orders[task][half::2]].mean() for task in tasks}
-            ).T
+            pd.DataFrame({task: changes[task][halves[task] == half].mean() for task in tasks}).T
             for half in (0, 1)
         )
         if centred:
@@ -57,6 +56,13 @@ def similarity_ceiling(
             values.append(one.corrwith(other, axis=1))
     r = pd.DataFrame(values).mean()
     return 2 * r / (1 + r.abs())
+
+
+def _half(rng, pictures):
+    """0 or 1 for each question: in which half its picture is, at random."""
+    order = rng.permutation(pictures.max() + 1)
+    place = np.argsort(order)
+    return place[pictures] % 2
 
 
 def cluster_order(similar: pd.DataFrame) -> tuple[np.ndarray, list[str]]:

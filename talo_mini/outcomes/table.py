@@ -73,6 +73,14 @@ def check_sound(table: pd.DataFrame):
     for column in NUMBERS:
         if not pd.api.types.is_numeric_dtype(table[column]):
             raise BadInput(f"the outcomes' column {column!r} holds text; it holds numbers")
+    for column in ("chance", "informed"):
+        beyond = table[~table[column].between(0, 1)]
+        if len(beyond):
+            row = beyond.iloc[0]
+            raise BadInput(
+                f"question {row.question!r} has the {column} {row[column]}; it is a share from 0 "
+                "to 1"
+            )
     odd = table[(table.layer == BASE) != (table.part == "base")]
     if len(odd):
         row = odd.iloc[0]

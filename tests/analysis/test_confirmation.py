@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import pytest
 from conftest import made_up_outcomes
 
 from talo_mini.analysis.confirmation import (
@@ -16,6 +17,7 @@ from talo_mini.analysis.confirmation import (
 )
 from talo_mini.analysis.runs import all_vectors
 from talo_mini.analysis.significance import false_discovery
+from talo_mini.errors import BadInput
 
 
 def outcomes(seed, helped=0.9, layers=4, tasks=("a", "b"), questions=80):
@@ -28,7 +30,8 @@ def outcomes(seed, helped=0.9, layers=4, tasks=("a", "b"), questions=80):
         if task == "a":
             changed[:, 1] |= rng.random(questions) < (helped - 0.5) / 0.5
         without[task] = changed
-    return made_up_outcomes(base, without).assign(form="direct")
+    made = made_up_outcomes(base, without).assign(form="direct")
+    return made.assign(question=f"{seed}/" + made.question)
 
 
 def test_a_true_gain_is_found_and_measured_on_other_questions():
@@ -46,6 +49,16 @@ def test_luck_of_the_finding_questions_does_not_reach_the_measure():
     """A gain that is only in the first table is measured as what it is: nothing."""
     (row,) = confirmed(outcomes(0), outcomes(1, helped=0.5)).itertuples()
     assert row.found > 0.2 and row.delta == 0 and row.p == 1
+
+
+def test_what_found_a_gain_does_not_measure_it():
+    table = outcomes(0)
+    with pytest.raises(BadInput, match="question '0/a/0' is in both tables"):
+        confirmed(table, table)
+    one, other = table.assign(picture="p"), outcomes(1).assign(picture="p")
+    with pytest.raises(BadInput, match="picture 'p' is in both tables"):
+        confirmed(one, other)
+    assert len(confirmed(one, other.assign(model="another"))) == 1
 
 
 def test_no_gain_gives_an_empty_table():
@@ -88,7 +101,7 @@ class Half:
 def test_each_table_is_measured_on_the_half_that_did_not_find_it():
     def half(seed, name, **more):
         own = outcomes(seed, **more)
-        return own.assign(question=name + own.question)
+        return own.assign(question=name + own.question.str.removeprefix(f"{seed}/"))
 
     tables, halves = {}, {}
     for model, helped in (("helped", 0.9), ("lucky", 0.5)):

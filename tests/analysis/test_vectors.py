@@ -270,6 +270,21 @@ def test_the_ceiling_of_vectors_that_hold_nothing_is_zero_on_average():
     assert abs(ceiling.mean()) < 0.07 and (ceiling < 0).any()
 
 
+def test_questions_about_one_picture_stay_in_one_half_of_the_ceiling():
+    """Else the luck of a picture would agree with itself."""
+    rng = np.random.default_rng(0)
+    base = {f"see {i}": rng.random(15) < 0.5 for i in range(30)}
+    without = {task: rng.random((15, 10)) < 0.5 for task in base}
+    right, knocked = (
+        {task: own.repeat(8, axis=0) for task, own in table.items()} for table in (base, without)
+    )
+    outcomes = made_up_outcomes(right, knocked)
+    number = outcomes.question.str.split("/").str[1].astype(int) // 8
+    shared = outcomes.assign(picture=outcomes.task + number.astype(str))
+    assert similarity_ceiling(outcomes, splits=10).mean() > 0.8
+    assert abs(similarity_ceiling(shared, splits=10).mean()) < 0.1
+
+
 def test_vectors_of_forms_share_one_correction():
     sweeps = {
         form: outcomes_from({"see a": [0.2, 0.7], "see b": [0.7, 0.9]}, seed=seed)

@@ -326,6 +326,8 @@ def test_base_rows_that_are_missing_are_told(table):
         ("correct", "True", "'correct' holds other values than True and False"),
         ("answer", "1", "'answer' holds text"),
         ("chance", "0.25", "'chance' holds text"),
+        ("chance", 25.0, "has the chance 25.0; it is a share from 0 to 1"),
+        ("informed", 33, "has the informed 33; it is a share from 0 to 1"),
         ("layer", "0", "'layer' holds text"),
         ("task", None, "have no task in 1 rows"),
         ("picture", None, "have no picture in 1 rows"),
