@@ -8,6 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = "book/experiments"
 ROUNDED = 1e-9  # numbers closer than this are the same
+NONE = "(none)"  # stands for a value that one of them lacks
 
 
 def leaves(value, path=""):
@@ -23,13 +24,10 @@ def leaves(value, path=""):
 
 
 def differing(old: dict, new: dict) -> list[tuple[str, object, object]]:
-    """(path, old value, new value) of what both hold and is not the same."""
+    """(path, old value, new value) of what is not the same, or is in one of them only."""
     before, after = dict(leaves(old)), dict(leaves(new))
-    return [
-        (path, value, after[path])
-        for path, value in before.items()
-        if path in after and not _same(value, after[path])
-    ]
+    pairs = {path: (before.get(path, NONE), after.get(path, NONE)) for path in before | after}
+    return [(path, one, two) for path, (one, two) in pairs.items() if not _same(one, two)]
 
 
 def _same(one, two):
@@ -40,6 +38,11 @@ def _same(one, two):
 
 def main():
     """Run the command."""
+    if len(sys.argv) != 2:
+        sys.exit("say since which commit: python notebooks/compare.py REVISION")
+    known = ["git", "rev-parse", "--verify", "--quiet", f"{sys.argv[1]}^{{commit}}"]
+    if subprocess.run(known, cwd=ROOT, capture_output=True).returncode:
+        sys.exit(f"{sys.argv[1]!r} is no commit of this repository")
     for path in sorted((ROOT / RESULTS).glob("*.json")):
         place = f"{sys.argv[1]}:{RESULTS}/{path.name}"
         shown = subprocess.run(["git", "show", place], cwd=ROOT, capture_output=True, text=True)

@@ -21,6 +21,8 @@ from ..interventions.rows import knockout_by_row
 from ..models.vlm import VLM
 
 SCHEMA = "talo-mini choice, version 1"
+SHARES = ("base", "accuracy", "chance", "informed", "p", "q")
+ROUNDED = 1e-6  # numbers closer than this are the same
 _attached: set["Attached"] = set()  # an attached choice holds until it is detached
 
 
@@ -217,7 +219,8 @@ class Choice:
     def load(cls, path: str | Path) -> "Choice":
         """Read a choice. Raises BadInput where the file is none, or of another version."""
         try:
-            record = json.loads(Path(path).read_text(encoding="utf-8"))
+            written = Path(path).read_text(encoding="utf-8")
+            record = json.loads(written, object_pairs_hook=_once)
         except OSError as error:
             raise BadInput(f"{path} cannot be read ({error.strerror})") from error
         except ValueError as error:
@@ -249,6 +252,15 @@ def told_apart(vlm: VLM) -> str:
     return "-".join(filter(None, [vlm.digest, vlm.changed]))
 
 
+def _once(pairs):
+    """A dictionary. Raises ValueError where a name is written twice: which is meant?"""
+    names = [name for name, _ in pairs]
+    doubled = next((name for name in names if names.count(name) > 1), None)
+    if doubled is not None:
+        raise ValueError(f"{doubled!r} is written twice in one place; keep one of them")
+    return dict(pairs)
+
+
 def _made(record, path):
     """The choice that a file tells. Raises BadInput naming the field that is missing or wrong."""
     _check_fields(record, Choice, path)
@@ -270,11 +282,35 @@ def _made(record, path):
     for task in tasks:
         if names.count(task.task) > 1:
             raise BadInput(f"{path} names task {task.task!r} twice; keep one of them")
+        impossible = _impossible(task)
+        if impossible:
+            raise BadInput(
+                f"{path}: task {task.task!r} has {impossible}, which no measurement gives; write "
+                "it as `choose` did"
+            )
         try:
             choice.knockouts(task.task)
         except BadInput as error:
             raise BadInput(f"{path}: task {task.task!r}: {error}") from error
     return choice
+
+
+def _impossible(task):
+    """What of a task's numbers cannot be, in words; None where all can."""
+    for name in SHARES:
+        value = getattr(task, name)
+        if value is not None and not 0 <= value <= 1:
+            return f"{name} {value}"
+    if not 1 <= task.pictures <= task.questions:
+        return f"{task.questions} questions about {task.pictures} pictures"
+    if abs(task.accuracy - task.base - task.gain) > ROUNDED:
+        return f"a gain of {task.gain} from {task.base} to {task.accuracy}"
+    if not -1 <= task.probe_gain <= 1:
+        return f"probe_gain {task.probe_gain}"
+    ends = task.low, task.high
+    if None not in ends and not task.low - ROUNDED <= task.gain <= task.high + ROUNDED:
+        return f"a gain of {task.gain} outside its interval from {task.low} to {task.high}"
+    return None
 
 
 def _check_fields(record, kind, path):

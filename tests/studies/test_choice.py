@@ -91,6 +91,12 @@ def test_what_cannot_be_told_is_no_number_and_a_file_is_whole_or_as_it_was(tmp_p
         choice.save(tmp_path / "no folder" / "choice.json")
 
 
+def with_task(file, **fields):
+    """A file whose first task tells other numbers; it gains nothing but what they say."""
+    first = file["tasks"][0] | dict(base=0.5, accuracy=0.5, gain=0.0) | fields
+    return file | {"tasks": [first, *file["tasks"][1:]]}
+
+
 @pytest.mark.parametrize(
     "spoil, told",
     [
@@ -115,6 +121,12 @@ def test_what_cannot_be_told_is_no_number_and_a_file_is_whole_or_as_it_was(tmp_p
         (lambda file: file | {"probe_pictures": None}, "'probe_pictures' in its Choice is 'None'"),
         (lambda file: file | {"probe_pictures": []}, "names no picture that chose"),
         (lambda file: file | {"versions": ["x"]}, "has an object there"),
+        (lambda file: with_task(file, accuracy=1.5, base=1.0, gain=0.5), "has accuracy 1.5"),
+        (lambda file: with_task(file, chance=25.0), "has chance 25.0"),
+        (lambda file: with_task(file, gain=0.9, base=0.0, accuracy=0.1), "a gain of 0.9 from 0.0"),
+        (lambda file: with_task(file, low=0.5, high=0.7), "outside its interval"),
+        (lambda file: with_task(file, questions=3, pictures=4), "3 questions about 4 pictures"),
+        (lambda file: with_task(file, probe_gain=-2.0), "probe_gain -2.0"),
     ],
 )
 def test_a_spoiled_file_is_refused(tmp_path, choice, spoil, told):
@@ -124,6 +136,9 @@ def test_a_spoiled_file_is_refused(tmp_path, choice, spoil, told):
         Choice.load(path)
     path.write_text("{")
     with pytest.raises(BadInput, match="is no choice"):
+        Choice.load(path)
+    path.write_text('{"model": "a", "model": "b"}')
+    with pytest.raises(BadInput, match="'model' is written twice"):
         Choice.load(path)
     with pytest.raises(BadInput, match="cannot be read"):
         Choice.load(tmp_path / "none.json")
