@@ -4,10 +4,26 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from ..errors import BadInput, whole_number
 from .room import of_tasks_above_chance
 from .significance import false_discovery, mean_p
 from .summaries import difference_of_means
 from .talo import shots_curve, talo_draws, talo_gains
+
+
+def shots_within(shots: Sequence[int], questions: int) -> list[int]:
+    """The numbers of shots that leave half of a task's questions to measure on.
+
+    Raises BadInput where none does.
+    """
+    most = whole_number("the number of questions a task", questions) // 2
+    within = [number for number in shots if number <= most]
+    if not within:
+        raise BadInput(
+            f"of {questions} questions a task at most {most} can choose, so that none of "
+            f"{list(shots)} shots is possible; ask for fewer shots or more questions"
+        )
+    return within
 
 
 def gains_of_more_shots(

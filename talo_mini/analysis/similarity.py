@@ -6,6 +6,7 @@ from scipy import stats
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
+from ..errors import BadInput
 from ..outcomes.table import correctness, pictures_of, with_part
 from .significance import LEVEL, mean_interval
 from .vectors import matrix
@@ -69,9 +70,9 @@ def cluster_order(similar: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
     """Average linkage on 1 - correlation with optimal leaf order (scipy): the linkage, and the
     tasks in leaf order.
 
-    Tasks whose vector does not vary are left out.
+    Tasks whose vector does not vary are left out. Raises BadInput where two are not left.
     """
-    similar = _varying(similar)
+    similar = _at_least_two(_varying(similar))
     distance = squareform(1 - similar.to_numpy(), checks=False)
     linkage = hierarchy.linkage(distance, "average", optimal_ordering=True)
     return linkage, [similar.index[i] for i in hierarchy.leaves_list(linkage)]
@@ -81,6 +82,15 @@ def _varying(similar):
     """Without the tasks that correlate with none, because their vector does not vary."""
     tasks = similar.index[similar.notna().any(axis=1)]
     return similar.loc[tasks, tasks]
+
+
+def _at_least_two(similar):
+    if len(similar) < 2:
+        raise BadInput(
+            f"{len(similar)} tasks have a vector that varies, and two are needed to compare them; "
+            "ask more tasks, or more questions a task"
+        )
+    return similar
 
 
 def varying_similarity(deltas: pd.DataFrame, centred: bool = False) -> pd.DataFrame:
@@ -154,9 +164,10 @@ def nearest_in_ability(
 ) -> dict:
     """How many tasks have their nearest neighbour in their own ability.
 
-    Keys: matched, tasks, expected (by luck), p (abilities shuffled among tasks).
+    Keys: matched, tasks, expected (by luck), p (abilities shuffled among tasks). Raises BadInput
+    where there are not two tasks whose vectors vary.
     """
-    correlations = _varying(similar)
+    correlations = _at_least_two(_varying(similar))
     nearest = correlations.where(~np.eye(len(correlations), dtype=bool)).idxmax(axis=1)
     labels, at = abilities[correlations.index].to_numpy(), correlations.index.get_indexer(nearest)
     matched = int((labels == labels[at]).sum())

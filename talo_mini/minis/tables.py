@@ -76,8 +76,10 @@ def load_harder_tables(
     folder: Path | str, benchmarks: Sequence[str], mini: str, tasks: Sequence[str] | None = None
 ) -> dict[tuple[str, str, int], pd.DataFrame]:
     """`load_tables` of harder pictures, each benchmark in a folder of its name, by (benchmark, run,
-    step).
+    step). Raises BadInput where no benchmark is named.
     """
+    if not benchmarks:
+        raise BadInput("no harder pictures are named; name one benchmark at least")
     return {
         (name, *key): table
         for name in benchmarks

@@ -8,6 +8,7 @@ import pandas as pd
 from ..analysis.significance import accuracy_interval
 from ..benchmarks.questions import Question
 from ..interventions.knockout import Knockout, knockout
+from ..interventions.names import layers_with
 from ..models.scoring import scores
 from ..models.vlm import VLM
 
@@ -15,12 +16,12 @@ from ..models.vlm import VLM
 def written_without(
     vlm: VLM, question: Question, prompt: str, part: str = "self-attention"
 ) -> pd.DataFrame:
-    """What the model writes as it is, and with a part of each layer knocked out.
+    """What the model writes as it is, and with a part of each layer that has it knocked out.
 
     Columns: layer ("none" in the first row), answer.
     """
     rows = [dict(layer="none", answer=vlm.generate([question], prompt)[0])]
-    for layer in range(len(vlm.anatomy.stacks["decoder"])):
+    for layer in layers_with(vlm.anatomy, part):
         with knockout(vlm.anatomy, Knockout(part, layer)):
             rows.append(dict(layer=layer, answer=vlm.generate([question], prompt)[0]))
     return pd.DataFrame(rows)
@@ -48,7 +49,7 @@ def changed_answers(
     questions, in fractions), low, high (Wilson 95% interval of it).
     """
     before, rows = likeliest_options(vlm, questions, inputs), []
-    for layer in range(len(vlm.anatomy.stacks["decoder"])):
+    for layer in layers_with(vlm.anatomy, part):
         after = likeliest_options(vlm, questions, inputs, Knockout(part, layer))
         changed = int((after != before).sum())
         low, high = accuracy_interval(changed, len(questions))

@@ -5,8 +5,15 @@ from conftest import made_up_outcomes
 
 from talo_mini import talo_gains
 from talo_mini.analysis import shots_curve
-from talo_mini.analysis.shots import at_shots, curves_of_rules, difference_of_rules, rule_curves
+from talo_mini.analysis.shots import (
+    at_shots,
+    curves_of_rules,
+    difference_of_rules,
+    rule_curves,
+    shots_within,
+)
 from talo_mini.analysis.significance import false_discovery, mean_interval
+from talo_mini.errors import BadInput
 
 PART = "self-attention"
 RULES = {"any": dict(rule="best"), "sure": dict(rule="cautious", level=0.01)}
@@ -76,3 +83,9 @@ def test_rows_at_one_number_of_shots_are_corrected_together():
     assert list(table.q) == list(false_discovery([0.04, 0.03], [0.2, 0.2]))
     falls = at_shots(curves | {"three": curve.assign(delta=-curve.delta)}, 5)
     assert list(falls.q) == list(false_discovery(falls.p, falls.delta))
+
+
+def test_shots_leave_half_of_the_questions():
+    assert shots_within([1, 5, 12, 13], 24) == [1, 5, 12]
+    with pytest.raises(BadInput, match=r"of 24 questions a task at most 12 can choose"):
+        shots_within([13, 20], 24)

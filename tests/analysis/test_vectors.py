@@ -11,6 +11,7 @@ from talo_mini.analysis import (
     gain_kind,
     has_room,
     matrix,
+    nearest_in_ability,
     shared_structure,
     similarity,
     similarity_ceiling,
@@ -80,7 +81,12 @@ def test_permutation_p_is_uniform_without_structure():
 
 def test_a_flat_vector_has_no_similarity():
     deltas = pd.DataFrame([[0.0, 0.0, 0.0], [0.1, -0.2, 0.0]], index=["flat", "real"])
-    assert similarity(deltas).isna().loc["flat"].all()
+    similar = similarity(deltas)
+    assert similar.isna().loc["flat"].all()
+    with pytest.raises(BadInput, match="1 tasks have a vector that varies, and two are needed"):
+        cluster_order(similar)
+    with pytest.raises(BadInput, match="ask more tasks"):
+        nearest_in_ability(similar, pd.Series("see", index=similar.index))
 
 
 def test_task_accuracy():

@@ -2,8 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from talo_mini import Knockout, knockout, load_benchmark, sweep
+from talo_mini import Knockout, knockout, load_benchmark, load_vlm, sweep
 from talo_mini.analysis.significance import accuracy_interval
+from talo_mini.interventions.names import layers_with
 from talo_mini.outcomes.table import BASE
 from talo_mini.studies.one_knockout import (
     changed_answers,
@@ -64,3 +65,13 @@ def test_layers_that_are_level_are_told_together():
         dict(kind="mildest", layers=[1, 3], delta=0.1, low=0.05, high=0.2),
         dict(kind="hardest", layers=[0], delta=0.5, low=0.4, high=0.6),
     ]
+
+
+def test_layers_without_the_part_are_left_out():
+    vlm = load_vlm("mllama-mini")
+    questions = load_benchmark("mini-worlds", tasks=["object_colour"], per_task=2).questions
+    crossed = layers_with(vlm.anatomy, "cross-attention")
+    inputs = vlm.inputs(questions)
+    assert list(changed_answers(vlm, questions, inputs, "cross-attention").layer) == crossed
+    written = written_without(vlm, questions[0], "bare", "cross-attention")
+    assert list(written.layer) == ["none", *crossed] and len(crossed) < 12
