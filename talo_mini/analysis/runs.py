@@ -3,6 +3,7 @@
 import pandas as pd
 
 from ..benchmarks.questions import Benchmark
+from ..errors import BadInput
 from ..outcomes.table import asked_in
 from .groups import stacked
 from .room import room_to_gain, with_room
@@ -21,8 +22,11 @@ KNOWN = (0.0, 0.3, 0.5, 0.7, 0.9, 1.0)  # accuracies of the whole model, cut int
 def all_vectors(outcomes: pd.DataFrame) -> pd.DataFrame:
     """The vectors of every part and form of one run, q over all of them together.
 
-    Columns: those of `interaction_vectors`, form, part, kind (of `gain_kind`).
+    Columns: those of `interaction_vectors`, form, part, kind (of `gain_kind`). Raises BadInput
+    where the outcomes are empty, or of the base model alone.
     """
+    if outcomes.empty:
+        raise BadInput("the outcomes are empty; run a sweep first")
     tables = []
     for form, form_outcomes in outcomes.groupby("form", sort=False):
         parts = sorted(set(form_outcomes.part) - {"base"})

@@ -38,8 +38,11 @@ def vectors_of_parts(outcomes: pd.DataFrame, parts: Sequence[str]) -> pd.DataFra
     """`interaction_vectors` of several parts one below the other, with the column part, q over all
     of them together.
 
-    A question that could not be scored without one of the parts is left out for all of them.
+    A question that could not be scored without one of the parts is left out for all of them. Raises
+    BadInput where no part is named or was knocked out.
     """
+    if not len(parts):
+        raise BadInput("no part is named, or none was knocked out in these outcomes")
     tasks = pd.concat([_task_vectors(*own) for own in by_task(outcomes, parts)])
     table = pd.concat([tasks[tasks.part == part] for part in parts], ignore_index=True)
     return table.assign(q=false_discovery(table.p, table.delta))

@@ -3,10 +3,11 @@
 Under `torchrun`, `accelerate launch` or Slurm every process of a sweep takes its share of the
 questions and its own GPU. They share nothing but the cache; whichever finds it complete writes the
 table. A stopped run goes on, on any number of processes. Exit status: 0 all is well, 1 stopped by
-Ctrl-C, 2 something asked for cannot be done.
+Ctrl-C or by who reads the output, 2 something asked for cannot be done.
 """
 
 import argparse
+import os
 import sys
 
 from ..errors import BadInput
@@ -30,6 +31,11 @@ def main(arguments=None):
     chosen = parser().parse_args(arguments)
     try:
         chosen.run(chosen)
+        sys.stdout.flush()
+    except BrokenPipeError as closed:
+        # whoever read the output, `head` say, has seen enough; nothing is left to write at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from closed
     except KeyboardInterrupt as stop:
         cache = getattr(chosen, "cache", None)
         resume_hint = (

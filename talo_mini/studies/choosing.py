@@ -42,6 +42,8 @@ def talo(
     check_asked(vlm, benchmark, written)
     form = _only_form(benchmark)
     parts, probing = listed(parts), Probing(shots, 1, seed, rule, level)
+    if not parts:
+        raise BadInput("parts= is empty; name what may be left out, such as 'self-attention'")
     if rule == "released":
         raise BadInput(
             "the rule 'released' draws several probe sets of a task; use 'best' or 'cautious', or "

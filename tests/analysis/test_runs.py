@@ -27,6 +27,7 @@ from talo_mini.analysis.runs import (
     vectors_of_models,
 )
 from talo_mini.analysis.significance import false_discovery, mean_interval
+from talo_mini.errors import BadInput
 
 
 def run_with(guilty: int | None, seed: int, base=0.5, questions=200):
@@ -250,3 +251,10 @@ def test_accuracies_over_the_runs_of_each_model():
             ("n", 1, dict(lowest=1.0, highest=1.0)),
         )
     ]
+
+
+@pytest.mark.parametrize("nothing", ["no rows", "the base model alone"])
+def test_vectors_of_nothing_are_refused(runs, nothing):
+    table = runs["one"][:0] if nothing == "no rows" else runs["one"].query("part == 'base'")
+    with pytest.raises(BadInput, match=r"are empty|no part is named, or none was knocked out"):
+        all_vectors(table)

@@ -413,3 +413,15 @@ def test_a_prompts_file_that_shows_no_question_is_named(tmp_path, capsys, templa
     assert stop.value.code == 2
     told = capsys.readouterr().err
     assert told == f"--prompt {path}: write {{question}} where the question stands in it\n"
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    with subprocess.Popen(
+        [sys.executable, "-m", "talo_mini", "models"],
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as run:
+        run.stdout.close()  # as `head` does
+        assert run.stderr.read() == "" and run.wait(timeout=100) == 1

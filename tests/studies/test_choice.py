@@ -226,6 +226,8 @@ def test_what_cannot_be_chosen_is_refused(tiny, benchmark):
         talo(tiny, both, shots=2)
     with pytest.raises(BadInput, match="'released' draws several"):
         talo(tiny, benchmark, rule="released")
+    with pytest.raises(BadInput, match="parts= is empty"):
+        talo(tiny, benchmark, parts=[])
     for effect in ("noise 1", "mean"):
         with pytest.raises(BadInput, match="cannot hold the effect"):
             talo(tiny, benchmark, effect=effect)
