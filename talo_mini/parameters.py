@@ -16,12 +16,11 @@ COUNTS = (
     "LOOKS",
     "MOST",
     "PERMUTATIONS",
-    "PLANTS",
     "QUESTIONS",
     "ROOM_QUESTIONS",
     "TOP",
 )
-FROM_ZERO = "SEED", "LAYER"
+FROM_ZERO = "SEED", "LAYER", "PLANTS"
 SEVERAL = (  # one name or number at least
     "BENCHMARKS",
     "DOSES",

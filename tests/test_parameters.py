@@ -2,9 +2,9 @@
 
 import nbformat
 import pytest
-from run import NOTEBOOKS
+from run import NOTEBOOKS, parameters
 
-from talo_mini import parameters
+import talo_mini.parameters
 from talo_mini.errors import BadInput
 from talo_mini.parameters import check_parameters
 
@@ -27,10 +27,21 @@ def parameters_of(notebook):
 def test_every_notebook_looks_at_its_parameters(notebook):
     given = parameters_of(notebook)
     check_parameters(given)
-    known = {name for group in vars(parameters).values() if type(group) is tuple for name in group}
+    known = {
+        name
+        for group in vars(talo_mini.parameters).values()
+        if type(group) is tuple
+        for name in group
+    }
     assert set(given) <= {*known, *NAMES, *OTHERS}, "say of what kind a new parameter is"
     source = "\n".join(cell.source for cell in nbformat.read(notebook, 4).cells)
     assert source.count("check_parameters(globals())") == 1
+
+
+@pytest.mark.parametrize("scale", ["test", "laptop", "published"])
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_parameters_of_every_scale_are_right(notebook, scale):
+    check_parameters(parameters_of(notebook) | parameters(notebook.stem, scale, "runs/results"))
 
 
 @pytest.mark.parametrize(

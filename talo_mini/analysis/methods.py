@@ -1,7 +1,10 @@
 """Methods that were given the same labelled questions, side by side over the same tasks."""
 
+from collections.abc import Callable
+
 import pandas as pd
 
+from .groups import split_by, stacked
 from .significance import false_discovery, mean_interval, mean_p
 
 
@@ -44,3 +47,35 @@ def method_differences(runs: pd.DataFrame, first: str) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     known = table.p.fillna(1)  # one task alone tells nothing
     return table.assign(q=false_discovery(known, table.delta))
+
+
+def shots_ahead(differences: pd.DataFrame, method: str) -> tuple[list[int], list[int]]:
+    """With how many shots a method's mean is above the first one's, and with how many clearly so
+    (q below 5%). `differences` is what `method_differences` gave.
+    """
+    own = differences[(differences.method == method) & (differences.delta < 0)]
+    return own.shots.tolist(), own.shots[own.q < 0.05].tolist()
+
+
+def in_each_place(contest: pd.DataFrame, measure: Callable, *given) -> pd.DataFrame:
+    """What `measure`, `method_curves` say, tells of the runs of each place (column where)."""
+    places = split_by(contest, "where")
+    return stacked({place: measure(own, *given) for place, own in places.items()}, ["where"])
+
+
+def spread_of_draws(contest: pd.DataFrame) -> pd.DataFrame:
+    """How far one draw of the labelled questions is from another: a row a place, task, method and
+    number of shots.
+
+    Columns: where, task, method, shots, base, delta (means over draws), worst_draw, best_draw (of
+    delta), seconds.
+    """
+    groups = contest.groupby(["where", "task", "method", "shots"], sort=False)
+    spread = groups.agg(
+        base=("base", "mean"),
+        delta=("delta", "mean"),
+        worst_draw=("delta", "min"),
+        best_draw=("delta", "max"),
+        seconds=("seconds", "mean"),
+    )
+    return spread.reset_index()
