@@ -21,8 +21,10 @@ SHOTS, PER_TASK = 20, 200
 MODELS, FORMS = ("llava-mini", "smollm-mini-half", "smollm-mini"), ("direct", "choice")
 OWN = {f"{OURS}{model}-{form}.json" for model in MODELS for form in FORMS}
 # what tells a run from another; the rest follows from it
-RUN = "digest", "reading", "benchmark_digest", "prompt_words", "form", "parts", "effect", "asked"
-DRAWN = "shots", "rule", "level", "seed"
+RUN = (
+    *("digest", "reading", "benchmark_digest", "prompt_words", "form", "parts", "effect", "asked"),
+    *("shots", "rule", "level", "seed"),
+)
 LIBRARIES = "torch", "transformers"
 MARKUP = r"\`*_{}[]()<>#|$&!~"  # what Markdown or HTML would read
 
@@ -65,7 +67,7 @@ def rows(folder: Path) -> list[dict]:
             raise BadInput(
                 f"{path.name} is named as one of our own runs; name it after model and questions"
             )
-        run = tuple(getattr(choice, name) for name in RUN + DRAWN)
+        run = tuple(getattr(choice, name) for name in RUN)
         other = known.setdefault(run, path.name)
         if other != path.name:
             raise BadInput(f"{path.name} tells the run of {other} again; keep one of them")

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from ..errors import BadInput
 from .similarity import vector_agreement
 from .summaries import difference_of_means, mean_changes
 from .vectors import matrix
@@ -32,8 +33,11 @@ def agreement_with_first(vectors: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """How far each effect's vectors agree with those of the first, in all layers and in the deep.
 
     `vectors` by effect. Columns: pair ("zero and mean"), delta, low, high, tasks, pooled (of
-    `vector_agreement`, correlations), deep, deep_low, deep_high (without layers 0 and 1).
+    `vector_agreement`, correlations), deep, deep_low, deep_high (without layers 0 and 1). Raises
+    BadInput where there is no second effect.
     """
+    if len(vectors) < 2:
+        raise BadInput(f"{len(vectors)} kinds of knockout cannot be compared; name two at least")
     (first, table), *others = vectors.items()
     deltas, rows = matrix(table), []
     for effect, other in others:

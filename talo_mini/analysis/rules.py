@@ -37,9 +37,14 @@ def choose_layer(right: np.ndarray, knocked: np.ndarray, first: int = 0) -> int:
     return best if counts[best] > right.sum() else NONE
 
 
+def random_places(rng, pictures: np.ndarray) -> np.ndarray:
+    """The place of each question's picture in a random order of all pictures."""
+    return rng.permutation(pictures.max() + 1).argsort()[pictures]
+
+
 def _shuffled(rng, pictures):
     """The questions in random order, those about one picture one after the other."""
-    return np.argsort(rng.permutation(pictures.max() + 1).argsort()[pictures], kind="stable")
+    return np.argsort(random_places(rng, pictures), kind="stable")
 
 
 def _unseen(order, taken, pictures):

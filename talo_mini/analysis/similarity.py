@@ -8,6 +8,7 @@ from scipy.spatial.distance import squareform
 
 from ..errors import BadInput
 from ..outcomes.table import correctness, pictures_of, with_part
+from .rules import random_places
 from .significance import LEVEL, mean_interval
 from .vectors import matrix
 
@@ -46,7 +47,7 @@ def similarity_ceiling(
         for task, (right, knocked) in tables.items()
     }
     for _ in range(splits):
-        halves = {task: _half(rng, own) for task, own in pictures.items()}
+        halves = {task: random_places(rng, own) % 2 for task, own in pictures.items()}
         one, other = (
             pd.DataFrame({task: changes[task][halves[task] == half].mean() for task in tasks}).T
             for half in (0, 1)
@@ -57,13 +58,6 @@ def similarity_ceiling(
             values.append(one.corrwith(other, axis=1))
     r = pd.DataFrame(values).mean()
     return 2 * r / (1 + r.abs())
-
-
-def _half(rng, pictures):
-    """0 or 1 for each question: in which half its picture is, at random."""
-    order = rng.permutation(pictures.max() + 1)
-    place = np.argsort(order)
-    return place[pictures] % 2
 
 
 def cluster_order(similar: pd.DataFrame) -> tuple[np.ndarray, list[str]]:

@@ -1,11 +1,11 @@
 """Whether a model answers a question alike whatever is padded before it.
 
 Some do not. GIT and BLIP count positions from the start of a row, so that a shorter question beside
-a longer one is moved to the right; Mistral 3 scales queries by them, Hunyuan weighs dimensions that
-were rotated by them, and with "longrope" the longest row decides on the frequencies of all. Such a
-model is asked rows of one length only. What a model does is tried, not known: the shortest question
-of a padded batch is asked alone and beside the longest one, and again where rows are twice as long
-or pass a number that the configuration names.
+a longer one is moved to the right; Ministral 3 scales queries by them, Hunyuan weighs dimensions
+that were rotated by them, and with "longrope" the longest row decides on the frequencies of all.
+Such a model is asked rows of one length only. What a model does is tried, not known: the shortest
+question of a padded batch is asked alone and beside the longest one, and again where rows are twice
+as long or pass a number that the configuration names.
 """
 
 import sys

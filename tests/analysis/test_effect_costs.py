@@ -7,6 +7,7 @@ import pytest
 from talo_mini.analysis import matrix, vector_agreement
 from talo_mini.analysis.effect_costs import agreement_with_first, cost_of_effects, with_deep_rows
 from talo_mini.analysis.significance import mean_interval
+from talo_mini.errors import BadInput
 
 ZERO = [[-0.4, -0.2, 0.0, 0.1], [-0.5, 0.0, 0.1, 0.0], [-0.3, -0.1, 0.2, -0.1]]
 
@@ -65,3 +66,8 @@ def test_deep_rows_stand_below_their_own():
     bars = with_deep_rows(table)
     assert list(bars.delta) == [0.9, 0.4, 0.8, 0.3]
     assert list(bars.low) == [0.7, 0.1, 0.6, 0.2] and list(bars.high) == [0.95, 0.5, 0.85, 0.6]
+
+
+def test_one_kind_of_knockout_is_compared_with_nothing():
+    with pytest.raises(BadInput, match="1 kinds of knockout cannot be compared; name two"):
+        agreement_with_first({"zero": pd.DataFrame()})
