@@ -17,11 +17,9 @@ from .finetuning import AMOUNTS, fine_tune, merged
 from .selection import select_layer
 
 METHODS = ("talo", "lora", "oft", "merging")
-PASSES, MOST_STEPS, BATCH = (
-    10,
-    100,
-    16,
-)  # fine-tuning: ten times over every question, or 100 batches, but every question once
+PASSES = 10  # times over every question in fine-tuning
+MOST_STEPS = 100  # batches of fine-tuning, if every question is in one
+BATCH = 16  # questions
 
 
 def few_shot(
