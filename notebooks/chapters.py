@@ -74,9 +74,9 @@ def page(executed: nbformat.NotebookNode, name: str, published: dict, folder: Pa
     title, *rest = cells[0].source.split("\n")
     cells[0].source = "\n".join([f"# {int(name[:2])}. {title.removeprefix('# ')}", *rest])
     text = BOX.format(question=box["question"], answer=linked, limits=limits)
-    printed, lead = published.get("solutions", {}), exercises.RUN
+    printed = {exercises.RUN: published.get("solutions", {})}
     if published.get("stand_in"):  # what a stand-in answered is nobody's finding
-        printed, lead = dict.fromkeys(printed, exercises.NOT_RUN), exercises.STAND_IN
+        printed = exercises.without_stand_in(printed[exercises.RUN])
         for cell in cells:
             if cell.cell_type == "code":
                 cell.outputs = []
@@ -96,7 +96,9 @@ def page(executed: nbformat.NotebookNode, name: str, published: dict, folder: Pa
         cells.insert(1, nbformat.v4.new_markdown_cell(part))
     prose = [cell for cell in cells if cell.cell_type == "markdown"][1:]  # the box stays as it is
     for cell, source in zip(prose, terms.linked([cell.source for cell in prose]), strict=True):
-        cell.source = exercises.told(source, printed, lead)
+        for lead, by_code in printed.items():
+            source = exercises.told(source, by_code, lead)
+        cell.source = source
     executed.cells = [piece for cell in cells for piece in one_figure_each(cell)]
     for cell, heading in zip(executed.cells, headings(executed.cells), strict=True):
         if cell.cell_type == "code":

@@ -1,5 +1,7 @@
 """What the solutions of a chapter's exercises print: run behind the chapter, shown on its page."""
 
+import ast
+import builtins
 import re
 
 import nbformat
@@ -52,3 +54,20 @@ def told(source: str, printed: dict[str, str], lead: str = RUN) -> str:
         )
 
     return CODE.sub(below, source)
+
+
+def without_stand_in(printed: dict[str, str]) -> dict[str, dict[str, str]]:
+    """By lead, what the solutions of a stand-in's run may show: those that need no model printed
+    what they always do, the others were not run on what their chapter is about.
+    """
+    alone = {code: output for code, output in printed.items() if stands_alone(code)}
+    others = dict.fromkeys(printed.keys() - alone.keys(), NOT_RUN)
+    return {RUN: alone, STAND_IN: others}
+
+
+def stands_alone(code: str) -> bool:
+    """Whether a solution reads no name but its own and Python's."""
+    names = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)]
+    bound = {name.id for name in names if isinstance(name.ctx, ast.Store)}
+    read = {name.id for name in names if isinstance(name.ctx, ast.Load)}
+    return read <= bound | set(dir(builtins))

@@ -8,7 +8,7 @@ from .summaries import difference_of_means, mean_changes
 from .vectors import matrix
 
 SHARED = 2  # layers, from 0 on, that most tasks need whatever the effect
-DEEP = {"deep": "delta", "deep_low": "low", "deep_high": "high"}
+DEEP = {"deep": "delta", "deep_low": "low", "deep_high": "high", "deep_tasks": "tasks"}
 
 
 def cost_of_effects(vectors: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -33,8 +33,8 @@ def agreement_with_first(vectors: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """How far each effect's vectors agree with those of the first, in all layers and in the deep.
 
     `vectors` by effect. Columns: pair ("zero and mean"), delta, low, high, tasks, pooled (of
-    `vector_agreement`, correlations), deep, deep_low, deep_high (without layers 0 and 1). Raises
-    BadInput where there is no second effect.
+    `vector_agreement`, correlations), deep, deep_low, deep_high, deep_tasks (without layers 0, 1,
+    of which fewer tasks need any). Raises BadInput where there is no second effect.
     """
     if len(vectors) < 2:
         raise BadInput(f"{len(vectors)} kinds of knockout cannot be compared; name two at least")

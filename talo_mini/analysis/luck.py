@@ -67,12 +67,12 @@ def winners_curse(gains: pd.DataFrame) -> dict:
     """What TaLo gained on the probe questions where it bypassed a layer, and on the rest.
 
     `gains` are rows of `talo_gains`, several of one task together. Every task counts once, by the
-    mean of its draws that acted. Keys: probe, rest, delta (probe - rest), low, high (95% interval
-    of it over tasks).
+    mean of its draws that acted. Keys: tasks, probe, rest, delta (probe - rest), low, high (95%
+    interval of it over tasks).
     """
     acted = gains[gains.acted > 0].assign(probed=lambda t: t.acted * t.probe_delta)
     sums = acted.groupby("task")[["acted", "probed", "delta"]].sum()
     probe, rest = sums.probed / sums.acted, sums.delta / sums.acted
     low, high = mean_interval(probe - rest)
-    means = dict(probe=probe.mean(), rest=rest.mean(), delta=(probe - rest).mean())
-    return means | dict(low=low, high=high)
+    row = dict(tasks=len(sums), probe=probe.mean(), rest=rest.mean())
+    return row | dict(delta=(probe - rest).mean(), low=low, high=high)

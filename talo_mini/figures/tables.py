@@ -16,7 +16,7 @@ HEADERS = {  # what a column is called; the unit behind it says how its fraction
     "after": "after (%)",
     "chance": "blind guess (%)",
     "informed": "guess that looks (%)",
-    "worst": "without the worst layer (%)",
+    "worst": "without the costliest layer (%)",
     "talo": "TaLo (points)",
     "shift": "shift of the scores (points)",
     "ahead": "TaLo ahead (points)",

@@ -57,12 +57,13 @@ def test_vectors_agree_with_the_first_in_all_layers_and_in_the_deep():
     assert {key: found[key][0] for key in wanted} == wanted
     wanted = vector_agreement(matrix(zero), matrix(other), first=2)
     assert (found.deep_low[0], found.deep_high[0]) == (wanted["low"], wanted["high"])
+    assert found.deep_tasks[0] == wanted["tasks"] == 8
 
 
 def test_deep_rows_stand_below_their_own():
     table = pd.DataFrame(
         dict(pair=["a", "b"], delta=[0.9, 0.8], low=[0.7, 0.6], high=[0.95, 0.85])
-    ).assign(deep=[0.4, 0.3], deep_low=[0.1, 0.2], deep_high=[0.5, 0.6])
+    ).assign(deep=[0.4, 0.3], deep_low=[0.1, 0.2], deep_high=[0.5, 0.6], deep_tasks=[3, 4])
     bars = with_deep_rows(table)
     assert list(bars.delta) == [0.9, 0.4, 0.8, 0.3]
     assert list(bars.low) == [0.7, 0.1, 0.6, 0.2] and list(bars.high) == [0.95, 0.5, 0.85, 0.6]

@@ -42,3 +42,10 @@ def test_every_exercise_is_graded_and_its_published_solution_was_run():
         assert printed and all(printed.values()), f"{path.stem} has an answer in words only"
         exercise = next(cell.source for cell in cells if "## Exercise" in cell.source)
         assert re.search(r"^\*(Warm-up|Check|Open)\.\*", exercise, re.MULTILINE), path.stem
+
+
+def test_a_stand_in_shows_only_what_needs_no_model():
+    alone, of_model = "for n in (1, 2):\n    print(n)", "print(vlm.name)"
+    shown = exercises.without_stand_in({alone: "1\n2", of_model: "mini"})
+    assert shown[exercises.RUN] == {alone: "1\n2"}
+    assert shown[exercises.STAND_IN] == {of_model: exercises.NOT_RUN}

@@ -66,6 +66,7 @@ def test_the_status_follows_the_numbers(experiments):
         return lambda results: (
             results["raw"].update(difference=difference, low=difference - 0.05, high=high),
             results["centred"].update(difference=centred, p=p),
+            results["without_first"].update(high=high),
         )
 
     def versus(delta, q, *methods):
