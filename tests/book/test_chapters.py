@@ -62,7 +62,9 @@ def test_a_page_shows_the_answer_first_and_folds_what_draws(tmp_path):
     chapters.page(executed, name, results(name), tmp_path)
     first, second, *_ = executed.cells
     assert first.source.startswith("# 16. Several\n\n[badge](url)\n\n````{admonition} In short")
-    assert "**Answer.** Not {term}`clearly`: two " in first.source and first.source.endswith("````")
+    assert ": two {term}`layers <layer>` mostly cost" in first.source and first.source.endswith(
+        "````"
+    )
     assert second.source == "The *text*.\n\nMore."
     assert (tmp_path / f"{name}-box.png").read_bytes() == b"hello"
     assert install.metadata.tags == ["hide-cell"] and drawing.metadata.tags == ["hide-input"]
