@@ -3,9 +3,9 @@
 import pandas as pd
 
 from ..errors import BadInput
-from .similarity import vector_agreement
+from .similarity import similarity_ceiling, vector_agreement
 from .summaries import difference_of_means, mean_changes
-from .vectors import matrix
+from .vectors import interaction_vectors, matrix
 
 SHARED = 2  # layers, from 0 on, that most tasks need whatever the effect
 DEEP = {"deep": "delta", "deep_low": "low", "deep_high": "high", "deep_tasks": "tasks"}
@@ -46,6 +46,31 @@ def agreement_with_first(vectors: dict[str, pd.DataFrame]) -> pd.DataFrame:
         )
         ends = {name: deep[column] for name, column in DEEP.items()}
         rows.append(dict(pair=f"{first} and {effect}") | every | ends)
+    return pd.DataFrame(rows)
+
+
+def agreement_and_ceilings(
+    outcomes: dict[str, pd.DataFrame], part: str, seed: int = 0, splits: int = 20
+) -> pd.DataFrame:
+    """How far each effect's vectors agree with those of the first, and each with itself on as many
+    new questions: beyond that a lower agreement may be noise.
+
+    `outcomes` of the same questions by effect. Two rows an effect, of all layers and of those from
+    2 on. Columns: effect, first (layer that counts), delta, low, high, tasks, pooled (of
+    `vector_agreement`), ceiling and its_ceiling (`similarity_ceiling`, mean over tasks, of the
+    first effect and of this one).
+    """
+    (_, table), *others = outcomes.items()
+    deltas, rows = matrix(interaction_vectors(table, part)), []
+    for effect, other in others:
+        vectors = matrix(interaction_vectors(other, part))
+        for first in (0, SHARED):
+            ceilings = {
+                column: similarity_ceiling(answers, part, seed, splits, first=first).mean()
+                for column, answers in dict(ceiling=table, its_ceiling=other).items()
+            }
+            row = dict(effect=effect, first=first)
+            rows.append(row | vector_agreement(deltas, vectors, first=first) | ceilings)
     return pd.DataFrame(rows)
 
 

@@ -6,10 +6,12 @@ from scipy import optimize, special
 
 from ..benchmarks.questions import LETTERS, Benchmark
 from ..outcomes.table import BASE, correctness
+from .room import halves_with_room
 from .rules import Probing
-from .significance import mean_interval, mean_p
+from .summaries import over_tasks
 from .talo import drawn, gain_of, prepared
 
+METHODS = ("talo", "shift", "ahead")
 RIDGE = 0.25  # of the shifts: two nats are usual, so that a few questions cannot demand ten
 
 
@@ -60,16 +62,33 @@ def shift_gains(
     return pd.DataFrame(rows)
 
 
-def mean_shift_gains(gains: pd.DataFrame, tasks) -> pd.DataFrame:
-    """The mean of TaLo's gain, of the shift's, and of their difference over some of the tasks.
-
-    `gains` is what `shift_gains` gave. Columns: method (talo, shift, ahead), tasks, delta, low and
-    high (95% interval over tasks), p (t test over tasks); nan where there are too few.
+def roomy_shift_gains(
+    outcomes: pd.DataFrame,
+    benchmark: Benchmark,
+    part: str = "self-attention",
+    shots: int = 20,
+    draws: int = 50,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Rows of `shift_gains` on the tasks with room, which other questions picked: of the tables of
+    `room.halves_with_room`, so that a task has two rows, one or none.
     """
-    task_gains, rows = gains[gains.task.isin(set(tasks))], []
-    for method in ("talo", "shift", "ahead"):
-        (low, high), p = mean_interval(task_gains[method]), mean_p(task_gains[method])
-        row = dict(method=method, tasks=len(task_gains), delta=task_gains[method].mean())
+    halves = halves_with_room(outcomes, seed)
+    rows = [shift_gains(half, benchmark, part, shots, draws, seed) for half in halves]
+    return pd.concat(rows or [pd.DataFrame(columns=["task", *METHODS])], ignore_index=True)
+
+
+def mean_shift_gains(gains: pd.DataFrame) -> pd.DataFrame:
+    """The mean of TaLo's gain, of the shift's, and of their difference.
+
+    `gains` are rows of `shift_gains`. Columns: method (talo, shift, ahead), tasks, delta, low and
+    high (95% interval over tasks), p (t test over tasks; several rows of one task are one thing to
+    both); nan where there are too few.
+    """
+    rows = []
+    for method in METHODS:
+        low, high, p = over_tasks(gains.assign(delta=gains[method].astype(float)))
+        row = dict(method=method, tasks=gains.task.nunique(), delta=gains[method].mean())
         rows.append(row | dict(low=low, high=high, p=p))
     return pd.DataFrame(rows)
 

@@ -82,24 +82,38 @@ def of_tasks_above_chance(outcomes: pd.DataFrame) -> pd.DataFrame:
     return outcomes[outcomes.task.isin(tasks_above_chance(outcomes))]
 
 
+def halves_with_room(outcomes: pd.DataFrame, seed: int = 0) -> list[pd.DataFrame]:
+    """Of each half of the pictures the outcomes of the tasks that have room on the other half; a
+    half without such tasks is left out.
+
+    `outcomes` are of one form. Picked by the same answers, a base model that was lucky or unlucky
+    in a task would pass for one with room there, and gains would be measured against its luck.
+    """
+    first = outcomes.question.isin(_one_half(outcomes, seed))
+    halves = (outcomes[first], outcomes[~first])
+    roomy = [
+        asked[asked.task.isin(with_room(others).task)] for asked, others in (halves, halves[::-1])
+    ]
+    return [table for table in roomy if len(table)]
+
+
 def roomy_gains(
-    outcomes: pd.DataFrame, part: str, shots: int, draws: int = 200, seed: int = 0
+    outcomes: pd.DataFrame,
+    part: str,
+    shots: int,
+    draws: int = 200,
+    seed: int = 0,
+    rule: str = "best",
 ) -> pd.DataFrame:
     """What TaLo gains on the tasks with room, which other questions picked: rows of `talo_gains`
     but q.
 
-    `outcomes` are of one form. Each half of the pictures is asked about the tasks that have room on
-    the other half, so that a task has two rows, one or none. Picked by the same answers, a base
-    model that was lucky or unlucky in a task would pass for one with room there, and TaLo's gains
-    would be measured against its luck. For the same reason a mean is one over rows, in which a task
-    with two counts twice: weights of tasks would depend on the answers that are measured.
+    Of the tables of `halves_with_room`, so that a task has two rows, one or none. A mean is one
+    over rows, in which a task with two counts twice: weights of tasks would else depend on the
+    answers that are measured.
     """
-    first = outcomes.question.isin(_one_half(outcomes, seed))
-    halves, rows = (outcomes[first], outcomes[~first]), []
-    for asked, others in (halves, halves[::-1]):
-        own = asked[asked.task.isin(with_room(others).task)]
-        if len(own):
-            rows.append(talo_gains(own, part, shots, draws, seed))
+    halves = halves_with_room(outcomes, seed)
+    rows = [talo_gains(half, part, shots, draws, seed, rule) for half in halves]
     if not rows:
         return pd.DataFrame(columns=["task"])
     return pd.concat(rows, ignore_index=True).drop(columns="q")

@@ -1,14 +1,15 @@
 """Numbers of probe questions and rules: what they gain, and how far single draws scatter."""
 
 from collections.abc import Sequence
+from itertools import product
 
 import pandas as pd
 
 from ..errors import BadInput, whole_number
-from .room import of_tasks_above_chance
+from .room import of_tasks_above_chance, roomy_gains
 from .significance import false_discovery, mean_p
 from .summaries import difference_of_means
-from .talo import shots_curve, talo_draws, talo_gains
+from .talo import mean_gain, shots_curve, talo_draws, talo_gains
 
 
 def shots_within(shots: Sequence[int], questions: int) -> list[int]:
@@ -76,6 +77,26 @@ def rule_curves(
         for name, options in rules.items()
     }
     return pd.concat(curves, names=["form", "rule"]).reset_index(["form", "rule"])
+
+
+def rules_with_room(
+    sweeps: dict[str, pd.DataFrame], rules, shots, part: str, draws: int, seed: int = 0
+) -> pd.DataFrame:
+    """What TaLo gains on these very tasks with room, by rule and number of shots.
+
+    `sweeps` are outcomes of one form each by name. Columns: name, rule, shots, tasks, delta, low,
+    high, p (of `roomy_gains` and `mean_gain`), q (over the table, gains and losses apart); no row
+    where no task has room.
+    """
+    rows = []
+    for name, rule, number in product(sweeps, rules, shots):
+        gains = roomy_gains(sweeps[name], part, number, draws, seed, rule)
+        if len(gains):
+            row = dict(name=name, rule=rule, shots=number, tasks=gains.task.nunique())
+            rows.append(row | mean_gain(gains))
+    columns = ["name", "rule", "shots", "tasks", "delta", "low", "high", "p"]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.assign(q=false_discovery(table.p, table.delta))
 
 
 def difference_of_rules(

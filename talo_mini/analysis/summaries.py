@@ -86,7 +86,7 @@ def mean_gains(gains: dict, names: Sequence[str]) -> pd.DataFrame:
     for key, own in gains.items():
         if own.empty:
             continue
-        low, high, p = _over_tasks(own)
+        low, high, p = over_tasks(own)
         row = named_by(key, names)
         row |= dict(tasks=own.task.nunique(), base=own.base.mean())
         row |= dict(chance=own.chance.mean(), informed=own.informed.mean())
@@ -99,8 +99,11 @@ def mean_gains(gains: dict, names: Sequence[str]) -> pd.DataFrame:
     return table.assign(q=false_discovery(table.p, table.delta))
 
 
-def _over_tasks(gains):
-    """95% interval of the mean gain and its p, over tasks; equal gains show no spread."""
+def over_tasks(gains: pd.DataFrame) -> tuple[float, float, float]:
+    """Low and high (95%) and p (t test) of a mean gain over tasks like these; nan without spread.
+
+    `gains` has task and delta; several rows of one task are one thing to the interval.
+    """
     if gains.task.is_unique or gains.delta.nunique() == 1:
         return *mean_interval(gains.delta), mean_p(gains.delta)
     tasks = pd.factorize(gains.task)[0]

@@ -3,12 +3,20 @@
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import made_up_outcomes
 
-from talo_mini.analysis import matrix, vector_agreement
-from talo_mini.analysis.effect_costs import agreement_with_first, cost_of_effects, with_deep_rows
+from talo_mini import interaction_vectors
+from talo_mini.analysis import matrix, similarity_ceiling, vector_agreement
+from talo_mini.analysis.effect_costs import (
+    agreement_and_ceilings,
+    agreement_with_first,
+    cost_of_effects,
+    with_deep_rows,
+)
 from talo_mini.analysis.significance import mean_interval
 from talo_mini.errors import BadInput
 
+PART = "self-attention"
 ZERO = [[-0.4, -0.2, 0.0, 0.1], [-0.5, 0.0, 0.1, 0.0], [-0.3, -0.1, 0.2, -0.1]]
 
 
@@ -58,6 +66,22 @@ def test_vectors_agree_with_the_first_in_all_layers_and_in_the_deep():
     wanted = vector_agreement(matrix(zero), matrix(other), first=2)
     assert (found.deep_low[0], found.deep_high[0]) == (wanted["low"], wanted["high"])
     assert found.deep_tasks[0] == wanted["tasks"] == 8
+
+
+def test_agreement_stands_beside_how_well_each_effect_agrees_with_itself():
+    rng = np.random.default_rng(0)
+    base = {f"see {i}": rng.random(80) < 0.7 for i in range(6)}
+    first = made_up_outcomes(base, {task: rng.random((80, 5)) < 0.6 for task in base})
+    second = made_up_outcomes(base, {task: rng.random((80, 5)) < 0.4 for task in base})
+    table = agreement_and_ceilings({"zero": first, "noise 1": second, "again": first}, PART, 0, 4)
+    assert list(table.effect) == ["noise 1"] * 2 + ["again"] * 2
+    assert list(table["first"]) == [0, 2, 0, 2]
+    vectors = [matrix(interaction_vectors(outcomes)) for outcomes in (first, second)]
+    wanted = vector_agreement(*vectors, first=2)
+    assert {key: table[key][1] for key in wanted} == wanted
+    assert table.delta[2] == pytest.approx(1) and table.ceiling[2] == table.its_ceiling[2]
+    assert table.its_ceiling[1] == similarity_ceiling(second, PART, 0, 4, first=2).mean()
+    assert table.ceiling[1] == table.ceiling[3] != table.ceiling[0]
 
 
 def test_deep_rows_stand_below_their_own():

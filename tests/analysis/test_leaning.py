@@ -4,7 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from talo_mini.analysis.leaning import accuracy_by_answer, fitted, mean_shift_gains, shift_gains
+from talo_mini.analysis.leaning import (
+    accuracy_by_answer,
+    fitted,
+    mean_shift_gains,
+    roomy_shift_gains,
+    shift_gains,
+)
+from talo_mini.analysis.room import halves_with_room
+from talo_mini.analysis.significance import mean_interval
 from talo_mini.benchmarks.questions import Benchmark, Question, Task
 from talo_mini.outcomes.table import COLUMNS
 
@@ -69,14 +77,28 @@ def test_words_that_are_not_offered_are_never_answered():
     assert (scores + shift).argmax(1).max() < 2
 
 
-def test_means_are_over_the_tasks_that_are_named():
-    gains = pd.DataFrame(
-        dict(task=list("abc"), talo=[0.1, 0.2, 9.0], shift=[0.1, 0.0, 9.0], ahead=[0.0, 0.2, 0.0])
-    )
-    table = mean_shift_gains(gains, ["a", "b"]).set_index("method")
-    assert table.delta.to_dict() == pytest.approx(dict(talo=0.15, shift=0.05, ahead=0.1))
-    assert (table.tasks == 2).all() and (table.low < table.delta).all()
-    assert mean_shift_gains(gains, []).delta.isna().all()
+def test_means_are_over_rows_and_their_intervals_over_tasks():
+    gains = pd.DataFrame(dict(task=list("abc"), talo=[0.1, 0.2, 0.6], shift=[0.1, 0.0, 0.2]))
+    gains = gains.assign(ahead=gains.talo - gains["shift"])
+    table = mean_shift_gains(gains).set_index("method")
+    assert table.delta.to_dict() == pytest.approx({"talo": 0.3, "shift": 0.1, "ahead": 0.2})
+    assert (table.tasks == 3).all() and table.low["talo"] == mean_interval(gains.talo)[0]
+    twice = mean_shift_gains(pd.concat([gains, gains])).set_index("method")
+    assert (twice.tasks == 3).all() and twice.delta["talo"] == pytest.approx(0.3)
+    assert twice.high["talo"] - twice.low["talo"] > 0.5  # as wide as of three things, not of six
+    nothing = mean_shift_gains(gains[:0])
+    assert nothing.delta.isna().all() and nothing.low.isna().all()
+
+
+def test_shifts_with_room_are_those_of_tasks_that_other_pictures_picked():
+    outcomes, benchmark = asked(0.0, knows=0.8)
+    rows = roomy_shift_gains(outcomes, benchmark, shots=10, draws=3)
+    halves = halves_with_room(outcomes)
+    each = [shift_gains(half, benchmark, shots=10, draws=3) for half in halves]
+    assert len(halves) > 0 and rows[[*each[0]]].equals(pd.concat(each, ignore_index=True))
+    lost = outcomes.assign(correct=outcomes.index % 20 == 0)
+    nothing = roomy_shift_gains(lost, benchmark, shots=10, draws=3)
+    assert nothing.empty and mean_shift_gains(nothing).delta.isna().all()
 
 
 def test_where_options_are_shown_the_shift_is_of_letters():

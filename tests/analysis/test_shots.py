@@ -5,14 +5,17 @@ from conftest import made_up_outcomes
 
 from talo_mini import talo_gains
 from talo_mini.analysis import shots_curve
+from talo_mini.analysis.room import roomy_gains
 from talo_mini.analysis.shots import (
     at_shots,
     curves_of_rules,
     difference_of_rules,
     rule_curves,
+    rules_with_room,
     shots_within,
 )
 from talo_mini.analysis.significance import false_discovery, mean_interval
+from talo_mini.analysis.talo import mean_gain
 from talo_mini.errors import BadInput
 
 PART = "self-attention"
@@ -89,3 +92,22 @@ def test_shots_leave_half_of_the_questions():
     assert shots_within([1, 5, 12, 13], 24) == [1, 5, 12]
     with pytest.raises(BadInput, match=r"of 24 questions a task at most 12 can choose"):
         shots_within([13, 20], 24)
+
+
+def test_rules_are_compared_on_the_tasks_that_other_pictures_picked():
+    rng = np.random.default_rng(0)
+    base = {f"see {i}": rng.random(80) < 0.6 for i in range(3)}
+    helped = {task: rng.random((80, 3)) < [0.6, 0.6, 0.9] for task in base}
+    outcomes = made_up_outcomes(base, helped)
+    lost = outcomes.assign(correct=False)
+    sweeps = {"m": outcomes, "none": lost}
+    table = rules_with_room(sweeps, ["best", "cautious"], [5, 15], PART, 6)
+    assert list(table.name) == ["m"] * 4 and list(table.shots) == [5, 15, 5, 15]
+    gains = roomy_gains(outcomes, PART, 15, 6, rule="cautious")
+    last = table.iloc[3]
+    assert last["rule"] == "cautious" and last.tasks == gains.task.nunique() == 3
+    assert last[["delta", "low", "high", "p"]].to_dict() == mean_gain(gains)
+    assert last.delta < table.delta[1]  # who waits to be sure gains less where all is true
+    assert list(table.q) == list(false_discovery(table.p, table.delta))
+    nothing = rules_with_room({"none": lost}, ["best"], [2], PART, 6)
+    assert nothing.empty and {"name", "rule", "shots", "delta", "q"} <= set(nothing)
