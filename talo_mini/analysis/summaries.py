@@ -108,7 +108,8 @@ def over_tasks(gains: pd.DataFrame) -> tuple[float, float, float]:
         return *mean_interval(gains.delta), mean_p(gains.delta)
     tasks = pd.factorize(gains.task)[0]
     interval_and_p = clustered(gains.delta.to_numpy()[:, None], tasks, bounds=None)
-    return tuple(float(value) for (value,) in interval_and_p)
+    low, high, p = (float(value) for (value,) in interval_and_p)
+    return low, high, p
 
 
 def beside_luck(gains: pd.DataFrame, released: pd.DataFrame, roomy: pd.DataFrame) -> pd.DataFrame:
