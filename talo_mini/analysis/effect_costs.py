@@ -1,5 +1,7 @@
 """Several effects of a knockout beside the first: what each costs, and how far vectors agree."""
 
+from itertools import product
+
 import pandas as pd
 
 from ..errors import BadInput
@@ -60,17 +62,20 @@ def agreement_and_ceilings(
     `vector_agreement`), ceiling and its_ceiling (`similarity_ceiling`, mean over tasks, of the
     first effect and of this one).
     """
-    (_, table), *others = outcomes.items()
-    deltas, rows = matrix(interaction_vectors(table, part)), []
-    for effect, other in others:
-        vectors = matrix(interaction_vectors(other, part))
-        for first in (0, SHARED):
-            ceilings = {
-                column: similarity_ceiling(answers, part, seed, splits, first=first).mean()
-                for column, answers in dict(ceiling=table, its_ceiling=other).items()
-            }
-            row = dict(effect=effect, first=first)
-            rows.append(row | vector_agreement(deltas, vectors, first=first) | ceilings)
+    zero, *others = outcomes
+    vectors = {
+        effect: matrix(interaction_vectors(table, part)) for effect, table in outcomes.items()
+    }
+    ceilings = {
+        (effect, first): similarity_ceiling(table, part, seed, splits, first=first).mean()
+        for (effect, table), first in product(outcomes.items(), (0, SHARED))
+    }
+    rows = []
+    for effect, first in product(others, (0, SHARED)):
+        row = dict(effect=effect, first=first)
+        row |= vector_agreement(vectors[zero], vectors[effect], first=first)
+        row |= dict(ceiling=ceilings[zero, first], its_ceiling=ceilings[effect, first])
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
