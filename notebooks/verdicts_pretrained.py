@@ -87,7 +87,8 @@ def kinds_on_a_pretrained_model(results: dict) -> str:
     for (case, effect), rows in groupby(results["agreement"], _case_and_effect):
         whole, deep = rows
         agreement, above = (Estimate.of(row, "r") for row in (whole, deep))
-        noise_leaves = math.sqrt(max(0, whole["ceiling"] * whole["its_ceiling"]))
+        ceilings = whole["ceiling"] or 0, whole["its_ceiling"] or 0  # None: no vector varies
+        noise_leaves = math.sqrt(max(0, math.prod(ceilings)))
         agrees.append(agreement.low > 0.95)
         differs.append(agreement.high < min(0.95, noise_leaves))
         parts.append(

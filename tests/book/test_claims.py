@@ -100,3 +100,14 @@ def test_runs_that_others_sent_in_speak_of_the_gains(experiments, monkeypatch):
     columns = {row.split("|")[1].strip()[:3]: row.split("|")[4].strip() for row in rows[:6]}
     assert columns["C2."] == "not run"
     assert columns["C4."] == "2 runs: the mean gain is clearly above zero in 1"
+
+
+def test_a_look_that_few_tasks_leave_without_a_p_is_not_counted(experiments):
+    assert "of 3 looks at one question" in section(experiments, "C2")
+    nothing = dict.fromkeys(("p", "difference", "low", "high"))
+    change(
+        experiments,
+        "04_task_layer_interaction_vectors",
+        lambda results: results["without_first"].update(nothing),
+    )
+    assert "of 2 looks at one question" in section(experiments, "C2")
