@@ -2,8 +2,9 @@
 
 A row a question, a column a knockout. Any mini on any of the mini worlds: `python
 notebooks/outcomes.py llava-mini mini-worlds-noisy`. Answers are taken from the cache of sweeps
-where they lie there; without it llava-mini takes an hour on one core. smollm-mini-half, of which
-every head of 14 tasks is swept, is work for a GPU.
+where they lie there; without it llava-mini takes an hour on one core. The models with a pretrained
+language model are larger: of them chapter 19's tasks are asked (and every head of smollm-mini-half,
+which is work for a GPU), on harder pictures the tasks with room to gain, in words, an hour each.
 """
 
 import argparse
@@ -14,9 +15,11 @@ import pandas as pd
 import papermill
 
 from talo_mini import load_benchmark, load_vlm, sweep
+from talo_mini.analysis.vectors import has_room, task_accuracy
 from talo_mini.benchmarks import SHIPPED
 from talo_mini.benchmarks.questions import Benchmark
 from talo_mini.interventions.names import parts_present
+from talo_mini.minis.difficulty import of_training_half
 from talo_mini.models.anatomy import PARTS
 from talo_mini.models.loading import shipped
 from talo_mini.models.vlm import VLM
@@ -25,6 +28,7 @@ from talo_mini.outcomes.wide import ON
 CHAPTER = Path(__file__).with_name("19_a_pretrained_language_model.ipynb")
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "book" / "data" / "outcomes"
+CACHE = ROOT / "runs" / "sweeps"
 PER_TASK = 200
 ATTENTIONS = {"self-attention": "head", "cross-attention": "cross-attention head"}
 MINI = "llava-mini"
@@ -32,7 +36,8 @@ TESTBED = "mini-worlds"
 TESTBEDS = [name for name in SHIPPED if name.startswith(TESTBED) and not name.endswith("-train")]
 TABLE = FOLDER / f"{MINI}.parquet"
 PRETRAINED = ("smollm-mini-half", "smollm-mini")
-HEADS = ("self-attention", *(f"head {head}" for head in range(9)))
+HEADS = tuple(f"head {head}" for head in range(9))
+LOOKED_AT = 40  # questions a task by which it has room
 ABOUT = ("question", "task", "ability", "form", "chance", "informed")
 
 
@@ -88,11 +93,35 @@ def bits(right: pd.Series) -> str:
     return "".join("01"[one] for one in right)
 
 
+def tasks_with_room(vlm: VLM, testbed: str) -> list[str]:
+    """Tasks of a harder testbed that have room to gain when asked in words about pictures of the
+    training half, so that the published questions do not pick themselves.
+    """
+    training = of_training_half(testbed.removeprefix(f"{TESTBED}-"), LOOKED_AT)
+    accuracy = task_accuracy(sweep(vlm, training.subset(form="direct"), parts=(), cache=CACHE))
+    return list(accuracy.task[has_room(accuracy)])
+
+
+def asked(
+    vlm: VLM, mini: str, testbed: str, per_task: int = PER_TASK
+) -> tuple[Benchmark, tuple[str, ...] | None]:
+    """The questions that a mini is asked on a testbed, and the parts that are knocked out, if not
+    all.
+    """
+    if mini not in PRETRAINED:
+        return load_benchmark(testbed, per_task=per_task), None
+    if testbed != TESTBED:
+        tasks = tasks_with_room(vlm, testbed)
+        return load_benchmark(testbed, tasks, per_task, form="direct"), ("self-attention",)
+    heads = HEADS if mini == PRETRAINED[0] else ()
+    return load_benchmark(testbed, chapter_tasks(), per_task), ("self-attention", *heads)
+
+
 def write(mini: str, testbed: str, folder: Path = FOLDER, per_task: int = PER_TASK) -> Path:
     """Write the table of a mini on a testbed; it is named after both, or after the mini alone."""
-    tasks, parts = (chapter_tasks(), HEADS) if mini in PRETRAINED else (None, None)
-    benchmark = load_benchmark(testbed, tasks, per_task=per_task)
-    table = wide(load_vlm(mini), benchmark, ROOT / "runs" / "sweeps", parts)
+    vlm = load_vlm(mini)
+    benchmark, parts = asked(vlm, mini, testbed, per_task)
+    table = wide(vlm, benchmark, CACHE, parts)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{mini if testbed == TESTBED else f'{mini}{ON}{testbed}'}.parquet"
     table.to_parquet(path, compression="zstd", index=False)

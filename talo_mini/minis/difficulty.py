@@ -41,16 +41,21 @@ def with_room(vlm: VLM, benchmark: Benchmark) -> dict:
     return dict(cells=int(has_room(accuracy).sum()), accuracy=accuracy.accuracy.mean())
 
 
+def of_training_half(name: str, per_task: int, level: float | None = None) -> Benchmark:
+    """Questions of a difficulty about pictures of the training half, at the level that was set
+    unless another is tried.
+    """
+    if name not in DRAWN_ANEW:
+        return harder(train_benchmark(per_task=per_task), name, level)
+    drawn, _ = DRAWN_ANEW[name]
+    return drawn(None, per_task, "train", *([] if level is None else [level]))
+
+
 def tried(name: str, per_task: int) -> Iterator[tuple[float, Benchmark]]:
     """Each level that is tried of a difficulty, and its questions of the training half."""
-    if name in DRAWN_ANEW:
-        drawn, levels = DRAWN_ANEW[name]
-        for level in levels:
-            yield level, drawn(None, per_task, "train", level)
-        return
-    plain = train_benchmark(per_task=per_task)
-    for level in DIFFICULTIES[name].levels:
-        yield level, harder(plain, name, level)
+    levels = DRAWN_ANEW[name][1] if name in DRAWN_ANEW else DIFFICULTIES[name].levels
+    for level in levels:
+        yield level, of_training_half(name, per_task, level)
 
 
 def published(name: str, per_task: int) -> Iterator[tuple[str, Benchmark]]:

@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from talo_mini import interaction_vectors, load_benchmark, load_vlm, sweep
-from talo_mini.analysis.vectors import has_room
+from talo_mini.analysis.vectors import has_room, task_accuracy
+from talo_mini.minis.difficulty import of_training_half
 
 TASKS = ["object_colour", "map_west"]
 
@@ -57,7 +58,7 @@ def test_the_command_names_a_table_after_model_and_testbed(
     tiny, monkeypatch, tmp_path, testbed, name
 ):
     monkeypatch.setattr(outcomes, "load_vlm", lambda mini: tiny)
-    monkeypatch.setattr(outcomes, "ROOT", tmp_path)
+    monkeypatch.setattr(outcomes, "CACHE", tmp_path)
     path = outcomes.write("tiny", testbed, tmp_path / "tables", per_task=1)
     assert path == tmp_path / "tables" / f"{name}.parquet"
     table = pd.read_parquet(path)
@@ -164,3 +165,22 @@ def test_a_sheet_holds_each_picture_where_the_page_looks_for_it(tmp_path):
         own = np.asarray(sheet.convert("RGB").crop((left, top, left + 64, top + 64)), int)
         assert abs(own - np.asarray(question.image, int)).mean() < 8
         assert told[number] == [question.text, question.options[question.answer]]
+
+
+def test_a_pretrained_mini_is_asked_about_harder_tasks_with_room(monkeypatch, tmp_path):
+    """By pictures of the training half: the published questions do not pick themselves."""
+    vlm = load_vlm("llava-mini")
+    monkeypatch.setattr(outcomes, "CACHE", tmp_path)
+    monkeypatch.setattr(outcomes, "LOOKED_AT", 16)
+    monkeypatch.setattr(outcomes, "PRETRAINED", ("half", "whole"))
+    training = of_training_half("noisy", outcomes.LOOKED_AT).subset(form="direct")
+    accuracy = task_accuracy(sweep(vlm, training, parts=()))
+    roomy = accuracy.task[has_room(accuracy)]
+    assert 0 < len(roomy) < len(accuracy)
+    benchmark, parts = outcomes.asked(vlm, "whole", "mini-worlds-noisy", 1)
+    assert {question.task for question in benchmark.questions} == set(roomy)
+    assert set(benchmark.forms) == {"direct"} and parts == ("self-attention",)
+    benchmark, parts = outcomes.asked(vlm, "whole", "mini-worlds", 1)
+    assert [task.name for task in benchmark.tasks] == outcomes.chapter_tasks()
+    assert set(benchmark.forms) == {"direct", "choice"} and parts == ("self-attention",)
+    assert "head 8" in outcomes.asked(vlm, "half", "mini-worlds", 1)[1]
