@@ -173,7 +173,8 @@ def test_a_pretrained_mini_is_asked_about_harder_tasks_with_room(monkeypatch, tm
     monkeypatch.setattr(outcomes, "CACHE", tmp_path)
     monkeypatch.setattr(outcomes, "LOOKED_AT", 16)
     monkeypatch.setattr(outcomes, "PRETRAINED", ("half", "whole"))
-    training = of_training_half("noisy", outcomes.LOOKED_AT).subset(form="direct")
+    training = of_training_half("noisy", outcomes.LOOKED_AT)
+    training = training.subset(outcomes.chapter_tasks(), form="direct")
     accuracy = task_accuracy(sweep(vlm, training, parts=()))
     roomy = accuracy.task[has_room(accuracy)]
     assert 0 < len(roomy) < len(accuracy)
