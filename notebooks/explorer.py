@@ -13,13 +13,14 @@ from outcomes import FOLDER, MINI, ON, TESTBED, bits, widened
 from PIL import Image
 
 from talo_mini import load_benchmark
+from talo_mini.analysis.runs import ABOVE
 from talo_mini.analysis.significance import (
     accuracy_interval,
     false_discovery,
     paired_interval,
     paired_p,
 )
-from talo_mini.analysis.vectors import has_room
+from talo_mini.analysis.vectors import gain_kind, has_room
 from talo_mini.benchmarks.questions import Question
 from talo_mini.minis.tables import load_tables
 
@@ -34,7 +35,8 @@ def evidence(outcomes: pd.DataFrame) -> pd.DataFrame:
 
     Each question is about a picture of its own, so that questions are the units. q is over all
     rows. Columns: task, ability, form, part, layer, questions, blind, informed, base, accuracy,
-    delta, low, high, q, room (whether the base model leaves room to gain).
+    delta, low, high, q, room (whether the base model leaves room to gain), above (whether it helps
+    to above a guess that looks, by the whole interval).
     """
     rows, columns = [], knockouts(outcomes)
     for (task, form), group in outcomes.groupby(["task", "form"], sort=False):
@@ -55,6 +57,7 @@ def evidence(outcomes: pd.DataFrame) -> pd.DataFrame:
                 base=base.mean(),
                 base_low=accuracy_interval(base.sum(), len(group))[0],
                 accuracy=after.mean(0),
+                accuracy_low=accuracy_interval(after.sum(0), np.full(len(columns), len(group)))[0],
                 delta=(gained - lost) / len(group),
                 low=low,
                 high=high,
@@ -64,7 +67,8 @@ def evidence(outcomes: pd.DataFrame) -> pd.DataFrame:
         rows.append(table)
     whole = pd.concat(rows, ignore_index=True)
     corrected = whole.assign(q=false_discovery(whole.p, whole.delta))
-    return corrected.assign(room=has_room(corrected, "base", "base_low"))
+    above = gain_kind(corrected).isin(ABOVE)
+    return corrected.assign(room=has_room(corrected, "base", "base_low"), above=above)
 
 
 def knockouts(columns: Iterable[str]) -> list[str]:
@@ -138,7 +142,7 @@ def write(folder: Path, per_task: int):
     (folder / "evidence").mkdir()
     tables, tasks = [], {}
     for about, outcomes in published():
-        cells = evidence(outcomes).drop(columns=["p", "base_low"])
+        cells = evidence(outcomes).drop(columns=["p", "base_low", "accuracy_low"])
         numbers = cells.select_dtypes(float).columns
         rounded = cells.assign(**{name: cells[name].round(4) for name in numbers})
         record = dict(cells=rounded.to_dict("records"), right=right_bits(outcomes))

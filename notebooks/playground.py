@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import sliders
 import wasmtime
+from filelock import FileLock
 from outcomes import FOLDER, TABLE, bits
 
 from talo_mini import load_benchmark, load_vlm, sweep
@@ -31,8 +32,9 @@ PER_TASK = 200  # as many as are published
 LANDING = dict(task="map_west", form="direct", part="head 3", layer=0, off="h0-3")
 SWITCH = "Head 3 of layer 0"
 CASES, RECORDED = 8, 3
+REACTS = "What stands here reacts to you"
 SERVED = (
-    "The model itself runs here where scripts run and the page comes from a server: "
+    "where scripts run and the page comes from a server: "
     "<code>python -m http.server</code> in the book's folder."
 )
 # a page that is opened as a file may load no modules
@@ -46,15 +48,22 @@ MOST = 0.97  # accuracy of a task in the game: above it there is hardly anything
 
 
 def built() -> Path:
-    """The folder with everything, made anew where something that it depends on has changed."""
+    """The folder with everything, made anew where something that it depends on has changed.
+
+    One process makes it; others wait. What changes meanwhile is not in it, so that it is made anew
+    by the next.
+    """
     mark = BUILT / "mark"
-    if not mark.exists() or mark.read_text(encoding="utf-8") != digest():
-        unfinished = BUILT.with_name(".playground")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        write(unfinished)
-        (unfinished / mark.name).write_text(digest(), encoding="utf-8")
-        shutil.rmtree(BUILT, ignore_errors=True)
-        unfinished.rename(BUILT)
+    BUILT.parent.mkdir(exist_ok=True)
+    with FileLock(BUILT.with_name(".playground.lock")):
+        now = digest()
+        if not mark.exists() or mark.read_text(encoding="utf-8") != now:
+            unfinished = BUILT.with_name(".playground")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            write(unfinished)
+            (unfinished / mark.name).write_text(now, encoding="utf-8")
+            shutil.rmtree(BUILT, ignore_errors=True)
+            unfinished.rename(BUILT)
     return BUILT
 
 
@@ -95,6 +104,7 @@ def write(folder: Path, per_task: int = PER_TASK, tasks=None):
     (folder / "questions" / "tasks.json").write_text(json.dumps(listed), encoding="utf-8")
     outcomes = pd.read_parquet(TABLE)
     (folder / "questions" / "luck.json").write_text(json.dumps(cells(outcomes)), encoding="utf-8")
+    (folder / "served.html").write_text(served(REACTS), encoding="utf-8")
     explorer.write(folder, per_task)
     sliders.write(folder)
     if any(task.name == LANDING["task"] for task in benchmark.tasks):
@@ -157,6 +167,15 @@ def landing(table: pd.DataFrame, asked: Benchmark) -> dict:
     return dict(**chosen, numbers=cured(table, asked)[:CASES], words=SWITCH)
 
 
+def served(what: str) -> str:
+    """What a page says where its scripts do not run, or where it was opened as a file."""
+    told = f"{what} {SERVED}"
+    return (
+        f'<p class="pg-note pg-served" hidden>{told}</p>\n'
+        f"<noscript>{told}</noscript>\n<script>{WHERE}</script>\n"
+    )
+
+
 def recorded(table: pd.DataFrame, asked: Benchmark) -> str:
     """The same as a table, for a page whose scripts do not run."""
     answers = table.pivot(index="question", columns="part", values="answer")
@@ -171,9 +190,9 @@ def recorded(table: pd.DataFrame, asked: Benchmark) -> str:
     heads = ("picture", "question", "with every part on", f"without {SWITCH.lower()}")
     titles = "".join(f'<th scope="col">{title}</th>' for title in heads)
     return (
-        f'<p class="pg-note">Recorded answers.<span class="pg-served" hidden> {SERVED}</span></p>\n'
-        f"<noscript>{SERVED}</noscript>\n<script>{WHERE}</script>\n"
-        f"<table><thead><tr>{titles}</tr></thead><tbody>{''.join(rows)}</tbody></table>\n"
+        '<p class="pg-note">Recorded answers.</p>\n'
+        + served("The model itself runs here")
+        + f"<table><thead><tr>{titles}</tr></thead><tbody>{''.join(rows)}</tbody></table>\n"
     )
 
 

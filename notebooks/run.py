@@ -268,7 +268,10 @@ def stage_book(stage: Path):
     )
     for card in sorted((ROOT / "talo_mini" / "minis").glob("*/README.md")):
         shutil.copy2(card, stage / "book" / f"{card.parent.name}.md")
-    shutil.copy2(playground.built() / "recorded.html", stage / "book" / "playground_recorded.html")
+    for name in ("recorded", "served"):
+        shutil.copy2(
+            playground.built() / f"{name}.html", stage / "book" / f"playground_{name}.html"
+        )
     for source in NOTEBOOKS:
         if not (stage / EXPERIMENTS / source.name).exists():
             raise ChapterFailed(

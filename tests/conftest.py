@@ -138,11 +138,14 @@ def made_up_outcomes(
 def html():
     """The book, built once for all tests of a process that look at its pages."""
     import run  # of notebooks/
+    from filelock import FileLock
 
     stage = run.ROOT / "_build" / "test_book"
-    shutil.rmtree(stage / run.EXPERIMENTS, ignore_errors=True)  # an earlier run's copies
-    run.stage_book(stage)
-    return run.build(stage).parent
+    stage.parent.mkdir(exist_ok=True)
+    with FileLock(stage.with_name(".test_book.lock")):  # another run of the tests waits
+        shutil.rmtree(stage / run.EXPERIMENTS, ignore_errors=True)  # an earlier run's copies
+        run.stage_book(stage)
+        yield run.build(stage).parent
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@ import { button, element, percent } from "./view.js";
  * @property {number} base @property {number} accuracy @property {number} delta
  * @property {number} low @property {number} high @property {number} q
  * @property {number} blind @property {number} informed @property {boolean} room
+ * @property {boolean} above whether it helps to above a guess that looks, by the whole interval
  */
 
 /**
@@ -32,6 +33,8 @@ const NAMES = {
   layer: "whole layer",
 };
 const FORMS = { "in its own words": "direct", "by a letter": "choice" };
+const wordsOf = (/** @type {string} */ form) =>
+  Object.entries(FORMS).find(([, name]) => name === form)?.[0] ?? form;
 const SORTS = /** @type {const} */ ({
   "by ability": "ability", "by accuracy": "base", "by largest gain": "best",
 });
@@ -126,6 +129,16 @@ function specification(values, layers) {
 const alert = (what, error) =>
   element("p", { class: "pg-error", role: "alert" }, `${what} (${error.message}).`);
 
+/** What stands out, in words. @param {Cell[]} cells */
+export function clearly(cells) {
+  const clear = cells.filter(({ q }) => q < 0.05);
+  const helping = clear.filter(({ delta }) => delta > 0);
+  const above = helping.filter((cell) => cell.above).length;
+  const how = helping.length ? ` (${above} of them to above a guess that looks)` : "";
+  return `${verb(helping.length, "help")}${how} and ` +
+    verb(clear.length - helping.length, "hurt");
+}
+
 /** @param {number} count @param {string} word such as "help": "1 clearly helps" */
 const verb = (count, word) => `${count} clearly ${word}${count === 1 ? "s" : ""}`;
 
@@ -140,6 +153,7 @@ class Explorer {
     this.state = { part: "head 3", form: "direct", sort: "ability", roomOnly: false };
     this.map = element("div", { class: "pg-wide" });
     this.flipped = element("div", { "aria-live": "polite" });
+    this.turn = 0; // of the cell that is told of
     this.one = element("div", { class: "pg-row pg-one" });
     this.count = element("div", { class: "pg-note", "aria-live": "polite" });
     this.choosers = ["model", "testbed", "part", "others"].map(() =>
@@ -193,8 +207,9 @@ class Explorer {
     if (this.wanted !== table) return false;
     this.table = table;
     this.evidence = evidence;
-    const parts = this.partsOf();
+    const [parts, forms] = [this.partsOf(), this.formsOf()];
     if (!parts.includes(this.state.part)) this.state.part = parts[0];
+    if (!forms.includes(this.state.form)) this.state.form = forms[0];
     this.build();
     return true;
   }
@@ -204,22 +219,33 @@ class Explorer {
     try {
       if (!await this.load(table)) return;
     } catch (error) {
+      if (this.wanted !== table) return;
       this.build(); // the choosers name what is shown
       this.count.replaceChildren(alert("This table could not be loaded", error));
       return;
     }
-    this.flipped.replaceChildren();
-    delete this.root.dataset.told;
     await this.changed();
   }
 
   async changed() {
+    this.close();
     history.replaceState(null, "", `#${this.address()}`);
     await this.show();
   }
 
   partsOf() {
     return [...new Set(this.evidence.cells.map(({ part }) => part))];
+  }
+
+  formsOf() {
+    return [...new Set(this.evidence.cells.map(({ form }) => form))];
+  }
+
+  /** What is told of a cell goes, and whatever is still being loaded for one. */
+  close() {
+    this.turn++;
+    this.flipped.replaceChildren();
+    delete this.root.dataset.told;
   }
 
   /** The choosers; the focus stays on that which a reader holds. */
@@ -237,6 +263,9 @@ class Explorer {
     const own = this.tables.filter((table) => table.model === model);
     const testbeds = Object.fromEntries(own.map(({ testbed }) => [testbed, testbed]));
     const parts = Object.fromEntries(this.partsOf().map((part) => [NAMES[part] ?? part, part]));
+    const asked = this.formsOf();
+    const forms = Object.fromEntries(
+      Object.entries(FORMS).filter(([, form]) => asked.includes(form)));
     const room = element("input", { type: "checkbox", onchange: (/** @type {any} */ event) => {
       this.state.roomOnly = event.target.checked;
       this.show();
@@ -251,7 +280,7 @@ class Explorer {
         this.choose(own.find(({ testbed }) => testbed === name) ?? this.table);
       })],
       [of("Part", parts, "part")],
-      [of("Form", FORMS, "form"), of("Order", SORTS, "sort"),
+      [of("Form", forms, "form"), of("Order", SORTS, "sort"),
         element("label", { class: "pg-chooser" }, room, " only tasks with room to gain")],
     ];
     this.choosers.forEach((place, i) => {
@@ -272,12 +301,8 @@ class Explorer {
       chances: `${percent(cell.blind)}, ${percent(cell.informed)}`,
       roomInWords: cell.room ? "yes" : "no",
     }));
-    const clear = values.filter(({ q }) => q < 0.05);
-    const helping = clear.filter(({ delta }) => delta > 0);
     this.count.textContent = `${told(this.table, this.evidence)} Of the ${values.length} ` +
-      `knockouts below, ${verb(helping.length, "help")} and ` +
-      `${verb(clear.length - helping.length, "hurt")} ` +
-      `(dots: q is below 5%, over all ${cells.length.toLocaleString("en")} cells of ` +
+      `knockouts below, ${clearly(values)} (dots: q is below 5%, over all ${cells.length.toLocaleString("en")} cells of ` +
       "this model and testbed, every part and form). Purple: better without. Click a cell for " +
       "the questions behind it.";
     const layers = Math.max(...cells.map(({ layer }) => layer)) + 1;
@@ -309,12 +334,15 @@ class Explorer {
 
   /** @param {Cell} cell */
   tellOf(cell) {
-    return this.tell(cell).catch((error) =>
-      this.flipped.replaceChildren(alert("The questions could not be loaded", error)));
+    const turn = ++this.turn;
+    return this.tell(cell, turn).catch((error) => {
+      if (turn !== this.turn) return;
+      this.flipped.replaceChildren(alert("The questions could not be loaded", error));
+    });
   }
 
-  /** The questions that a knockout flips. @param {Cell} cell */
-  async tell(cell) {
+  /** The questions that a knockout flips. @param {Cell} cell @param {number} turn */
+  async tell(cell, turn) {
     const { table } = this;
     const { task, form, part, layer } = cell;
     const right = this.evidence.right[`${task}, ${form}`];
@@ -323,7 +351,7 @@ class Explorer {
     const gained = numbers.filter((i) => base[i] === "0" && after[i] === "1");
     const lost = numbers.filter((i) => base[i] === "1" && after[i] === "0");
     const all = await loadShown(table.pictures, task);
-    if (this.table !== table) return;
+    if (turn !== this.turn) return; // another was chosen meanwhile
     const picture = (/** @type {number} */ i) => {
       const canvas = /** @type {HTMLCanvasElement} */ (
         element("canvas", { class: "pg-thumb", role: "img", "aria-label": "the picture" }));
@@ -342,11 +370,15 @@ class Explorer {
     ];
     this.flipped.replaceChildren(
       element("h3", {}, `${task.replaceAll("_", " ")} ${without(part, layer)}`),
-      element("p", {}, `${table.model} on the ${table.testbed}: ${inWords(cell)}. ` +
+      element("p", {}, `${table.model} on the ${table.testbed}, asked ${wordsOf(form)}: ` +
+        `${inWords(cell)}. ` +
         `${moreInWords(cell)}.` +
         (table.live ? " A picture leads to the playground, with the same part off." : "")),
       ...shown("Right only without it", gained), ...shown("Right only with it", lost),
-      button("Close", () => this.flipped.replaceChildren()));
+      button("Close", () => {
+        this.close();
+        this.one.querySelector("button")?.focus();
+      }));
     this.root.dataset.told = `${task}, ${part}, ${layer}`;
     this.flipped.scrollIntoView({ block: "nearest" });
   }

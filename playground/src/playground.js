@@ -57,6 +57,8 @@ class Playground {
     this.drawing = button("Draw a new picture", () => this.draw());
     this.lensShown = -1;
     this.turn = 0; // of what is shown
+    /** @type {Promise<void> | null} until the question of the state is shown */
+    this.showing = null;
     this.run = 0; // of what goes on over many questions
   }
 
@@ -231,8 +233,9 @@ class Playground {
   }
 
   async show() {
+    this.showing = this.shown();
     try {
-      await this.shown();
+      await this.showing;
     } catch (error) {
       if (!this.found) throw error; // nothing was ever shown: what is recorded stays
       this.fail(error);
@@ -382,6 +385,8 @@ class Playground {
 
   /** @param {() => boolean} goesOn */
   async sweepOne(goesOn) {
+    await this.showing; // the question that was just chosen may be on its way
+    if (!goesOn()) return;
     const { told, before } = this.found;
     const { logs } = await this.client.ask("sweep", { ...told, off: allOn() });
     if (!goesOn()) return;

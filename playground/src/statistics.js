@@ -13,7 +13,7 @@ export function wilson(right, asked) {
   const middle = share + Z * Z / (2 * asked);
   const half = Z * Math.sqrt(share * (1 - share) / asked + Z * Z / (4 * asked * asked));
   const scale = 1 + Z * Z / asked;
-  return [(middle - half) / scale, (middle + half) / scale];
+  return [Math.max(0, (middle - half) / scale), Math.min(1, (middle + half) / scale)];
 }
 
 /**

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { arranged, inWords, moreInWords, switches, told, without } from "../src/explorer.js";
+import { arranged, clearly, inWords, moreInWords, switches, told, without } from "../src/explorer.js";
 import { readSwitches, written } from "../src/switches.js";
 import { placeOf } from "../src/shown.js";
 
@@ -9,7 +9,7 @@ import { placeOf } from "../src/shown.js";
 const cell = (more) => ({
   task: "a_b", ability: "x", form: "direct", part: "mlp", layer: 0, questions: 200, base: 0.5,
   accuracy: 0.6, delta: 0.1, low: 0.02, high: 0.18, q: 0.01, blind: 0.25, informed: 0.3, room: true,
-  ...more,
+  above: true, ...more,
 });
 const CELLS = [
   cell({ task: "c", ability: "y", base: 0.9, delta: 0.3, room: false }),
@@ -51,6 +51,14 @@ test("the playground can switch off whatever a cell leaves out", () => {
     assert.equal(written(readSwitches(off, 12, 4)), off);
   }
   assert.equal(switches("layer", 2), "a2.m2");
+});
+
+test("what helps is told apart by whether it ends above a guess", () => {
+  const cells = [cell({}), cell({ above: false }), cell({ delta: -0.2, above: false }),
+    cell({ q: 0.2 })];
+  assert.equal(clearly(cells),
+    "2 clearly help (1 of them to above a guess that looks) and 1 clearly hurts");
+  assert.equal(clearly([]), "0 clearly help and 0 clearly hurt");
 });
 
 test("a table in words has what it holds", () => {

@@ -6,7 +6,13 @@ import { paired, points, wilson } from "../src/statistics.js";
 test("Wilson's interval of 8 in 10, as published tables have it", () => {
   const [low, high] = wilson(8, 10);
   assert.ok(Math.abs(low - 0.4902) < 1e-4 && Math.abs(high - 0.9433) < 1e-4);
-  assert.deepEqual(wilson(0, 5)[0].toFixed(6), "0.000000");
+});
+
+test("Wilson's interval stays among shares", () => {
+  for (let asked = 1; asked <= 200; asked++) {
+    assert.ok(wilson(0, asked)[0] >= 0 && wilson(asked, asked)[1] <= 1);
+    assert.notEqual((100 * wilson(0, asked)[0]).toFixed(1), "-0.0");
+  }
 });
 
 test("a paired difference has the sign of what is gained, and an interval around it", () => {

@@ -11,6 +11,10 @@ NUMBER = re.compile(r"[-+]?\d+(\.\d*)?")
 LETTER_AND_WORDS = re.compile(r"\(?([A-Za-z])[.):]+\s+(.+)", re.DOTALL)
 
 
+class Place(int):
+    """A number that can only be a place, never an option's words: of a column that says so."""
+
+
 def _there(place: int, options: Sequence[str]) -> int | None:
     """A place, None where no option stands there: an empty one only keeps the others' places."""
     return place if 0 <= place < len(options) and options[place] else None
@@ -26,6 +30,8 @@ def by_words(answer, options: Sequence[str]) -> int | None:
     """The option whose words an answer is; or the only one that writes the same number otherwise,
     one of the two with a decimal point: 2 or "2" where an option is "2.0".
     """
+    if isinstance(answer, Place):
+        return None
     if str(answer) in options:
         return options.index(str(answer))
     if isinstance(answer, bool) or not NUMBER.fullmatch(str(answer)):
@@ -91,13 +97,14 @@ WAYS = (by_letter, by_words, by_both)
 def ways_of(rows: Iterable[tuple[object, Sequence[str]]], first: int | None = None) -> tuple:
     """The ways of writing an answer that fit each (answer, options) of a file; all if none does.
 
-    Rows that no way fits are wrong and do not count. Digits in a text are places where nothing
-    else fits any row. Places are counted from `first`, or as the answers tell: from 0 where one is
-    0, from 1 where one is the number of its options; where both stand there, neither is known.
+    Rows that no way fits are wrong and do not count. Digits in a text are places where that fits
+    every row and nothing else does. Places are counted from `first`, or as the answers tell: from 0
+    where one is 0, from 1 where one is the number of its options; where both stand there, neither
+    is known.
     """
     rows = list(rows)
     fits = [{way for way in WAYS if way(*row) is not None} for row in rows]
-    written = not any(fits)
+    written = _digits_are_places(rows, fits)
     numbers = Places(None, written)
     counted = [(numbers.number(answer), len(options)) for answer, options in rows]
     for row_ways, (number, size) in zip(fits, counted, strict=True):
@@ -110,6 +117,17 @@ def ways_of(rows: Iterable[tuple[object, Sequence[str]]], first: int | None = No
     fitting = [way for way in (*WAYS, numbers) if all(way in row_ways for row_ways in readable)]
     ways = fitting if readable and fitting else [*WAYS, numbers]
     return tuple(Places(first, written) if way is numbers else way for way in ways)
+
+
+def _digits_are_places(rows, fits):
+    """Whether all answers are digits that could be places, and no one way of WAYS fits them all."""
+    digits, placed = Places(None, written=True), []
+    for answer, options in rows:
+        number = digits.number(answer)
+        placed.append(number is not None and 0 <= number <= len(options))
+    readable = [(ways, place) for ways, place in zip(fits, placed, strict=True) if ways or place]
+    other = any(all(way in ways for ways, _ in readable) for way in WAYS)
+    return not other and all(place for _, place in readable)
 
 
 def answer_index(answer, options: Sequence[str], ways=(by_letter,)) -> int:
@@ -149,14 +167,17 @@ def count_unparsed(questions: Sequence[Question], texts: Sequence[str]) -> int:
 def parse_answer(question: Question, text: str) -> int | None:
     """The index of the option a generated text names exactly, or None if it cannot be parsed.
 
-    A choice is a single letter, alone or followed by . : or ); a direct answer is the option's
-    words, case ignored.
+    A choice is a single letter, alone on its line, followed by . : or ), or by its own option's
+    words ("A dog" is no A where A is "cat"); a direct answer is the option's words, case ignored.
     """
+    options = [option.casefold() for option in question.options]
     text = text.strip()
-    if question.form == "choice":
-        letter = text.split(maxsplit=1)[0].rstrip(".:)").lstrip("(") if text else ""
-        place = LETTERS.find(letter) if len(letter) == 1 else -1
-        return place if 0 <= place < len(question.options) else None
-    words = text.rstrip(".").casefold()
-    options = (option.casefold() for option in question.options)
-    return next((i for i, option in enumerate(options) if option == words), None)
+    if question.form != "choice":
+        words = text.rstrip(".").casefold()
+        return options.index(words) if words in options else None
+    first, _, rest = text.partition("\n")[0].strip().partition(" ")
+    letter, words = first.rstrip(".:)").lstrip("("), rest.strip(" .").casefold()
+    place = LETTERS.find(letter) if len(letter) == 1 else -1
+    if not 0 <= place < len(options):
+        return None
+    return place if first != letter or words in ("", options[place]) else None

@@ -209,7 +209,7 @@ class _Table:
         if isinstance(value, list | tuple):
             if len(value) > 1:
                 raise Unusable("several right options")
-            return required({"answer": value[0] if value else ""}, "answer")
+            return self._answer({"answer": value[0] if value else ""}, options)
         written = required(row, "answer")
         letters = re.sub(r"[\s,;&]", "", written)
         if len(letters) > 1 and len(set(letters)) == len(letters) and {*letters} <= {*options}:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from ..errors import BadInput
+from .answers import Place
 
 KINDS = (".tsv", ".csv", ".jsonl", ".parquet")
 # other names that people give to the columns readers know
@@ -17,7 +18,9 @@ SYNONYMS = {
     "image": ("picture", "photo", "img", "images"),
     "category": ("subject", "skill", "topic"),
 }
+PLACES = ("answer_index", "answer_idx")  # whose numbers are places, not an option's words
 KNOWN_TOO = {"category": ("task",)}  # which says the same, and is read as it is
+WHOLE = re.compile(r"([0-9]+)(\.0*)?")  # beside a gap a column of numbers has decimal points
 LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -103,7 +106,20 @@ def with_known_names(rows: list[dict]) -> list[dict]:
             renamed[matches[0]] = known_name
     if not renamed:
         return rows
-    return [{renamed.get(column, column): cell for column, cell in row.items()} for row in rows]
+
+    def cell(column, value):
+        return _place(value) if column in PLACES and column in renamed else value
+
+    return [
+        {renamed.get(column, column): cell(column, value) for column, value in row.items()}
+        for row in rows
+    ]
+
+
+def _place(value):
+    """A whole number, however it is written, as a place; anything else as it is."""
+    whole = WHOLE.fullmatch(str(value).strip()) if not isinstance(value, bool) else None
+    return Place(whole[1]) if whole else value
 
 
 def _check_apart(where, columns):

@@ -33,23 +33,34 @@ class Batch(NamedTuple):
         return [Batch(some, self.cells) for some in groups]
 
 
-def batches(lacking: dict[tuple[Cell, ...], list[Question]], prompt: str, size: int) -> list[Batch]:
-    """Batches of questions of similar length that lack the same cells, and that memory holds.
+def batches(
+    vlm: VLM, lacking: dict[tuple[Cell, ...], list[Question]], prompt: str, size: int
+) -> list[Batch]:
+    """Batches of questions that lack the same cells, in rows of similar length, that memory holds.
 
-    Little is padded so: a larger picture may take more tokens. Those about one picture stand side
-    by side, for its encoding is kept a while only.
+    Little is padded so. Questions about one picture, which may share a row, stand side by side, for
+    its encoding is kept a while only.
     """
     batch_list = []
     for cells, questions in lacking.items():
-        picture_counts = Counter(q.encoded for q in questions)
-        ordered = sorted(questions, key=partial(_order, picture_counts, prompt))
+        row_lengths: Counter = Counter()
+        for question in questions:
+            row_lengths[question.encoded] += _length(vlm, question, prompt)
+        ordered = sorted(questions, key=partial(_order, row_lengths))
         batch_list += [Batch(some, cells) for some in parted(ordered, size)]
     return batch_list
 
 
-def _order(picture_counts, prompt, question):
-    shared = question.encoded if picture_counts[question.encoded] > 1 else ()
-    return len(question.more), question.pixels, shared, len(write_prompt(question, prompt))
+def _order(row_lengths, question):
+    pictures = question.encoded
+    return len(question.more), question.pixels, row_lengths[pictures], pictures
+
+
+def _length(vlm, question, prompt):
+    """How much is written for a question, in characters: options too, where all of them is read."""
+    length = len(write_prompt(question, prompt))
+    whole = vlm.scoring(question) == "whole text"
+    return length + sum(map(len, question.options)) if whole else length
 
 
 def try_padding_of(vlm: VLM, waiting: list[Batch], prompt: str):

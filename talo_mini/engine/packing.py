@@ -19,7 +19,7 @@ from ..benchmarks.questions import Question, by_pictures
 from ..errors import BadInput
 from ..interventions.hooks import NO_SOFTMAX
 from ..models.asked import Asked, Wanted
-from ..models.padding import padding_counts
+from ..models.padding import Uneven, padding_counts
 from ..models.scoring import next_tokens
 from ..models.state import check_length
 from ..models.vlm import VLM
@@ -35,6 +35,10 @@ TYPES, CARRIED = "mm_token_type_ids", ("cross_attention_mask",)
 
 class CannotPack(Exception):
     """Why questions of a model cannot share a row."""
+
+
+class CannotAskAlone(Exception):
+    """Of questions that share rows, one cannot be put to the model in a row of its own."""
 
 
 class _Row:
@@ -98,7 +102,21 @@ def _shared(vlm, questions, template, rows, own):
     length = max(len(tree.tokens) for tree in trees)
     _check_window(vlm.model.config.get_text_config(), length)
     tensors = _tensors(vlm, own, trees, length, positions.ndim == 3)
-    return Asked(tensors, wanted, lambda: apart(vlm, questions, template, COMPARED))
+    return Asked(tensors, wanted, partial(_each_alone, vlm, questions, template))
+
+
+def _each_alone(vlm, questions, template):
+    """Those of `apart`, to compare. Raises CannotAskAlone where the processor refuses a question
+    that did not bring its picture to the shared row.
+    """
+    try:
+        return apart(vlm, questions, template, COMPARED)
+    except Uneven:
+        raise
+    except Exception as error:  # processors have no common class of errors
+        if out_of_memory(error):
+            raise
+        raise CannotAskAlone from error
 
 
 def apart(vlm: VLM, questions: Sequence[Question], template: str, most: int | None = None) -> Asked:

@@ -27,7 +27,7 @@ from .batches import Batch, batches, halved, try_padding_of
 from .key import answers_key, check_asked, check_can_answer
 from .logits import hooked_logits, replayed_logits
 from .memory import out_of_memory
-from .packing import CannotPack, apart, by_whole_text, packed
+from .packing import CannotAskAlone, CannotPack, apart, by_whole_text, packed
 from .pictures import Pictures
 from .replay import CannotReplay
 from .rows import outcome_row
@@ -98,7 +98,7 @@ def sweep(
             store.check_writable(key)
         needed = find_effect(effect.partition(" ")[0]).needs == "reference"
         means = _means(vlm, reference, parts) if reference and needed and lacking else None
-        waiting, refused = batches(lacking, benchmark.prompt, size), []
+        waiting, refused = batches(vlm, lacking, benchmark.prompt, size), []
         todo = sum(len(one.questions) * len(one.cells) for one in waiting)
         if waiting:
             try_padding_of(vlm, waiting, benchmark.prompt)
@@ -242,10 +242,8 @@ def _batch_by_batch(vlm, benchmark, waiting, means, refused, ahead):
         except Exception as error:  # processors have no common class of errors
             if out_of_memory(error):
                 waiting = halved([batch, *waiting], error)
-            elif len(batch.questions) > 1:
-                waiting = [*batch.halves(), *waiting]
             else:
-                refused.append((batch.questions[0], error))
+                waiting = [*_smaller(batch, refused, error), *waiting]
             continue
         seeds = [int(question.digest[:15], 16) for question in batch.questions]
         kind = inputs.alone is not None, batch.cells
@@ -256,6 +254,9 @@ def _batch_by_batch(vlm, benchmark, waiting, means, refused, ahead):
             ahead.begin(layout, [] if check else waiting)  # a check lays out by itself
             logits = method(vlm, inputs, batch.cells, check, means, pictures, seeds)
             rows = _rows(vlm, benchmark, batch, logits, inputs)
+        except CannotAskAlone as why:
+            waiting = [*_smaller(batch, refused, why.__cause__), *waiting]
+            continue
         except (CannotReplay, Uneven) as why:  # the latter where shared rows are compared
             _next_way(vlm, ways, why)
             waiting.insert(0, batch)
@@ -268,6 +269,16 @@ def _batch_by_batch(vlm, benchmark, waiting, means, refused, ahead):
         if check:
             checked[kind] = length
         yield rows
+
+
+def _smaller(batch, refused, error):
+    """The halves of a batch that cannot be put to the model; of one question none: it is refused,
+    with the error.
+    """
+    if len(batch.questions) > 1:
+        return batch.halves()
+    refused.append((batch.questions[0], error))
+    return []
 
 
 def _next_way(vlm, ways, why):

@@ -7,6 +7,7 @@ import contextlib
 import csv
 import json
 
+import pandas as pd
 import pytest
 from drawings import png
 from hypothesis import HealthCheck, given, settings
@@ -269,6 +270,26 @@ def test_a_number_is_a_place_or_the_words_but_not_both(tmp_path):
     assert numbered(path, 2, 0, options=numbers) == [2, 0]  # no option is the word 0
     assert numbered(path, 4, 1, options=numbers) == [3, 0]  # both ways say the same
     assert numbered(path, "2", options=numbers) == [1]
+    rows = [
+        dict(ANIMAL, question=f"{i}?", options=options, answer=answer)
+        for i, (options, answer) in enumerate([(["3", "1"], "1"), (["x", "y"], "2")])
+    ]
+    found = load_benchmark(jsonl(path, *rows)).questions  # digits fit both rows as places only
+    assert [question.options[question.answer] for question in found] == ["3", "y"]
+
+
+def test_a_number_of_a_column_of_places_is_never_the_words(tmp_path):
+    """However the file writes it; elsewhere a number in a list is that number."""
+    asked = [(["1", "0", "3", "2"], 0), (["2", "3", "1", "0"], 1), (["0", "3", "2", "1"], 2)]
+    table = pd.DataFrame([dict(ANIMAL, question=f"{i}?") for i in range(3)])
+    table = table.assign(**{n: [o[k] for o, _ in asked] for k, n in enumerate("ABCD")})
+    for name, places in (("answer_index", [0, 1, 2]), ("answer_idx", [0.0, 1.0, 2.0])):
+        table.assign(**{name: places}).to_csv(tmp_path / "a.csv", index=False)
+        for source in (tmp_path / "a.csv", table.assign(**{name: places})):
+            found = load_benchmark(source).questions
+            assert [question.options[question.answer] for question in found] == ["1", "3", "2"]
+    with pytest.raises(BadInput, match="'2' fits two ways"):
+        numbered(tmp_path / "a.jsonl", [2], [0], options=["3", "2", "5", "4"])
 
 
 def test_an_exporters_missing_value_is_no_option_but_none_and_na_are(tmp_path):

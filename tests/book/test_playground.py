@@ -5,6 +5,8 @@ import json
 import os
 import shutil
 import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +113,26 @@ def test_packed_questions_are_those_of_the_benchmark(folder):
             assert (picture == np.asarray(question.image)).all()
             assert row["text"] == question.text and row["seen"] == list(question.seen)
             assert row[form] == dict(options=list(question.options), answer=question.answer)
+
+
+def test_what_changes_while_the_files_are_made_is_made_anew(tmp_path, monkeypatch):
+    """Two that ask at once get the same folder, which one of them makes."""
+    made, digests = [], iter(("old", "new", "new", "new"))
+
+    def slowly(folder):
+        time.sleep(0.3)
+        made.append(folder)
+        folder.mkdir()
+
+    monkeypatch.setattr(playground, "BUILT", tmp_path / "playground")
+    monkeypatch.setattr(playground, "digest", lambda: next(digests))
+    monkeypatch.setattr(playground, "write", slowly)
+    playground.built()
+    assert (playground.BUILT / "mark").read_text() == "old"
+    with ThreadPoolExecutor() as pool:
+        folders = list(pool.map(lambda _: playground.built(), range(2)))
+    assert set(folders) == {playground.BUILT} and len(made) == 2
+    assert playground.built() and (playground.BUILT / "mark").read_text() == "new"
 
 
 def test_the_first_page_shows_questions_that_the_head_spoils():

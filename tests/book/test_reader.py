@@ -1,5 +1,6 @@
 """The built book in a real browser, as a reader meets it."""
 
+import gzip
 import http.server
 import json
 import re
@@ -271,6 +272,27 @@ def test_a_run_that_another_overtakes_stops(page, address):
     page.wait_for_function("document.querySelector('.pg-result').innerText === ''")
 
 
+def test_a_sweep_is_of_the_question_that_was_just_chosen(page, address):
+    """However long the question is on its way."""
+    page.goto(f"{address}/book/playground.html#task=map_west&form=direct&n=0&off=")
+    page.wait_for_selector(READY)
+    wanted = []
+
+    def slowly(route):
+        page.wait_for_timeout(500)
+        route.continue_()
+
+    page.route("**/object_colour.pack", slowly)
+    page.select_option("label:has-text('Task') select", "object_colour")
+    for _ in range(2):
+        page.click("[data-action=sweep]")
+        page.wait_for_selector(".pg-result li")
+        wanted.append(page.locator(".pg-result li").all_inner_texts())
+        page.evaluate("document.querySelector('.pg-result').replaceChildren()")
+    assert "what colour" in page.locator(".pg-question").inner_text()
+    assert wanted[0] == wanted[1] and len(wanted[0]) == 3
+
+
 def test_a_task_that_could_not_be_loaded_is_told_and_tried_again(page, address):
     page.goto(f"{address}/book/playground.html")
     page.wait_for_selector(READY)
@@ -467,6 +489,51 @@ def test_the_explorer_shows_the_pictures_of_another_testbed(page, address, html,
     assert page.locator("label:has-text('Testbed') option").count() >= 2
     page.select_option("label:has-text('Testbed') select", "mini worlds")
     wait_for_map(page, "llava-mini, head 3, direct, best, false")
+    assert not page.wrong
+
+
+def test_what_is_told_of_a_cell_goes_with_what_is_chosen(page, address):
+    page.goto(f"{address}/book/explorer.html#table=llava-mini&part=head 3&form=direct&sort=best")
+    wait_for_map(page, "llava-mini, head 3, direct, best, false")
+    page.click(".pg-one button")
+    page.wait_for_selector("#talo-explorer[data-told]")
+    assert "asked in its own words" in page.locator("#talo-explorer").inner_text()
+    page.click("#talo-explorer >> text=Close")
+    assert page.evaluate("document.activeElement.innerText").startswith("Show its numbers")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#talo-explorer[data-told]")
+    page.select_option("label:has-text('Form') select", "choice")
+    wait_for_map(page, "llava-mini, head 3, choice, best, false")
+    assert page.locator("#talo-explorer[data-told]").count() == 0
+    assert page.locator("#talo-explorer h3").count() == 0
+
+
+def test_the_last_cell_that_was_chosen_is_told_of(page, address):
+    page.goto(f"{address}/book/explorer.html#table=llava-mini&part=head 3&form=direct&sort=best")
+    wait_for_map(page, "llava-mini, head 3, direct, best, false")
+
+    def slowly(route):
+        page.wait_for_timeout(700)
+        route.continue_()
+
+    page.route("**/map_east.pack", slowly)
+    for task in ("map east", "map south"):
+        page.locator(".pg-one select").first.select_option(task)
+        page.click(".pg-one button")
+    page.wait_for_selector("#talo-explorer[data-told^='map_south']")
+    page.wait_for_timeout(1000)
+    assert page.locator("#talo-explorer h3").inner_text().startswith("map south")
+
+
+def test_a_table_of_one_form_is_shown_in_it(page, address, html):
+    packed = (html / "playground" / "evidence" / "llava-mini.pack").read_bytes()
+    evidence = json.loads(gzip.decompress(packed))
+    evidence["cells"] = [cell for cell in evidence["cells"] if cell["form"] == "direct"]
+    body = gzip.compress(json.dumps(evidence).encode())
+    page.route("**/evidence/llava-mini.pack", lambda route: route.fulfill(body=body))
+    page.goto(f"{address}/book/explorer.html#table=llava-mini&part=head 3&form=choice&sort=best")
+    wait_for_map(page, "llava-mini, head 3, direct, best, false")
+    assert page.locator("label:has-text('Form') option").all_inner_texts() == ["in its own words"]
     assert not page.wrong
 
 

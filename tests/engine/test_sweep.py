@@ -231,9 +231,9 @@ def test_memory_may_run_out_only_when_scores_are_computed(tiny, benchmark, table
     )
 
 
-def test_questions_about_one_picture_stand_side_by_side(benchmark):
+def test_questions_about_one_picture_stand_side_by_side(tiny, benchmark):
     questions = load_benchmark("easy-vqa", per_task=20).questions
-    made = [batch.questions for batch in batches({(): list(questions)}, benchmark.prompt, 7)]
+    made = [batch.questions for batch in batches(tiny, {(): list(questions)}, benchmark.prompt, 7)]
     order = [q.image_bytes for batch in made for q in batch]
     assert sorted(q.id for batch in made for q in batch) == sorted(q.id for q in questions)
     assert max(map(len, made)) == 7
@@ -566,10 +566,12 @@ def test_a_batch_that_is_no_number_of_questions_is_refused(tiny, benchmark, size
         sweep(tiny, benchmark, batch=size)
 
 
+@pytest.mark.parametrize("number", [0, 1])  # two about one picture, of which one brings it
 def test_a_question_that_the_processor_refuses_is_named_and_the_others_are_kept(
-    tiny, benchmark, tmp_path, monkeypatch
+    tiny, benchmark, tmp_path, monkeypatch, number
 ):
-    bad, own = benchmark.questions[3], type(tiny).inputs
+    benchmark = benchmark.only(benchmark.questions[:2])
+    bad, own = benchmark.questions[number], type(tiny).inputs
 
     def inputs(self, questions, template="bare"):
         if bad in questions:
@@ -652,3 +654,17 @@ def test_layers_may_come_one_by_one_and_a_part_alone(tiny, benchmark):
 def test_two_names_of_one_knockout_are_one_cell(tiny, benchmark):
     found = sweep(tiny, benchmark, parts=("neuron 7", "neuron 007"), layers=[1])
     assert len(found) == 2 * len(benchmark.questions)
+
+
+def test_rows_of_similar_length_are_asked_together(tiny):
+    """A row holds all questions about a picture; options that are read whole lengthen it."""
+    colours = load_benchmark("mini-worlds", ["object_colour"], per_task=18)
+    asked = {form: colours.subset(form=form).questions for form in colours.forms}
+    short, long, shared = asked["direct"][:6], asked["direct"][6:12], asked["direct"][12:]
+    names = ("red", "red New York", "red New Mexico", "red New Jersey", "red New Hampshire")
+    long = [dataclasses.replace(one, options=names, answer=0) for one in long]
+    assert {tiny.scoring(one) for one in long} == {"whole text"}
+    mixed = [*itertools.chain(*zip(short, long, shared, strict=True)), *asked["choice"][12:]]
+    made = [set(batch.questions) for batch in batches(tiny, {(): mixed}, colours.prompt, 6)]
+    assert made[:2] == [set(short), set(long)]
+    assert set.union(*made[2:]) == {*shared, *asked["choice"][12:]}
