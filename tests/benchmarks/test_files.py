@@ -281,15 +281,15 @@ def test_a_number_is_a_place_or_the_words_but_not_both(tmp_path):
 def test_a_number_of_a_column_of_places_is_never_the_words(tmp_path):
     """However the file writes it; elsewhere a number in a list is that number."""
     asked = [(["1", "0", "3", "2"], 0), (["2", "3", "1", "0"], 1), (["0", "3", "2", "1"], 2)]
-    table = pd.DataFrame([dict(ANIMAL, question=f"{i}?") for i in range(3)])
+    table = pd.DataFrame([dict(image=IMAGE, question=f"{i}?") for i in range(3)])
     table = table.assign(**{n: [o[k] for o, _ in asked] for k, n in enumerate("ABCD")})
     for name, places in (("answer_index", [0, 1, 2]), ("answer_idx", [0.0, 1.0, 2.0])):
         table.assign(**{name: places}).to_csv(tmp_path / "a.csv", index=False)
         for source in (tmp_path / "a.csv", table.assign(**{name: places})):
             found = load_benchmark(source).questions
             assert [question.options[question.answer] for question in found] == ["1", "3", "2"]
-    with pytest.raises(BadInput, match="'2' fits two ways"):
-        numbered(tmp_path / "a.jsonl", [2], [0], options=["3", "2", "5", "4"])
+    with pytest.raises(BadInput, match="'2' is a place, but the answers"):
+        numbered(tmp_path / "a.jsonl", [2], options=["1", "2", "3", "4"])
 
 
 def test_an_exporters_missing_value_is_no_option_but_none_and_na_are(tmp_path):
