@@ -32,7 +32,7 @@ def vectors_of_a_pretrained_model(results: dict) -> str:
     likely = sum(row["low"] > 0 for row in looks)
     return (
         f"{sentence} (by r = {ends[0]:.2f} to {ends[-1]:.2f}), over {looks[0]['tasks']} tasks; "
-        f"over tasks like these clearly in {likely or 'none'}"
+        f"over tasks like these the interval is above zero in {likely or 'none'}"
     )
 
 

@@ -63,17 +63,6 @@ def confirmed_in_each(
     return all_rows.assign(q=false_discovery(all_rows.p, all_rows.delta))
 
 
-def measured_again(gains: pd.DataFrame, surest: pd.DataFrame) -> pd.DataFrame:
-    """What gains that all questions found come to on one half alone: their rows of `surest`.
-
-    Both with the columns of (the name of the outcomes), task, form, part and layer; `surest` is of
-    `confirmed_in_each`. A gain that is not among them has no row.
-    """
-    if gains.empty:
-        return surest[:0]
-    return gains[["of", *CELL]].merge(surest, on=["of", *CELL])
-
-
 def to_above_chance(vectors: pd.DataFrame) -> pd.DataFrame:
     """The rows that clearly help (q below 5%) and end above a guess that has looked."""
     return vectors[helps_to_above_chance(vectors)]

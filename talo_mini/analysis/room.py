@@ -6,7 +6,7 @@ import pandas as pd
 from ..outcomes.table import pictures_of
 from .clear import clear_gains
 from .groups import stacked
-from .significance import power
+from .significance import false_discovery, power
 from .talo import mean_gain, talo_gains
 from .vectors import has_room, task_accuracy, tasks_above_chance
 
@@ -18,21 +18,22 @@ def room_to_gain(
 ) -> dict:
     """Of vectors of one or several forms the cells (task and form) with room, and what helps there.
 
-    `among` is the table over which their q controls false discoveries, where they are a part of it.
-    Room: the base model is above a guess that has looked, and below 90% (`has_room`). Gives cells,
-    of_cells (all there are), knockouts and helped (clearly, q below `level`) in cells with room,
-    power: the probability that a true gain of 10 points in one of these knockouts is found, where a
-    fifth of the answers change (of as many questions as there are pictures: what is about one
-    picture goes together); threshold: the p value that it has to reach for this; and bound:
-    what the largest of their true gains does not exceed, in these cells (97.5%: it is below the
-    upper end of its own 95% interval, which is no higher than the highest).
+    `among` is a table that they are a part of, index and all, whose false discoveries are
+    controlled together: those where there is room (`vectors_with_room`). Gives cells, of_cells (all
+    there are), knockouts and helped (clearly, q below `level`) in cells with room, power: the
+    probability that a true gain of 10 points in one of these knockouts is found, where a fifth of
+    the answers change (of as many questions as there are pictures: what is about one picture goes
+    together); threshold: the p value that it has to reach for this; and bound: what the largest of
+    their true gains does not exceed, in these cells (97.5%: it is below the upper end of its own
+    95% interval, which is no higher than the highest).
     """
     forms = vectors.form if "form" in vectors else pd.Series("", index=vectors.index)
     cells = vectors.task + "/" + forms
     room = has_room(vectors, "base", "base_low")
-    roomy_vectors = vectors[room]
+    competing = vectors_with_room(vectors if among is None else among)
+    roomy_vectors = competing[competing.index.isin(vectors.index)]
     helps = (roomy_vectors.q < level) & (roomy_vectors.delta > 0)
-    threshold = threshold_in_force(vectors if among is None else among, level)
+    threshold = threshold_in_force(competing, level)
     chance = bound = None
     if len(roomy_vectors):
         sizes = roomy_vectors["pictures" if "pictures" in vectors else "questions"]
@@ -52,13 +53,21 @@ def room_to_gain(
 
 def helped_with_room(vectors: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """The knockouts that clearly help where there is room: rows of vectors by name, with the column
-    of (the name).
+    of (the name); q as in `vectors_with_room`.
     """
-    helped = {}
-    for name, table in vectors.items():
-        gains = clear_gains(table)
-        helped[name] = gains[has_room(gains, "base", "base_low")]
+    helped = {name: clear_gains(vectors_with_room(table)) for name, table in vectors.items()}
     return stacked(helped, ["of"])
+
+
+def vectors_with_room(vectors: pd.DataFrame) -> pd.DataFrame:
+    """The rows of tasks and forms with room to gain, q over these alone.
+
+    Room: the base model is above a guess that has looked, and below 90% (`has_room`). Elsewhere
+    whatever breaks a wrong habit rises towards chance; many such rises, controlled together with
+    the gains that are asked about, would let lucky ones among these pass.
+    """
+    roomy = vectors[has_room(vectors, "base", "base_low")]
+    return roomy.assign(q=false_discovery(roomy.p, roomy.delta))
 
 
 def threshold_in_force(vectors: pd.DataFrame, level: float = 0.05) -> float:
@@ -68,7 +77,7 @@ def threshold_in_force(vectors: pd.DataFrame, level: float = 0.05) -> float:
     Where nothing gains clearly, the first p value has to reach `level` over the number of rows.
     """
     clear = (vectors.q < level) & (vectors.delta > 0)
-    return level * max(1, int(clear.sum())) / len(vectors)
+    return level * max(1, int(clear.sum())) / max(1, len(vectors))
 
 
 def with_room(outcomes: pd.DataFrame) -> pd.DataFrame:

@@ -189,7 +189,9 @@ def vector_agreement(one: pd.DataFrame, other: pd.DataFrame, *, first: int = 0) 
     with np.errstate(invalid="ignore", divide="ignore"):
         r = one.loc[varied, layers].corrwith(other.loc[varied, layers], axis=1).dropna()
     low, high = mean_interval(r, most=1)
-    pooled = np.corrcoef(one[layers].to_numpy().ravel(), other[layers].to_numpy().ravel())[0, 1]
+    both = one.index.intersection(other.index)
+    ravelled = [table.loc[both, layers].to_numpy().ravel() for table in (one, other)]
+    pooled = np.corrcoef(*ravelled)[0, 1]
     return dict(delta=float(r.mean()), low=low, high=high, tasks=len(r), pooled=float(pooled))
 
 

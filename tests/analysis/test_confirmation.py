@@ -8,10 +8,8 @@ import pytest
 from conftest import made_up_outcomes
 
 from talo_mini.analysis.confirmation import (
-    CELL,
     confirmed,
     confirmed_in_each,
-    measured_again,
     side_effects,
     to_above_chance,
 )
@@ -80,15 +78,6 @@ def test_the_surest_gains_are_measured_and_corrected_for_one_another():
     (own,) = found[found.layer == 1].itertuples()
     among_all = all_vectors(first).set_index(["task", "layer"]).q["a", 1]
     assert own.q < 0.05 < among_all
-
-
-def test_gains_of_all_questions_are_looked_up_among_those_of_one_half():
-    surest = confirmed(outcomes(0), outcomes(1)).assign(of="x")
-    gains = pd.concat([surest, surest.assign(layer=2)])[["of", *CELL]]
-    pd.testing.assert_frame_equal(measured_again(gains, surest)[surest.columns], surest)
-    assert measured_again(gains.assign(of="y"), surest).empty
-    nothing = measured_again(pd.DataFrame(columns=["of"]), surest)
-    assert nothing.empty and list(nothing) == list(surest)
 
 
 class Half:

@@ -20,6 +20,7 @@ from talo_mini.analysis.runs import (
     carried_means,
     carried_to_other_runs,
     dose,
+    helps_to_above_chance,
     own_agreement,
     returning,
     talo_along,
@@ -102,6 +103,14 @@ def test_the_dose_counts_cells_with_room(runs):
     assert told["power"] == room_to_gain(all_vectors(runs["one"]))["power"]
 
 
+def test_rises_towards_chance_do_not_let_lucky_gains_above_it_pass():
+    rising = pd.DataFrame(dict(p=[1e-9] * 99, delta=0.2, kind="towards chance"))
+    for p, clear in ((1e-2, False), (1e-4, True)):
+        gain = pd.DataFrame(dict(p=[p], delta=0.1, kind="above chance"))
+        helps = helps_to_above_chance(pd.concat([rising, gain], ignore_index=True))
+        assert not helps[:-1].any() and helps.iloc[-1] == clear
+
+
 def test_the_share_of_helped_cells_by_how_well_the_model_answers():
     vectors = [all_vectors(run_with(guilty, 4, base=0.6)) for guilty in (0, None, None)]
     found = by_accuracy(vectors)
@@ -139,7 +148,7 @@ def test_along_training_talo_gains_where_a_layer_stands_in_the_way_and_there_is_
         tables["one", step] = made_up_outcomes(right, knocked)
     found = talo_along(tables, "self-attention", shots=15, draws=10)
     early, late = found.itertuples()
-    assert (early.step, early.cells, late.cells) == (100, 2, 0)
+    assert (early.step, early.cells, late.cells) == (100, 4, 0)  # room on both halves
     assert early.low < 0.32 < early.high and early.low > 0 and early.q < 0.05
     assert np.isnan(late.delta) and late.accuracy > 0.9
 

@@ -99,7 +99,7 @@ def test_runs_that_others_sent_in_speak_of_the_gains(experiments, monkeypatch):
     rows = [line for line in (experiments / "page.md").read_text().splitlines() if "| C" in line]
     columns = {row.split("|")[1].strip()[:3]: row.split("|")[4].strip() for row in rows[:6]}
     assert columns["C2."] == "not run"
-    assert columns["C4."] == "2 runs: the mean gain is clearly above zero in 1"
+    assert columns["C4."] == "2 runs: the mean gain's own 95% interval is above zero in 1"
 
 
 def test_a_look_that_few_tasks_leave_without_a_p_is_not_counted(experiments):

@@ -533,7 +533,9 @@ def test_a_table_of_one_form_is_shown_in_it(page, address, html):
     page.route("**/evidence/llava-mini.pack", lambda route: route.fulfill(body=body))
     page.goto(f"{address}/book/explorer.html#table=llava-mini&part=head 3&form=choice&sort=best")
     wait_for_map(page, "llava-mini, head 3, direct, best, false")
-    assert page.locator("label:has-text('Form') option").all_inner_texts() == ["in its own words"]
+    assert page.locator("#talo-explorer label:has-text('Form') option").all_inner_texts() == [
+        "in its own words"
+    ]
     assert not page.wrong
 
 

@@ -112,6 +112,12 @@ def test_the_status_follows_the_numbers(experiments):
             "C2",
             "reproduced in part: not beyond what all tasks share, over 42 tasks\n",
         ),
+        (  # clear in the opposite direction
+            "04_task_layer_interaction_vectors",
+            alike(0.1, -0.1, 0.001),
+            "C2",
+            "reproduced in part: not beyond what all tasks share, over 42 tasks\n",
+        ),
         (
             "04_task_layer_interaction_vectors",
             alike(-0.1, 0.1, 0.5),
