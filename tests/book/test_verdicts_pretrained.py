@@ -133,7 +133,8 @@ def test_likeness_in_a_pretrained_model_tells_these_tasks_and_tasks_like_these()
     sure = looked(0.3, 0.1, 0.5, 0.01)
     assert verdict(clear, sure).startswith("reproduced: in 2 of 2 looks")
     assert verdict(clear, sure).endswith(
-        "(by r = 0.20 to 0.30), over 42 tasks; over tasks like these the interval is above zero in 1"
+        "(by r = 0.20 to 0.30), over 42 tasks; over tasks like these the interval is above zero "
+        "in 1"
     )
     assert (
         verdict(unclear)
