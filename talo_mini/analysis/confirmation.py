@@ -22,7 +22,8 @@ def confirmed(finding: pd.DataFrame, measuring: pd.DataFrame, most: int = 50) ->
     the result is empty. Columns: task, form, part, layer, found (the gain that found it,
     flattered), and of the second table base, accuracy, chance, informed, delta, low, high, p, q
     (over the rows of the result), kind (of `gain_kind`). Raises BadInput where the two share a
-    question or a picture of one model: what found a gain would flatter it.
+    question or a picture of one model: what found a gain would flatter it. (Of questions with
+    several pictures that is seen in two parts of one sweep, not in two sweeps.)
     """
     _check_apart(finding, measuring)
     competed = all_vectors(finding)
