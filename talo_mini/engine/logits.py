@@ -1,7 +1,6 @@
 """Two ways to the logits of many cells: the whole model under hooks, or all layers in one pass."""
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 
 import torch
 
@@ -18,16 +17,20 @@ def hooked_logits(
     """Logits of the next token for each cell, [questions, vocabulary] each, by running the model.
 
     They are made as they are asked for. `seeds`: of each question's noise. `pictures`: encodings
-    that are kept, see `pictures`.
+    that are kept, see `pictures`; where a cell knocks out something outside the decoder, vision
+    layers share by `VisionPrefix` instead.
     """
     prefix = VisionPrefix(vlm.anatomy)
-    for cell in cells:
-        part, effect, layer = cell
-        knockouts = () if cell == BASE_CELL else as_knockouts(part, effect, layer, seeds)
-        same_pictures = pictures and all(k.stack == "decoder" for k in knockouts)
+    groups = [
+        () if part == BASE_CELL[0] else as_knockouts(part, effect, layer, seeds)
+        for part, effect, layer in cells
+    ]
+    inside = all(k.stack == "decoder" for group in groups for k in group)
+    for knockouts in groups:
+        # never both: where pictures are shared, layers run on new ones, and not on every row
+        keep_pictures = inside and pictures and pictures.able
         with (
-            pictures.shared() if same_pictures else nullcontext(),
-            prefix.shared(knockouts),
+            pictures.shared() if keep_pictures else prefix.shared(knockouts),
             knockout(vlm.anatomy, *knockouts, means=means),
         ):
             logits = vlm.last_logits(inputs)

@@ -57,6 +57,7 @@ class Pictures:
         options = {**dict(named), **options}
         pictures = _by_picture(options) if self.able else None
         if pictures is None:
+            self.able = False
             return encode(**options)
         keys = [_digest(tensors) for tensors in pictures]
         new = {}

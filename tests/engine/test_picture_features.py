@@ -5,8 +5,10 @@ import torch
 from conftest import tiny_llava
 from families import FAMILIES, family
 
-from talo_mini import load_benchmark, sweep
+from talo_mini import knockout, load_benchmark, sweep
+from talo_mini.engine.logits import hooked_logits
 from talo_mini.engine.pictures import Pictures
+from talo_mini.interventions.names import all_cells, as_knockouts
 from talo_mini.models.anatomy import find_anatomy
 
 # what they hand on is not one piece a picture, or not by this way
@@ -66,6 +68,20 @@ def test_those_not_used_for_longest_go_first(monkeypatch):
             vlm.last_logits(vlm.inputs([questions[i]]))
             assert len(ran) == runs
     assert pictures.bytes == 2 * 16 * 32 * 4
+
+
+@pytest.mark.parametrize("parts", [["mlp"], ["vision: mlp"], ["mlp", "vision: mlp"]])
+@pytest.mark.parametrize("room", [10**9, 16 * 32 * 4])  # in bytes, the latter for one picture
+def test_questions_about_one_picture_are_answered_by_hooks_as_alone(parts, room, tiny):
+    questions = load_benchmark("mini-worlds", tasks=["object_colour"], per_task=2).questions
+    assert len({question.pictures for question in questions}) < len(questions)
+    cells, pictures = all_cells(tiny.anatomy, parts, None, "zero"), Pictures(tiny.model)
+    pictures.limit = room
+    found = list(hooked_logits(tiny, tiny.inputs(questions), cells, pictures=pictures))
+    for cell, together in zip(cells, found, strict=True):
+        with knockout(tiny, *(as_knockouts(*cell) if cell in cells[1:] else ())):
+            alone = [tiny.last_logits(tiny.inputs([question]))[0] for question in questions]
+        assert torch.allclose(together, torch.stack(alone), atol=1e-4), cell
 
 
 def test_both_forms_of_a_question_share_their_picture():
