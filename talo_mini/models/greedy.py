@@ -6,7 +6,7 @@ from torch import nn
 from transformers import GenerationConfig
 
 from ..benchmarks.questions import Question
-from .padding import Uneven, of_one_length
+from .padding import in_batches
 from .temporary import temporarily
 
 TOKENS = ("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id")
@@ -26,17 +26,16 @@ def greedily(model: nn.Module, max_new_tokens: int):
 
 def answers(vlm, questions: Sequence[Question], template: str, most: int) -> list[str]:
     """What the model writes to each question, at most so many tokens, inside `greedily`."""
-    try:
-        inputs = vlm.inputs(questions, template)
-    except Uneven:
-        written = {}
-        for some in of_one_length(vlm, questions, template):
-            written |= zip(some, answers(vlm, some, template, most), strict=True)
-        return [written[question] for question in questions]
-    # generate() begins by itself, and an encoder-decoder gives the decoder's own tokens only
-    begun = 0 if inputs.pop("decoder_input_ids", None) is not None else inputs["input_ids"].shape[1]
-    tokens = vlm.model.generate(**inputs, do_sample=False, max_new_tokens=most)
-    return vlm.processor.batch_decode(tokens[:, begun:], skip_special_tokens=True)
+    written: dict[Question, str] = {}
+    for some, inputs in in_batches(vlm, questions, template):
+        # generate() begins by itself, and an encoder-decoder gives the decoder's own tokens only
+        begun = inputs["input_ids"].shape[1]
+        if inputs.pop("decoder_input_ids", None) is not None:
+            begun = 0
+        tokens = vlm.model.generate(**inputs, do_sample=False, max_new_tokens=most)
+        texts = vlm.processor.batch_decode(tokens[:, begun:], skip_special_tokens=True)
+        written |= zip(some, texts, strict=True)
+    return [written[question] for question in questions]
 
 
 def ends_of_answers(model: nn.Module, tokenizer) -> tuple[int, ...]:

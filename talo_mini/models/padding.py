@@ -11,7 +11,7 @@ as long or pass a number that the configuration names.
 import sys
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -174,3 +174,18 @@ def of_one_length(vlm, questions: Sequence[Question], template: str) -> list[lis
     for question, tokens in zip(questions, vlm.tokens(questions, template), strict=True):
         groups.setdefault(len(tokens), []).append(question)
     return list(groups.values()) if len(groups) > 1 else [[question] for question in questions]
+
+
+def in_batches(
+    vlm, questions: Sequence[Question], template: str
+) -> Iterator[tuple[list[Question], dict]]:
+    """The questions that can be put to the model at once, with their inputs: all together, or
+    group by group where padding changes answers.
+    """
+    try:
+        inputs = vlm.inputs(questions, template)
+    except Uneven:
+        for some in of_one_length(vlm, questions, template):
+            yield from in_batches(vlm, some, template)
+    else:
+        yield list(questions), inputs

@@ -18,6 +18,7 @@ from ..estimates import Estimate
 from ..interventions.knockout import Knockout, knockout
 from ..interventions.names import as_knockouts
 from ..interventions.rows import knockout_by_row
+from ..models.padding import in_batches
 from ..models.vlm import VLM
 
 SCHEMA = "talo-mini choice, version 1"
@@ -192,12 +193,14 @@ class Choice:
         prompt = questions.prompt if isinstance(questions, Benchmark) else self.prompt
         if strict:
             self.check(vlm, prompt)
-        parts, written = list(parted(asked, whole_number("batch", batch))), []
+        parts, written = list(parted(asked, whole_number("batch", batch))), {}
         vlm.check_inputs(asked, prompt)  # else the texts of those before would be lost
-        for some in parts:
-            with knockout_by_row(vlm, [own[question.task] for question in some]):
-                written += vlm.generate(some, prompt, max_new_tokens, len(some))
-        return written
+        for part in parts:
+            for some, _ in in_batches(vlm, part, prompt):  # before the block, which is for its rows
+                with knockout_by_row(vlm, [own[question.task] for question in some]):
+                    texts = vlm.generate(some, prompt, max_new_tokens, len(some))
+                written |= zip(some, texts, strict=True)
+        return [written[question] for question in asked]
 
     def save(self, path: str | Path) -> Path:
         """Write the choice as JSON. Raises BadInput where the file cannot be written."""

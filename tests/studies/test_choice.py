@@ -2,6 +2,8 @@ import json
 from dataclasses import replace
 
 import pytest
+from checkpoints import git
+from families import reinit
 
 from talo_mini import (
     VLM,
@@ -154,6 +156,17 @@ def test_a_stream_of_tasks_in_one_call(tiny, benchmark, choice):
             alone = tiny.generate(own, mixed.prompt, max_new_tokens=3)
         asked = zip(mixed.questions, written, strict=True)
         assert [text for question, text in asked if question.task == task] == alone
+
+
+def test_a_model_that_padding_changes_is_asked_questions_of_one_length_at_once(benchmark, choice):
+    model, processor = git()
+    reinit(model)
+    vlm = VLM("git", model.eval(), processor)
+    questions = benchmark.subset(per_task=2).questions
+    assert len(set(map(len, vlm.tokens(questions, "bare")))) > 1
+    together = choice.generate(vlm, questions, max_new_tokens=3, strict=False)
+    alone = choice.generate(vlm, questions, max_new_tokens=3, batch=1, strict=False)
+    assert together == alone and len(set(alone)) > 1
 
 
 def test_attached_until_detached(tiny, benchmark, choice):
