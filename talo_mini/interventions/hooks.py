@@ -88,10 +88,7 @@ def _changed(values, share, replacement):
 
 
 def _bypass(module, args, kwargs, output):
-    if args:
-        return with_first(output, args[0])
-    name = next(iter(inspect.signature(module.forward).parameters))
-    return with_first(output, kwargs[name])
+    return with_first(output, given(module, args, kwargs))
 
 
 def unit_share(part, path, k):
@@ -185,6 +182,14 @@ def _not_by_queries(mixer):
     if both and linear_sizes(query)[1] == 2 * linear_sizes(output)[0]:
         return "takes a gate of its output from the query projection"
     return None
+
+
+def given(module, args, kwargs):
+    """The hidden states a layer is called with, by their place or by their name."""
+    if args:
+        return args[0]
+    name = next(iter(inspect.signature(module.forward).parameters))
+    return kwargs[name]
 
 
 def first_of(output):

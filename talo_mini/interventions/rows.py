@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 
 from ..errors import BadInput
 from ..models.anatomy import Anatomy
+from ..models.temporary import held
 from .effects import EFFECTS
-from .hooks import first_of, hooks_of, with_first
+from .hooks import first_of, given, hooks_of, with_first
 from .knockout import Knockout, in_force
 
 if TYPE_CHECKING:
@@ -37,7 +39,10 @@ def knockout_by_row(anatomy: "Anatomy | VLM", rows: Sequence[Sequence[Knockout]]
         for k, chosen in own.items()
         for register, hook in hooks_of(anatomy, k, means={})
     ]
-    with in_force(anatomy, hooks):
+    # the first layer, since inside others rows and tokens may be joined
+    first = anatomy.stacks["decoder"][0].module.register_forward_pre_hook
+    counted = partial(first, prepend=True, with_kwargs=True), _counting(len(rows))
+    with in_force(anatomy, hooks), held([counted]):
         yield
 
 
@@ -58,6 +63,21 @@ def _check(number, row):
         raise BadInput(f"row {number} names one place twice; name each knockout once")
 
 
+def _counting(rows):
+    """A hook that raises BadInput where a layer is given a batch of another size."""
+
+    def count(layer, args, kwargs):
+        batch = len(given(layer, args, kwargs))
+        if batch != rows:
+            raise BadInput(
+                f"a batch of {batch} rows was run inside a block for {rows}; list the knockouts of "
+                "every row, and ask a model whose answers change with padding questions of one "
+                "length at once"
+            )
+
+    return count
+
+
 def _in_rows(chosen, hook):
     """The hook in the chosen rows, [rows]; the others keep what they had."""
 
@@ -73,11 +93,5 @@ def _in_rows(chosen, hook):
 
 def _mixed(chosen, changed, own):
     """Values [rows, ...] as changed in the chosen rows; some MLPs join rows and tokens."""
-    joined, over = divmod(len(own), len(chosen))
-    if over or (joined > 1 and own.ndim != 2):
-        raise BadInput(
-            f"a batch of {len(own)} rows was run inside a block for {len(chosen)}; list the "
-            "knockouts of every row"
-        )
-    mask = chosen.to(own.device).repeat_interleave(joined)
+    mask = chosen.to(own.device).repeat_interleave(len(own) // len(chosen))
     return torch.where(mask.view(-1, *[1] * (own.ndim - 1)), changed, own)

@@ -87,3 +87,19 @@ def test_what_rows_cannot_have_is_refused(tiny, tiny_inputs):
     with pytest.raises(BadInput, match="was not run"):
         with knockout_by_row(tiny, [(Knockout("mlp", 0),), ()]):
             pass
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@torch.inference_mode()
+def test_a_batch_of_twice_the_rows_is_refused(name):
+    """Also where an MLP joins rows and tokens, as OPT's does."""
+    model, inputs, anatomy = built(name)
+    twice = {
+        key: torch.cat([value] * 2) if torch.is_tensor(value) else value
+        for key, value in inputs.items()
+    }
+    rows = [() for _ in inputs["input_ids"]]
+    for asked in ([(Knockout("mlp", 1),), *rows[1:]], rows):
+        with pytest.raises(BadInput, match=f"{2 * len(rows)} rows was run inside a block for"):
+            with knockout_by_row(anatomy, asked):
+                model(**twice, use_cache=False)
