@@ -215,8 +215,11 @@ def mean_outputs(
 
     And of what its output projection reads, all heads or all neurons side by side, by
     `hooks.inside(path)`. `run` is called once; it runs the model on a reference set. Padding
-    positions count too, so use equal lengths.
+    positions count too, so use equal lengths. Raises BadInput for a stack that the model has not,
+    for a part that no layer of it has, and for a model in training mode.
     """
+    names = [parts] if isinstance(parts, str) else list(parts)
+    _check_there(anatomy, names, stack)
     totals, counts = {}, {}
 
     def record(place, values):
@@ -232,7 +235,7 @@ def mean_outputs(
 
     hooks = []
     for layer in anatomy.stacks[stack]:
-        for part in (layer.parts.get(name, Part({})) for name in parts):
+        for part in (layer.parts.get(name, Part({})) for name in names):
             hooks += [
                 (part.added(path).register_forward_hook, added(path)) for path in part.modules
             ]
@@ -246,6 +249,21 @@ def mean_outputs(
     with owned(anatomy), torch.compiler.set_stance("force_eager"), held(hooks):
         run()
     return {place: total / counts[place] for place, total in totals.items()}
+
+
+def _check_there(anatomy, names, stack):
+    """Raise BadInput where a model lacks a stack, or all its layers there lack a part."""
+    if stack not in anatomy.stacks:
+        raise BadInput(
+            f"{anatomy.model} has no stack {stack!r}; use one of {', '.join(anatomy.stacks)}"
+        )
+    there = list(dict.fromkeys(name for layer in anatomy.stacks[stack] for name in layer.parts))
+    for name in names:
+        if name not in there:
+            raise BadInput(
+                f"no layer of the {stack} of {anatomy.model} has a part {name!r} whose mean could "
+                f"be taken; use {', '.join(there)}"
+            )
 
 
 @contextmanager

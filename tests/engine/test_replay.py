@@ -51,7 +51,7 @@ POSSIBLE = [
 @pytest.mark.parametrize(("name", "effect"), POSSIBLE, ids=lambda one: getattr(one, "name", one))
 def test_every_effect_on_parts_heads_and_neurons(name, effect):
     model, inputs, anatomy = built(name)
-    parts = ("self-attention", "cross-attention", "mlp")
+    parts = {part for layer in anatomy.stacks["decoder"] for part in layer.parts}
     means = mean_outputs(anatomy, lambda: model(**inputs, use_cache=False), parts)
     groups = []
     for i, layer in enumerate(anatomy.stacks["decoder"]):

@@ -47,12 +47,9 @@ def refused(name, target):
 
 @cache
 def means(name, stack, dtype=torch.float32):
-    return mean_outputs(
-        built(name, dtype)[2],
-        lambda: logits(name, dtype),
-        ("self-attention", "cross-attention", "mlp"),
-        stack,
-    )
+    anatomy = built(name, dtype)[2]
+    parts = {part for layer in anatomy.stacks[stack] for part in layer.parts}
+    return mean_outputs(anatomy, lambda: logits(name, dtype), parts, stack)
 
 
 def targets(name, effect):
@@ -313,6 +310,19 @@ def test_mean_over_a_reference_set(tiny, inputs):
     with pytest.raises(BadInput, match="compute it with mean_outputs"):
         with knockout(tiny.anatomy, Knockout("mlp", 2, "mean")):
             pass
+
+
+def test_a_lone_name_is_one_part_and_what_is_not_there_has_no_mean(tiny, inputs):
+    def run():
+        return tiny.last_logits(inputs)
+
+    lone, listed = (mean_outputs(tiny.anatomy, run, parts) for parts in ("mlp", ["mlp"]))
+    assert len(lone) == 8 and all(torch.equal(lone[place], listed[place]) for place in listed)
+    for parts in ("head 3", ["mlp", "cross-attention"]):
+        with pytest.raises(BadInput, match=r"has a part .* could be taken; use self-attention, ml"):
+            mean_outputs(tiny.anatomy, run, parts)
+    with pytest.raises(BadInput, match="has no stack 'visoin'; use one of decoder, vision"):
+        mean_outputs(tiny.anatomy, run, "mlp", stack="visoin")
 
 
 @pytest.mark.parametrize(
