@@ -58,6 +58,8 @@ def _live_state(vlm) -> list:
         state.append(("autocast", str(torch.get_autocast_dtype(device))))
     if vlm.ends != (vlm.processor.tokenizer.eos_token_id,):
         state.append(("answers end with", vlm.ends))
+    if len(vlm.start) > 1:
+        state.append(("answers begin with", vlm.start))
     changed = vlm.changed
     if changed:
         state.append(("made of", changed))

@@ -16,7 +16,7 @@ from . import identity
 from .anatomy import Anatomy, find_anatomy
 from .asked import wanted_logits
 from .chat import chat_prompt, opens_thoughts
-from .greedy import answers, ends_of_answers, greedily
+from .greedy import answers, ends_of_answers, greedily, start_of_answers
 from .ownership import owned
 from .padding import check_padding
 from .processors import move_padding, picture_limits
@@ -112,8 +112,8 @@ class VLM:
             # it counts positions from the left, and the processor pads between picture and text
             move_padding(batch, "qformer_input_ids", "qformer_attention_mask", "right")
             move_padding(batch, "input_ids", "attention_mask", "left")
-        if self._start is not None:
-            batch["decoder_input_ids"] = torch.full((len(asked), 1), self._start)
+        if self.start:
+            batch["decoder_input_ids"] = torch.tensor([self.start] * len(asked))
         self._check_placeholder(batch)
         longest = asked[int(batch["attention_mask"].sum(1).argmax())]
         check_length(self.model, self.name, longest, batch["input_ids"].shape[1])
@@ -167,18 +167,10 @@ class VLM:
                 "chat_template that writes one"
             )
 
-    @cached_property
-    def _start(self) -> int | None:
-        """The token with which the decoder of an encoder-decoder begins; None for other models."""
-        configs = (
-            self.model.config,
-            self.model.config.get_text_config(),
-            getattr(self.model, "generation_config", None),
-        )
-        if not any(getattr(config, "is_encoder_decoder", False) for config in configs[:2]):
-            return None
-        tokens = [getattr(config, "decoder_start_token_id", None) for config in reversed(configs)]
-        return next(token for token in tokens if token is not None)
+    @property
+    def start(self) -> tuple[int, ...]:
+        """The tokens with which the decoder of an encoder-decoder begins; none for other models."""
+        return start_of_answers(self.model)
 
     def check(self, question: Question):
         """Raise BadInput where a question cannot be scored, before it is asked.
@@ -192,7 +184,7 @@ class VLM:
                 "model writes: sweep(..., written=Written('exact'))"
             )
         self.option_paths(question)
-        if self._start is not None and self.scoring(question) == "whole text":
+        if self.start and self.scoring(question) == "whole text":
             raise BadInput(
                 f"question {question.id!r}: its options share first tokens, and {self.name} "
                 "answers in a decoder of its own, where options are scored by one token; ask it in "

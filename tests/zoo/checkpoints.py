@@ -2,6 +2,7 @@
 classes people use most.
 """
 
+import families
 import torch
 import transformers as T
 from families import reinit
@@ -313,6 +314,22 @@ CHECKPOINTS = {
     "instructblip": instructblip,
     "instructblip_t5": lambda: instructblip(t5),
 }
+
+
+def florence2():
+    """An encoder-decoder whose answers begin with a token that its settings force (BART's way)."""
+    words = tokenizer(image_token="<image>", bos_token="<s>")
+    config = families.florence2()[0].config
+    config.image_token_id = words.image_token_id
+    config.text_config.vocab_size = len(words)
+    model = T.Florence2ForConditionalGeneration(config)
+    special = model.generation_config
+    special.pad_token_id, special.bos_token_id = words.pad_token_id, words.bos_token_id
+    special.eos_token_id = special.decoder_start_token_id = words.eos_token_id
+    special.forced_bos_token_id = words.bos_token_id
+    pictures = T.CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=SQUARE)
+    pictures.image_seq_length = 17
+    return model, T.Florence2Processor(pictures, words)
 
 
 def vipllava():
