@@ -12,8 +12,9 @@ from types import CodeType, FunctionType, MethodType
 import torch
 from transformers.utils import cached_file
 
-from .state import check_present, made_of, plain_words, source_of
-from .strangers import is_known, of_a_library, written_by
+from .contents import foreign_code, source_of, tensor_bytes
+from .origins import is_known, of_a_library, written_by
+from .state import check_present, made_of, plain_words
 
 PROCESSOR_FILES = (
     "processor_config.json",
@@ -133,7 +134,8 @@ def _strange_code(processor) -> list[str]:
             if of_a_library(kind.__module__):
                 code += _replaced(vars(kind))
             elif not is_known(kind.__module__):
-                code += [source_of(kind), *_replaced(vars(kind))]  # a notebook's has no source
+                # a notebook's has no source
+                code += [source_of(kind.__module__) or kind.__qualname__, *_replaced(vars(kind))]
         code += _replaced(getattr(tool, "__dict__", {}))
     return code
 
@@ -170,11 +172,13 @@ def _uses_torchvision(tool) -> bool:
 
 
 def model_digest(model, files) -> str:
-    """16 hex digits that change when any weight or the configuration changes."""
+    """16 hex digits that change when a weight, the configuration or a checkpoint's code does."""
     digest = hashlib.blake2b(settings(model, files).encode(), digest_size=8)
     for name, value in sorted(_weights(model).items()):
         digest.update(name.encode())
         digest.update(_bytes(value))
+    for code in foreign_code(model):
+        digest.update(code.encode())
     return digest.hexdigest()
 
 
@@ -194,6 +198,4 @@ def _bytes(value):
         return b"".join(bytes(_bytes(item)) for item in value)
     if not torch.is_tensor(value):
         return repr(value).encode()
-    if value.is_quantized:
-        value = value.dequantize()
-    return value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
+    return tensor_bytes(value)

@@ -1,25 +1,16 @@
 """What decides answers beside weights and configuration, and whether a model can be asked."""
 
 import hashlib
-import inspect
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-import torch
 from torch import nn
 
 from ..benchmarks.questions import Question
 from ..errors import BadInput
-from .strangers import attention_ways, of_a_library, written_by
-
-PLAIN = (str, int, float, bool, type(None), torch.dtype)
-# what says nothing of answers
-OF_EVERY_MODULE = {
-    *vars(nn.Module()),
-    *("_is_hf_initialized", "_hf_hook", "name_or_path", "warnings_issued"),
-    *("_output_capturing_hooks_installed", "rope_deltas", "_compiled_call_impl"),
-}
+from .contents import OF_EVERY_MODULE, PLAIN, Contents, foreign_values, tensor_bytes
+from .origins import written_by
+from .strangers import attention_ways
 
 
 def check_kinds(model, processor, name: str):
@@ -119,23 +110,22 @@ def refusals_named(questions: Sequence[Question]) -> Iterator[None]:
 def made_of(model: nn.Module) -> str:
     """16 hex digits of what decides answers and is no weight: classes, settings and small buffers.
 
-    The sources of classes that come with a checkpoint, the way attention is computed, and each
-    module's plain attributes (an adapter's scale, whether it is off).
+    The way attention is computed, each module's plain attributes (an adapter's scale, whether it is
+    off), and of a module that no library wrote its code and all that it holds.
     """
-    traits, weight_names = attention_ways(model.config), set(model.state_dict())
-    sources, tensors = {}, []
+    contents, traits = Contents(model), attention_ways(model.config)
+    foreign = [(path, name, contents.of(value)) for path, name, value in foreign_values(model)]
+    foreign_paths = {path for path, *_ in foreign}
     for path, module in model.named_modules():
         kind = type(module)
-        traits.append((path, kind.__module__, kind.__qualname__, _plain_state(module)))
-        if not of_a_library(kind.__module__):
-            sources.setdefault(kind, source_of(kind))
-            tensors += [(path, *item) for item in vars(module).items() if torch.is_tensor(item[1])]
-    digest = hashlib.blake2b(repr((traits, sorted(sources.values()))).encode(), digest_size=8)
-    tensors += [item for item in model.named_buffers() if item[0] not in weight_names]
-    for *names, tensor in tensors:
-        if not tensor.is_meta:
-            digest.update("".join(names).encode())
-            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+        if path not in foreign_paths:
+            traits.append((path, kind.__module__, kind.__qualname__, _plain_state(module)))
+    digest = hashlib.blake2b(repr((traits, foreign)).encode(), digest_size=8)
+    weight_names = set(model.state_dict())
+    for name, tensor in model.named_buffers():
+        if name not in weight_names and not tensor.is_meta:
+            digest.update(name.encode())
+            digest.update(tensor_bytes(tensor))
     return digest.hexdigest()
 
 
@@ -164,11 +154,3 @@ def plain_words(value):
     else:
         return None
     return repr(parts)
-
-
-def source_of(kind) -> str:
-    """The source of the module of a class; where there is none, the class's name."""
-    try:
-        return inspect.getsource(sys.modules[kind.__module__])
-    except (OSError, TypeError, KeyError):
-        return kind.__qualname__

@@ -1,6 +1,5 @@
 """Code in a model that neither torch nor Hugging Face wrote, wherever someone may have put it."""
 
-import inspect
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -10,15 +9,9 @@ from torch import nn
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-OWN_CODE = (
-    "torch.",
-    "transformers.",
-    "tokenizers.",
-    "accelerate.",
-    "peft.",
-    "bitsandbytes.",
-    "talo_mini.",
-)
+from .contents import Contents, foreign_values, source_of
+from .origins import is_known, of_a_library, writers, written_by
+
 GLOBAL_HOOKS = (
     "_global_forward_hooks",
     "_global_forward_pre_hooks",
@@ -28,9 +21,9 @@ METHODS = property, cached_property, classmethod, staticmethod
 
 
 def strange_code(model: nn.Module) -> str | None:
-    """A hook, a method, a function or a way of attention that no library wrote, or None.
+    """A hook, a method, a function, a way of attention or an object of no library's, or None.
 
-    It may change answers, and nothing tells what it does.
+    It may change answers, and nothing tells what it does or holds.
     """
     return next(_strange(model), None)
 
@@ -53,6 +46,12 @@ def _strange(model) -> Iterator[str]:
     for home in (*homes, nn.functional.__name__):
         for name in _foreign(vars(sys.modules.get(home, object)), home):
             yield f"someone replaced the function {name} of {home}"
+    contents = Contents(model)
+    for path, name, value in foreign_values(model):
+        contents.of(value)
+        if contents.opaque:
+            where = repr(path) if path else "the model"
+            yield f"the {name} of {where} holds a {contents.opaque[0]}"
 
 
 def _in_module(where, module):
@@ -67,7 +66,7 @@ def _in_module(where, module):
     for name, value in vars(module).items():
         if not callable(value) or isinstance(value, nn.Module | type):
             continue
-        strange = any(not of_a_library(by) and by not in known for by in _writers(value))
+        strange = any(not of_a_library(by) and by not in known for by in writers(value))
         if strange and hasattr(type(module), name):
             yield f"someone replaced the method {name} of {where}"
 
@@ -101,7 +100,7 @@ def _is_foreign(value, home) -> bool:
 
     A library binds no arguments there: of such a one nothing tells who did.
     """
-    return isinstance(value, partial) or not all(_belongs(by, home) for by in _writers(value))
+    return isinstance(value, partial) or not all(_belongs(by, home) for by in writers(value))
 
 
 def _belongs(writer, home):
@@ -113,34 +112,5 @@ def _belongs(writer, home):
 @lru_cache
 def _imports(home, package) -> bool:
     """Whether a module's own source imports a package; a notebook has none, and may."""
-    try:
-        source = inspect.getsource(sys.modules[home])
-    except (OSError, TypeError, KeyError):
-        return True
-    return bool(re.search(rf"^\s*(from|import)\b.*\b{re.escape(package)}\b", source, re.MULTILINE))
-
-
-def of_a_library(written_in: str) -> bool:
-    """Whether a module is torch's, Hugging Face's or ours."""
-    return f"{written_in}.".startswith(OWN_CODE)
-
-
-def is_known(written_in: str) -> bool:
-    """Whether a function is a library's own, or Python's (of a dataclass, say)."""
-    return of_a_library(written_in) or written_in.partition(".")[0] in sys.stdlib_module_names
-
-
-def written_by(function) -> str:
-    """The module in whose code a function stands, whatever it says of itself."""
-    inner = getattr(function, "func", function)  # functools.partial
-    inner = getattr(inner, "__func__", inner)
-    written = getattr(inner, "__globals__", {}).get("__name__")
-    return written or getattr(inner, "__module__", None) or type(inner).__module__
-
-
-def _writers(value):
-    """The modules in whose code a function stands, and what it wraps, to the innermost."""
-    while value is not None:
-        value = value.fget if isinstance(value, property) else value
-        yield written_by(value)
-        value = getattr(value, "__wrapped__", None)
+    source, imports = source_of(home), rf"^\s*(from|import)\b.*\b{re.escape(package)}\b"
+    return not source or bool(re.search(imports, source, re.MULTILINE))

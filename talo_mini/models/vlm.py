@@ -57,7 +57,7 @@ class VLM:
 
     @property
     def digest(self) -> str:
-        """16 hex digits that change when any weight or the configuration changes.
+        """16 hex digits that change when a weight, the configuration or a checkpoint's code does.
 
         Every weight is read each time, a second or two for each GB: no counter of torch's notices
         all the ways to write to one.

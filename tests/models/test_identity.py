@@ -138,6 +138,32 @@ def test_the_source_of_a_processor_that_came_with_a_checkpoint_is_part_of_the_re
     assert readings[0] != readings[1]
 
 
+def test_the_source_of_a_model_that_came_with_a_checkpoint_is_part_of_the_digest(
+    tmp_path, monkeypatch
+):
+    """Though weights and files say the same, in whatever folder they lie."""
+    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", f"{tmp_path}/code")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    told = []
+    for folder, sign in (("first", "-"), ("second", "-"), ("second", "+")):
+        shutil.copytree(MINIS / "llava-mini", tmp_path / folder, dirs_exist_ok=True)
+        config = tmp_path / folder / "config.json"
+        named = {"auto_map": {"AutoModelForImageTextToText": "own.Own"}}
+        config.write_text(json.dumps(json.loads(config.read_text()) | named))
+        (tmp_path / folder / "own.py").write_text(
+            "from transformers import LlavaForConditionalGeneration\n\n\n"
+            "class Own(LlavaForConditionalGeneration):\n"
+            "    def forward(self, *args, **given):\n"
+            "        out = super().forward(*args, **given)\n"
+            f"        out.logits = {sign}out.logits\n"
+            "        return out\n"
+        )
+        vlm = load_vlm(tmp_path / folder, trust_remote_code=True)
+        assert type(vlm.model).__name__ == "Own" and not vlm.changed
+        told.append(vlm.digest)
+    assert told[0] == told[1] != told[2]
+
+
 def test_attention_of_a_tower_that_is_computed_otherwise_is_another_state():
     vlm = tiny_llava()
     before = made_of(vlm.model)

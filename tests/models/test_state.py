@@ -1,6 +1,8 @@
 """Whatever changes a model's answers between two sweeps is noticed, or nothing is kept."""
 
 import dataclasses
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -48,6 +50,14 @@ def with_a_steering_vector(vlm):
     decoder(vlm)[2].strength = torch.linspace(-1, 1, 32)
 
 
+@dataclasses.dataclass
+class Control:
+    """As repeng keeps it: what is added, and how."""
+
+    vector: torch.Tensor
+    added: Callable = torch.add
+
+
 def with_eager_attention(vlm):
     vlm.model.set_attn_implementation("eager")
 
@@ -63,6 +73,66 @@ def test_a_change_between_two_sweeps_is_noticed(vlm, benchmark, tmp_path, change
     kept = sweep(vlm, benchmark, layers=[0], cache=tmp_path)
     fresh = sweep(vlm, benchmark, layers=[0])
     assert np.allclose(np.stack(kept.scores), np.stack(fresh.scores), atol=1e-5)
+
+
+HOLDING = {
+    "dataclass": Control,
+    "dict": lambda vector: {"added": vector},
+    "nested": lambda vector: [(vector,)],
+    "numpy": lambda vector: {"added": vector.numpy()},
+    "partial": lambda vector: partial(torch.add, vector),
+    "function": lambda vector: lambda values: values + vector,
+}
+
+
+@pytest.mark.parametrize("hold", HOLDING.values(), ids=HOLDING)
+def test_what_a_module_of_no_library_holds_is_told_apart(vlm, hold):
+    """Where else than in an attribute itself a steering vector may stand."""
+    decoder(vlm)[2] = Steered(decoder(vlm)[2]).eval()
+    told = []
+    for strength in (0.0, 1.0, 0.0):
+        decoder(vlm)[2].held = hold(torch.linspace(-1, 1, 32) * strength)
+        told.append(vlm.changed)
+    assert told[0] == told[2] != told[1]
+    assert strange_code(vlm.model) is None
+
+
+def test_what_a_module_holds_and_nothing_tells_is_not_kept(vlm, benchmark, tmp_path):
+    decoder(vlm)[2] = Steered(decoder(vlm)[2]).eval()
+    decoder(vlm)[2].vectors = {"next": (torch.ones(32) for _ in range(2))}
+    with pytest.raises(
+        BadInput, match=r"the attribute 'vectors' of '.*2' holds a generator, which"
+    ):
+        sweep(vlm, benchmark, layers=[0], cache=tmp_path)
+    sweep(vlm, benchmark, layers=[0])
+
+
+CELL = """
+class InACell(torch.nn.Module):
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, hidden_states, *args, **options):
+        return added(self.layer(hidden_states, *args, **options)) * {by}
+
+def added(values):
+    return values + {plus} + SHIFT
+"""
+
+
+def test_a_class_of_a_notebook_that_was_run_again_is_another(vlm):
+    """It has no source, and the function and the number it uses stand in other cells."""
+    layer, told = decoder(vlm)[2], []
+    for by, plus, shift in ((1.0, 0.0, 0.0), (1.7, 0.0, 0.0), (1.0, 0.4, 0.0), (1.0, 0.0, 2.0)):
+        cell = {"__name__": "no_file", "torch": torch, "SHIFT": shift}
+        exec(CELL.format(by=by, plus=plus), cell)
+        decoder(vlm)[2] = cell["InACell"](layer).eval()
+        told.append((vlm.digest, vlm.changed))
+    digests, changes = zip(*told, strict=True)
+    assert len(set(digests)) == len(set(changes)) == 4
+    decoder(vlm)[2] = cell["InACell"](layer).eval()
+    assert (vlm.digest, vlm.changed) == told[-1]
 
 
 def test_running_a_model_changes_nothing_that_is_told(benchmark):
