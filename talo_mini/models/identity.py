@@ -122,7 +122,8 @@ def _made(processor) -> str:
         elif hasattr(tool, "to_dict"):
             state = json.dumps(tool.to_dict(), sort_keys=True, default=str)
             traits.append((name, type(tool).__name__, state))
-    traits += _strange_code(processor)
+    own = [(name, plain_words(value)) for name, value in sorted(vars(processor).items())]
+    traits += [own, *_strange_code(processor)]
     return hashlib.blake2b(repr(traits).encode(), digest_size=8).hexdigest()
 
 

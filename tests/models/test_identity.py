@@ -54,6 +54,18 @@ def test_the_reading_follows_every_change_and_its_undoing():
     assert len(set(seen)) == 4
 
 
+@pytest.mark.parametrize("files", ["its files", None])
+def test_a_setting_of_the_processor_itself_is_part_of_the_reading(files):
+    """Janus's `use_default_system_prompt` writes 32 tokens before the question, say."""
+    vlm = load_vlm("llava-mini")
+    files = vlm.files if files else None
+    before = reading(vlm.processor, files)
+    vlm.processor.vision_feature_select_strategy = "full"
+    assert reading(vlm.processor, files) != before
+    vlm.processor.vision_feature_select_strategy = "default"
+    assert reading(vlm.processor, files) == before
+
+
 def test_code_that_no_library_wrote_is_part_of_the_reading(monkeypatch):
     """A processor's replaced methods, and its own classes: other words may come out of them."""
     vlm = load_vlm("llava-mini")
