@@ -2,6 +2,7 @@
 
 import hashlib
 
+import pandas as pd
 import torch
 
 from ..benchmarks.prompts import prompt_key
@@ -11,16 +12,39 @@ from ..interventions.knockout import is_knocked_out
 from ..models.state import check_prompt, check_ready
 from ..models.strangers import strange_code
 from ..models.vlm import VLM
+from ..outcomes.store import OutcomeStore
+from ..outcomes.table import COLUMNS
 from .written import Written
 
 MEANING = 2  # raise it when a change of the code changes what a part or an effect does
 
 
-def answers_key(vlm: VLM, benchmark: Benchmark) -> str:
-    """The folder of a model, what is done to pictures and text, and the prompt."""
+def answers_key(vlm: VLM, benchmark: Benchmark, written: Written | None = None) -> str:
+    """The folder of a model, what is done to pictures and text, the prompt, and how it answers."""
     live = _live_state(vlm)
     state = f"-{_short(live)}" if live else ""
-    return f"{vlm.digest}-{vlm.reading}-{MEANING}{state}/{prompt_key(benchmark.prompt)}"
+    scored = "-bare" if vlm.spelling.bare else ""  # once scored with a space alone
+    answering = written.folder if written else scored
+    return f"{vlm.digest}-{vlm.reading}-{MEANING}{state}/{prompt_key(benchmark.prompt)}{answering}"
+
+
+def kept_rows(
+    store: OutcomeStore | None,
+    key: str,
+    vlm: VLM,
+    benchmark: Benchmark,
+    written: Written | None = None,
+) -> pd.DataFrame:
+    """The rows that a store holds of these questions, as they are scored now."""
+    if store is None:
+        return pd.DataFrame(columns=[*COLUMNS, "digest"])
+    rows = store.read(key, {question.digest for question in benchmark.questions})
+    if written is not None:
+        return rows
+    spaced = {question.digest for question in benchmark.questions if vlm.spaced(question)}
+    # others were kept when a token was scored that is not the next one
+    whole = rows.reindex(columns=["scoring"]).scoring == "whole text"
+    return rows[whole | ~rows.digest.isin(spaced)]
 
 
 def check_asked(vlm: VLM, benchmark: Benchmark, written: Written | None = None):

@@ -137,9 +137,8 @@ def apart(vlm: VLM, questions: Sequence[Question], template: str, most: int | No
     strange = [name for name in plain if name not in known and _by_token(plain, name)]
     if strange:
         raise BadInput(
-            f"question {questions[0].id!r}: options that share their first token cannot be scored "
-            f"by their whole text, since {vlm.name} also takes {strange[0]} of each token; ask it "
-            "in the choice form"
+            f"question {questions[0].id!r}: its options cannot be scored by their whole text, "
+            f"since {vlm.name} also takes {strange[0]} of each token; ask it in the choice form"
         )
     prompts = [mask.nonzero()[:, 0].tolist() for mask in plain["attention_mask"]]
     more, device = [list(path) for _, path in lines], plain["input_ids"].device
@@ -170,9 +169,8 @@ def _check_places(vlm, question, plain):
     places = vlm.model(**plain, use_cache=False).logits.shape[1]
     if places != plain["input_ids"].shape[1]:
         raise BadInput(
-            f"question {question.id!r}: options that share their first token cannot be scored by "
-            f"their whole text, since {vlm.name} reads its picture beside the tokens; ask it in "
-            "the choice form"
+            f"question {question.id!r}: its options cannot be scored by their whole text, since "
+            f"{vlm.name} reads its picture beside the tokens; ask it in the choice form"
         )
 
 

@@ -24,7 +24,7 @@ from ..outcomes.table import BASE, COLUMNS, UNSCORED
 from ..progress import progress
 from .ahead import Ahead
 from .batches import Batch, batches, halved, try_padding_of
-from .key import answers_key, check_asked, check_can_answer
+from .key import answers_key, check_asked, check_can_answer, kept_rows
 from .logits import hooked_logits, replayed_logits
 from .memory import out_of_memory
 from .packing import CannotAskAlone, CannotPack, apart, by_whole_text, packed
@@ -91,8 +91,8 @@ def sweep(
         if unknown:
             warnings.warn(unknown, stacklevel=2)
         store = OutcomeStore(cache) if cache is not None else None
-        key = _key(vlm, benchmark, written) if cache is not None else ""
-        stored = _kept(store, key, benchmark)
+        key = answers_key(vlm, benchmark, written) if cache is not None else ""
+        stored = kept_rows(store, key, vlm, benchmark, written)
         lacking = _lacking(benchmark, cells, stored)
         if store and lacking:
             store.check_writable(key)
@@ -121,10 +121,6 @@ def sweep(
         return table
 
 
-def _key(vlm, benchmark, written):
-    return answers_key(vlm, benchmark) + (written.folder if written else "")
-
-
 def kept_outcomes(
     vlm: VLM,
     benchmark: Benchmark,
@@ -139,16 +135,10 @@ def kept_outcomes(
     check_asked(vlm, benchmark, written)
     vlm = replace(vlm)
     cells = all_cells(vlm.anatomy, listed(parts), layers, _named(effect, reference))
-    stored = _kept(OutcomeStore(cache), _key(vlm, benchmark, written), benchmark)
+    key = answers_key(vlm, benchmark, written)
+    stored = kept_rows(OutcomeStore(cache), key, vlm, benchmark, written)
     table = _assemble(stored, vlm, benchmark, cells, written)
     return table, len(benchmark.questions) * len(cells) - len(table)
-
-
-def _kept(store, key, benchmark):
-    """The rows that a store holds of these questions."""
-    if store is None:
-        return pd.DataFrame(columns=[*COLUMNS, "digest"])
-    return store.read(key, {question.digest for question in benchmark.questions})
 
 
 def _lacking(benchmark, cells, stored):
@@ -340,7 +330,8 @@ def _rows(vlm, benchmark, batch, logits, inputs):
 
 def _row(vlm, benchmark, question, score, cell):
     answer = int(score.argmax()) if np.isfinite(score).all() else UNSCORED
-    return outcome_row(vlm, benchmark, question, cell, answer, score.tolist())
+    scored = {"scoring": vlm.scoring(question)} if vlm.spaced(question) else {}
+    return outcome_row(vlm, benchmark, question, cell, answer, score.tolist(), **scored)
 
 
 def _assemble(table, vlm, benchmark, cells, written=None):

@@ -13,7 +13,7 @@ from .vlm import VLM
 def next_tokens(vlm: VLM, questions: Sequence[Question], device=None) -> Wanted:
     """What is wanted of rows of one question each: its options' tokens as the next one.
 
-    Raises BadInput where a question's options share such a token.
+    Raises BadInput where a question's options cannot be scored by one such token.
     """
     options: list[list[list[Path]]] = []
     for row, question in enumerate(questions):

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import chain, pairwise
 from typing import Any
 
 import torch
+from PIL import Image
 
 from ..benchmarks.prompts import prompt_of, write_prompt
 from ..benchmarks.questions import LETTERS, Benchmark, Question, parted, pictures_each
@@ -20,6 +21,7 @@ from .greedy import answers, ends_of_answers, greedily, start_of_answers
 from .ownership import owned
 from .padding import check_padding
 from .processors import move_padding, picture_limits
+from .spelling import Spelling
 from .state import check_kinds, check_length, check_ready, made_of, mixed_types_told, refusals_named
 from .words import check_read, check_words
 
@@ -229,7 +231,17 @@ class VLM:
         """How options are scored: by their "letter", "first token", or "whole text"."""
         if question.form == "choice":
             return "letter"
-        return "first token" if _distinct(self._first(question)) else "whole text"
+        alike = not _distinct(self._first(question))
+        return "whole text" if alike or self.spaced(question) else "first token"
+
+    def spaced(self, question: Question) -> bool:
+        """Whether a first token would tell options apart, but is a space alone before one of them.
+
+        Their words follow only behind it, so that all of their text is scored.
+        """
+        if question.form == "choice" or not any(map(self.spelling.spaced, question.options)):
+            return False
+        return _distinct(self._first(question))
 
     def option_paths(self, question: Question) -> list[list[tuple[int, ...]]]:
         """The tokens by which each option is scored, in each spelling: without and after a space.
@@ -240,7 +252,7 @@ class VLM:
         """
         if self.scoring(question) != "whole text":
             return [[(token,) for token in option] for option in self.option_tokens(question)]
-        paths = [self._spelt(option) for option in question.options]
+        paths = [self.spelling.whole(option) for option in question.options]
         self._check_known(question, [list(chain(*option)) for option in paths])
         every = sorted(path for option in paths for path in option)
         if len(set(every)) < len(every):
@@ -265,14 +277,14 @@ class VLM:
     def option_tokens(self, question: Question) -> list[tuple[int, ...]]:
         """The tokens each option is scored by: its letter, or the first token of its words.
 
-        Without and after a space. Raises BadInput where two options share such a token, and where
-        the tokenizer lacks it.
+        Without and after a space. Raises BadInput where two options share such a token, where it is
+        not the next one (see `spaced`), and where the tokenizer lacks it.
         """
         tokens = self._first(question)
         self._check_known(question, tokens)
-        if not _distinct(tokens):
+        if not _distinct(tokens) or self.spaced(question):
             raise BadInput(
-                f"question {question.id!r}: options {list(question.options)} cannot be told apart "
+                f"question {question.id!r}: options {list(question.options)} cannot be scored "
                 "by their first token; ask it in the choice form or use generated answers"
             )
         return tokens
@@ -287,19 +299,25 @@ class VLM:
                 )
 
     def _first(self, question):
-        return [self._first_tokens(word) for word in _words(question)]
+        return [self.spelling.first(word) for word in _words(question)]
 
     @cached_property
-    def _spelt(self):
-        """A word's tokens without and after a space, remembered."""
-        tokenizer = self.processor.tokenizer
+    def spelling(self) -> Spelling:
+        """How the tokenizer spells a word behind a prompt."""
+        return Spelling(self.processor.tokenizer, self._end)
 
-        @lru_cache(100_000)
-        def spelled(word):
-            texts = (word, f" {word}")
-            return sorted({tuple(tokenizer(t, add_special_tokens=False).input_ids) for t in texts})
-
-        return spelled
+    @cached_property
+    def _end(self) -> str:
+        """What stands right before an answer: the prompt's last character, "" in a decoder of its
+        own.
+        """
+        if self._start is not None:
+            return ""
+        if self.processor.chat_template:
+            return self.chat("?")[-1:]
+        # PaliGemma's processor writes a line break behind the question
+        batch = self.processor(text=["?"], images=[Image.new("RGB", (64, 64))])
+        return self.processor.tokenizer.decode(batch["input_ids"][0])[-1:]
 
     def option_logs(self, question: Question, logs: torch.Tensor) -> torch.Tensor:
         """Log-probability of each option, [options], from those of the next token, [vocabulary].
@@ -317,22 +335,6 @@ class VLM:
         options = self.option_logs(question, logs)
         wrong = torch.cat([options[: question.answer], options[question.answer + 1 :]])
         return options[question.answer] - wrong.max()
-
-    @cached_property
-    def _first_tokens(self):
-        """The first tokens of a word, remembered, since every layer's scores ask for the same."""
-        tokenizer = self.processor.tokenizer
-
-        @lru_cache(100_000)
-        def first_tokens(word):
-            first = set()
-            for text in (word, f" {word}"):
-                tokens = tokenizer(text, add_special_tokens=False).input_ids
-                shown = [token for token in tokens if tokenizer.decode([token]).strip()]
-                first.update(shown[:1])
-            return tuple(sorted(first))
-
-        return first_tokens
 
     @torch.inference_mode()
     def last_logits(self, inputs) -> torch.Tensor:

@@ -54,6 +54,7 @@ class OutcomeStore:
     def read(self, key: str, digests: set[str] | None = None) -> pd.DataFrame:
         """Every row kept under a key, or those of some questions, one a question and knockout.
 
+        Where rows say how they were scored, one for each way.
         A file that cannot be used is named and set aside. Raises OSError where the system fails to
         read (too many open files).
         """
@@ -71,9 +72,9 @@ class OutcomeStore:
         tables = [table for table in tables if table is not None]
         if not tables:
             return pd.DataFrame(columns=[*KEPT, "digest"])
-        rows = pd.concat(tables, ignore_index=True).drop_duplicates(
-            ["digest", "part", "effect", "layer"]
-        )
+        rows = pd.concat(tables, ignore_index=True)
+        told = ["scoring"] if "scoring" in rows else []
+        rows = rows.drop_duplicates(["digest", "part", "effect", "layer", *told])
         return rows if digests is None else rows[rows.digest.isin(digests)].reset_index(drop=True)
 
     def _table(self, path, digests):

@@ -89,7 +89,7 @@ def test_left_padding_does_not_change_an_answer(tiny):
 
 
 def test_options_that_begin_alike_are_refused(tiny):
-    with pytest.raises(BadInput, match="cannot be told apart by their first token"):
+    with pytest.raises(BadInput, match="cannot be scored by their first token"):
         tiny.option_tokens(ask(options=("red circle", "red square"), form="direct"))
 
 
