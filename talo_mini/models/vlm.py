@@ -311,7 +311,7 @@ class VLM:
         """What stands right before an answer: the prompt's last character, "" in a decoder of its
         own.
         """
-        if self._start is not None:
+        if self.start:
             return ""
         if self.processor.chat_template:
             return self.chat("?")[-1:]
