@@ -1,8 +1,10 @@
 """What is still to be asked is cut into batches that are a partition, and halved where need be."""
 
+from functools import cache
 from unittest import mock
 
 import pytest
+from conftest import tiny_llava
 from drawings import png
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +16,11 @@ from talo_mini.errors import whole_number
 
 PICTURES = [png(colour) for colour in ("red", "blue", "green")]
 CELLS = (("mlp", "zero", 1),), (("mlp", "zero", 2), ("layer", "zero", 0))
+
+
+@cache
+def tiny():
+    return tiny_llava()
 
 
 def asked(pictures):
@@ -28,7 +35,8 @@ def asked(pictures):
 def test_batches_are_a_partition_of_what_is_lacking(pictures, size):
     questions = asked(pictures)
     lacking = {CELLS[0]: questions[::2], CELLS[1]: questions[1::2]}
-    made = batches({cells: some for cells, some in lacking.items() if some}, "bare", size)
+    lacking = {cells: some for cells, some in lacking.items() if some}
+    made = batches(tiny(), lacking, "bare", size)
     assert all(len(batch.questions) <= size for batch in made)
     for cells, some in lacking.items():
         found = [q.id for batch in made if batch.cells == cells for q in batch.questions]
