@@ -31,7 +31,9 @@ def test_a_missing_column_is_named():
 
 def test_the_table_of_the_pretrained_model_holds_every_attention_and_head():
     wide = pd.read_parquet(SHIPPED / "smollm-mini-half.parquet")
-    cells = [f"{part}, {layer}" for part in outcomes.HEADS for layer in range(30)]
+    cells = [
+        f"{part}, {layer}" for part in ("self-attention", *outcomes.HEADS) for layer in range(30)
+    ]
     assert set(cells) == {name for name in wide if ", " in name}
     tasks = outcomes.chapter_tasks()
     assert len(tasks) == 14 and set(wide.task) == set(tasks)
