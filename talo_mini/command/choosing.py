@@ -103,6 +103,9 @@ def run_evaluate(chosen: Namespace):
     choice, benchmark = Choice.load(chosen.choice), loaded_benchmark(chosen)
     for task in benchmark.tasks:
         choice.knockouts(task.name)  # raises where the choice has no such task
+    if chosen.form is None and choice.form in benchmark.forms:  # those that it is about
+        benchmark = benchmark.subset(form=choice.form)
+    choice.check_forms(benchmark.forms)  # raises now, and not after the model has loaded
     options = dict(cache=chosen.cache, batch=chosen.batch, written=written)
     for measured in evaluate(loaded_model(chosen), benchmark, choice, **options):
         print(measured)

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -156,6 +156,16 @@ class Choice:
                 f"are asked under {prompt_key(prompt)}. Choose anew, or say strict=False"
             )
 
+    def check_forms(self, forms: Iterable[str]):
+        """Raise BadInput where questions are of another form than those that chose."""
+        other = min(set(forms) - {self.form}, default=None)
+        if other is not None:
+            raise BadInput(
+                f"the choice was made on questions in the form {self.form!r}, and these are in the "
+                f"form {other!r}. Load them with form={self.form!r}, choose anew, or say "
+                "strict=False"
+            )
+
     @contextmanager
     def __call__(self, vlm: VLM, task: str, strict: bool = True) -> Iterator[None]:
         """Inside the block the model answers as was chosen for a task.
@@ -186,13 +196,14 @@ class Choice:
         """Greedy answers to questions of any of the tasks, each under its own task's choice.
 
         Batches mix tasks. Asked under the prompt of the choice. Raises BadInput for a question of
-        another task, and as `check` does, unless not `strict`.
+        another task, and as `check` and `check_forms` do, unless not `strict`.
         """
         asked = list(questions.questions if isinstance(questions, Benchmark) else questions)
         own = {task: self.knockouts(task) for task in {question.task for question in asked}}
         prompt = questions.prompt if isinstance(questions, Benchmark) else self.prompt
         if strict:
             self.check(vlm, prompt)
+            self.check_forms(question.form for question in asked)
         parts, written = list(parted(asked, whole_number("batch", batch))), {}
         vlm.check_inputs(asked, prompt)  # else the texts of those before would be lost
         for part in parts:

@@ -92,13 +92,14 @@ def evaluate(
     """The base model and the choice on a benchmark's questions about pictures that did not choose.
 
     One record for each task of the benchmark. Raises BadInput where no question is left, and as
-    `Choice.check` does, unless not `strict`.
+    `Choice.check` and `Choice.check_forms` do, unless not `strict`.
     """
     check_asked(vlm, benchmark, written)
     check_kind("choice", choice, Choice, "talo(...) or Choice.load(...)")
     _only_form(benchmark)
     if strict:
         choice.check(vlm, benchmark.prompt)
+        choice.check_forms(benchmark.forms)
         if choice.asked != _asked(written):
             raise BadInput(
                 f"the choice was made where answers were {choice.asked}, and here they are "

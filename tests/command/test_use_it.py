@@ -62,6 +62,19 @@ def test_choose_writes_and_prints_what_it_found(there, choice, capsys):
     assert capsys.readouterr().out.strip() == "\n".join(map(str, choice.tasks))
 
 
+def test_evaluate_asks_in_the_form_that_chose(there, capsys):
+    """Mini worlds have two forms; where none is named it is the choice's, and no other is taken."""
+    asked = ["model", "mini-worlds", "--tasks", "more", "--per-task", "8"]
+    of_form = [*asked, "--form", "direct", "--shots", "3", "--out", "direct.json"]
+    main(["choose", *of_form])
+    capsys.readouterr()
+    main(["evaluate", *asked, "--choice", "direct.json"])
+    assert capsys.readouterr().out.strip() == str(Choice.load("direct.json").tasks[0])
+    nowhere = ["evaluate", "no/such/model", *asked[1:], "--choice", "direct.json"]
+    told = "the choice was made on questions in the form 'direct', and these are in the form 'cho"
+    bad([*nowhere, "--form", "choice"], told, capsys)
+
+
 def test_export_of_a_choice_and_of_layers(there, choice, capsys):
     task = next(task for task in choice.tasks if task.layer is not None)
     main(["export", "model", "--choice", "choice.json", "--task", task.task, "--out", "smaller"])

@@ -200,6 +200,20 @@ def test_another_model_or_prompt_is_refused(tiny, benchmark, choice):
         choice.knockouts("map_west")
 
 
+def test_questions_of_another_form_are_refused(tiny, choice):
+    """Options that are not shown may be answered by other layers."""
+    direct = load_benchmark("mini-worlds", TASKS, 24, "direct")
+    told = "made on questions in the form 'choice', and these are in the form 'direct'"
+    with pytest.raises(BadInput, match=told):
+        evaluate(tiny, direct, choice)
+    with pytest.raises(BadInput, match=told):
+        choice.generate(tiny, direct)
+    with pytest.raises(BadInput, match=told):
+        choice.generate(tiny, load_benchmark("mini-worlds", TASKS, 2).questions)
+    assert len(evaluate(tiny, direct, choice, strict=False)) == len(TASKS)
+    assert len(choice.generate(tiny, direct.questions[:2], strict=False)) == 2
+
+
 def test_another_state_of_the_same_weights_is_refused(benchmark):
     """An adapter that is off or scaled, an attribute: the weights are as they were."""
     from conftest import tiny_llava
