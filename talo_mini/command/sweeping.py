@@ -8,7 +8,6 @@ from pathlib import Path
 import pandas as pd
 
 from ..analysis.vectors import interaction_vectors, task_accuracy
-from ..benchmarks import load_benchmark
 from ..engine.sweep import kept_outcomes, sweep
 from ..errors import BadInput
 from ..estimates import Estimate
@@ -25,6 +24,7 @@ from .words import (
     check_unused,
     loaded_benchmark,
     loaded_model,
+    loaded_reference,
     written_of,
 )
 
@@ -93,7 +93,7 @@ def run(chosen: Namespace):
         check_unused(chosen, ["reference"], "is for the effect mean; say --effect mean")
     parts = listed(chosen.parts)
     benchmark = loaded_benchmark(chosen)
-    reference = load_benchmark(chosen.reference) if chosen.reference else None
+    reference = loaded_reference(chosen)
     vlm = loaded_model(chosen)
     work = dict(parts=parts, layers=chosen.layers, effect=chosen.effect)
     work |= dict(cache=chosen.cache, reference=reference, written=written)

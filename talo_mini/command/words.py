@@ -86,6 +86,14 @@ def loaded_benchmark(chosen: Namespace) -> Benchmark:
     )
 
 
+def loaded_reference(chosen: Namespace) -> Benchmark | None:
+    """The benchmark whose mean is held, read and asked as the questions are; None without one."""
+    if chosen.reference is None:
+        return None
+    prompt, skip = _prompt(chosen.prompt), chosen.skip_malformed
+    return load_benchmark(chosen.reference, prompt=prompt, skip_malformed=skip)
+
+
 def _prompt(written):
     """A prompt's name, or the text of a file."""
     if written is None or not written.endswith(".txt"):

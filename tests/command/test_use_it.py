@@ -9,6 +9,7 @@ from checkpoints import CHECKPOINTS, save_checkpoint
 from drawings import png
 
 from talo_mini import Choice, load_benchmark, load_vlm
+from talo_mini.benchmarks.prompts import prompt_key
 from talo_mini.command import main
 from talo_mini.models.loading import shipped
 
@@ -107,6 +108,18 @@ def test_a_mean_over_a_reference(there, capsys):
     options = ["--effect", "mean", "--reference", "questions.csv", "--layers", "0"]
     main(["sweep", "model", "questions.csv", "--per-task", "3", *options])
     assert pd.read_parquet("outcomes.parquet").effect.str.startswith("mean").sum() == 9
+
+
+def test_a_reference_is_read_and_asked_as_the_questions_are(there):
+    questions = pd.read_csv("questions.csv")
+    questions.loc[0, "answer"] = "Z"
+    questions.to_csv("a-row-is-wrong.csv", index=False)
+    reference = load_benchmark("a-row-is-wrong.csv", prompt="bare", skip_malformed=True)
+    options = ["--prompt", "bare", "--skip-malformed", "--per-task", "3", "--layers", "0"]
+    options += ["--effect", "mean", "--reference", "a-row-is-wrong.csv", "--out", "mean.parquet"]
+    main(["sweep", "model", "questions.csv", *options])
+    effect = f"mean {reference.digest} {prompt_key('bare')}"
+    assert set(pd.read_parquet("mean.parquet").effect) == {"none", effect}
 
 
 def test_what_there_is(there, capsys):
