@@ -17,7 +17,7 @@ from ..figures import show_heat_map, show_similarity
 from ..models.loading import shipped
 from ..outcomes.table import BASE, NAMED, NUMBERS, check_sound
 from .processes import check_single
-from .sweeping import told_changes
+from .sweeping import each_form, told_changes
 from .words import add_model, loaded_model
 
 # names stay as they are written: "None" is one, and "01" is another than "1"
@@ -82,28 +82,25 @@ def run_vectors(chosen: Namespace):
         raise BadInput(
             f"--out {folder} is no folder that can be made ({error.strerror})"
         ) from error
-    forms = list(table.groupby("form", sort=False))
     for part in [chosen.part] if chosen.part else parts:
-        for form, form_outcomes in forms:
-            _draw(form_outcomes, part, folder, f", {form} form" if len(forms) > 1 else "")
+        for title, form_outcomes in each_form(table, part):
+            _draw(form_outcomes, part, folder, title)
         print(told_changes(table, part))
     print(f"tables and figures are in {folder}")
 
 
-def _draw(table, part, folder, form):
+def _draw(table, part, folder, title):
     """The table and the figures of one part, of outcomes in one form."""
     vectors = interaction_vectors(table, part)
-    name = re.sub(r"[:,]? ", "-", f"{part}{form}".removesuffix(" form"))
+    name = re.sub(r"[:,]? ", "-", title.removesuffix(" form"))
     vectors.to_csv(folder / f"{name}.csv", index=False)
-    _save(show_heat_map(vectors, f"{part}{form}, {table.model.iloc[0]}"), folder / f"{name}.png")
+    _save(show_heat_map(vectors, f"{title}, {table.model.iloc[0]}"), folder / f"{name}.png")
     deltas = matrix(vectors)
     if (deltas.nunique(axis=1) > 1).sum() >= FEWEST:  # others are like none
         similar = similarity(deltas)
         abilities = vectors.drop_duplicates("task").set_index("task").ability
         linkage, _ = cluster_order(similar)
-        figure = show_similarity(
-            similar, abilities, linkage, f"{part}{form}: which tasks are alike"
-        )
+        figure = show_similarity(similar, abilities, linkage, f"{title}: which tasks are alike")
         _save(figure, folder / f"{name}-similarity.png")
 
 

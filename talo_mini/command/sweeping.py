@@ -3,6 +3,7 @@
 import os
 import uuid
 from argparse import Namespace
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -54,10 +55,15 @@ def add(commands):
 
 def told_changes(table: pd.DataFrame, part: str) -> str:
     """Which knockouts of a part clearly help or hurt which task, in words, form by form."""
-    forms = list(table.groupby("form", sort=False))
-    if len(forms) == 1:
-        return _told_changes(table, part, part)
-    return "\n".join(_told_changes(own, part, f"{part}, {form} form") for form, own in forms)
+    return "\n".join(_told_changes(own, part, title) for title, own in each_form(table, part))
+
+
+def each_form(table: pd.DataFrame, part: str) -> Iterator[tuple[str, pd.DataFrame]]:
+    """A part's title and the outcomes, of each form in which it was knocked out."""
+    forms = table.groupby("form", sort=False)
+    for form, own in forms:
+        if part in set(own.part):  # each form may have parts of its own
+            yield f"{part}, {form} form" if len(forms) > 1 else part, own
 
 
 def _told_changes(table, part, title):

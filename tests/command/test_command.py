@@ -20,6 +20,7 @@ import talo_mini.command as command
 from talo_mini import BadInput, interaction_vectors, load_benchmark, load_vlm, sweep
 from talo_mini.command import processes, showing, sweeping, words
 from talo_mini.engine.rows import LIBRARY
+from talo_mini.studies.several_models import sweep_each_form
 
 ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = ["question", "part", "layer", "answer", "correct"]
@@ -311,6 +312,19 @@ def test_each_form_is_told_and_drawn_by_itself(tmp_path, capsys):
     with pytest.raises(SystemExit):
         command.main(["vectors", str(tmp_path / "outcomes.csv"), "--out", str(tmp_path / "file")])
     assert "is no folder that can be made" in capsys.readouterr().err
+
+
+def test_a_part_of_one_form_alone_is_told_and_drawn_there(tiny, tmp_path, capsys):
+    parts = {"choice": ["self-attention"], "direct": ["self-attention", "mlp"]}
+    table = sweep_each_form(tiny, load_benchmark("mini-worlds", ["more"], 6), parts)
+    table.to_parquet(tmp_path / "outcomes.parquet")
+    drawn = tmp_path / "drawn"
+    command.main(["vectors", str(tmp_path / "outcomes.parquet"), "--out", str(drawn)])
+    told = capsys.readouterr().out
+    assert "self-attention, choice form: of" in told and "mlp, direct form: of" in told
+    assert "mlp, choice form" not in told
+    names = {path.stem for path in drawn.iterdir()}
+    assert names == {"self-attention-choice", "self-attention-direct", "mlp-direct"}
 
 
 def test_names_in_a_csv_stay_as_they_are_written(tmp_path):
