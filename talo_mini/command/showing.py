@@ -30,6 +30,7 @@ read_csv = partial(
 )
 READERS = {".parquet": pd.read_parquet, ".csv": read_csv}
 FEWEST = 3  # tasks of which a likeness is worth drawing
+FILES = (".csv", ".png", "-similarity.png")  # of each part
 
 
 def add(commands):
@@ -82,26 +83,30 @@ def run_vectors(chosen: Namespace):
         raise BadInput(
             f"--out {folder} is no folder that can be made ({error.strerror})"
         ) from error
+    written = []
     for part in [chosen.part] if chosen.part else parts:
         for title, form_outcomes in each_form(table, part):
-            _draw(form_outcomes, part, folder, title)
+            written += _draw(form_outcomes, part, folder, title)
         print(told_changes(table, part))
-    print(f"tables and figures are in {folder}")
+    print("written:", *written, sep="\n  ")
 
 
 def _draw(table, part, folder, title):
-    """The table and the figures of one part, of outcomes in one form."""
+    """Write the table and the figures of one part, of outcomes in one form; returns their paths."""
     vectors = interaction_vectors(table, part)
     name = re.sub(r"[:,]? ", "-", title.removesuffix(" form"))
-    vectors.to_csv(folder / f"{name}.csv", index=False)
-    _save(show_heat_map(vectors, f"{title}, {table.model.iloc[0]}"), folder / f"{name}.png")
+    numbers, heat_map, alike = (folder / f"{name}{end}" for end in FILES)
+    vectors.to_csv(numbers, index=False)
+    _save(show_heat_map(vectors, f"{title}, {table.model.iloc[0]}"), heat_map)
     deltas = matrix(vectors)
-    if (deltas.nunique(axis=1) > 1).sum() >= FEWEST:  # others are like none
-        similar = similarity(deltas)
-        abilities = vectors.drop_duplicates("task").set_index("task").ability
-        linkage, _ = cluster_order(similar)
-        figure = show_similarity(similar, abilities, linkage, f"{title}: which tasks are alike")
-        _save(figure, folder / f"{name}-similarity.png")
+    if (deltas.nunique(axis=1) > 1).sum() < FEWEST:  # others are like none
+        alike.unlink(missing_ok=True)  # another table's, which would pass for this one's
+        return [numbers, heat_map]
+    similar = similarity(deltas)
+    abilities = vectors.drop_duplicates("task").set_index("task").ability
+    linkage, _ = cluster_order(similar)
+    _save(show_similarity(similar, abilities, linkage, f"{title}: which tasks are alike"), alike)
+    return [numbers, heat_map, alike]
 
 
 def _save(figure, path):

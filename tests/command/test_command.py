@@ -327,6 +327,21 @@ def test_a_part_of_one_form_alone_is_told_and_drawn_there(tiny, tmp_path, capsys
     assert names == {"self-attention-choice", "self-attention-direct", "mlp-direct"}
 
 
+def test_no_figure_of_another_table_passes_for_one_of_this(tmp_path, capsys):
+    """Likeness is drawn of three tasks, not of the two that a later table has."""
+    rng = np.random.default_rng(0)
+    tasks = ("see a", "see b", "see c")
+    right = {task: rng.random(40) < 0.5 for task in tasks}
+    table = made_up_outcomes(right, {task: rng.random((40, 4)) < 0.5 for task in tasks})
+    drawn, similarity = tmp_path / "drawn", tmp_path / "drawn" / "self-attention-similarity.png"
+    for outcomes, is_drawn in ((table, True), (table[table.task != "see c"], False)):
+        outcomes.to_csv(tmp_path / "outcomes.csv", index=False)
+        command.main(["vectors", str(tmp_path / "outcomes.csv"), "--out", str(drawn)])
+        _, listed = capsys.readouterr().out.split("written:\n")
+        assert {Path(line.strip()) for line in listed.splitlines()} == set(drawn.iterdir())
+        assert similarity.exists() == is_drawn
+
+
 def test_names_in_a_csv_stay_as_they_are_written(tmp_path):
     right = np.full(20, True)
     table = made_up_outcomes(
