@@ -6,6 +6,12 @@ import pandas as pd
 from ..analysis.clear import gains_clearly
 from .base import POINTS, axes_of, legend_below, task_labels
 
+FORM_MARKS = {  # how far from its task's line, marker and colour
+    "direct": (0.15, "o", "#0072B2"),
+    "choice": (-0.15, "s", "#D55E00"),
+    "open": (0.0, "^", "#009E73"),
+}
+
 
 def show_accuracy(table: pd.DataFrame, title: str):
     """Accuracy of each task and form with 95% intervals, and both levels of chance; `table` is from
@@ -13,10 +19,9 @@ def show_accuracy(table: pd.DataFrame, title: str):
     """
     tasks = list(dict.fromkeys(table.task))[::-1]
     figure, axis = axes_of(7.5, 0.24 * len(tasks) + 1.2, title)
-    for form, offset, marker, colour in (
-        ("direct", 0.15, "o", "#0072B2"),
-        ("choice", -0.15, "s", "#D55E00"),
-    ):
+    forms = [form for form in FORM_MARKS if form in set(table.form)]
+    for form in forms:
+        offset, marker, colour = FORM_MARKS[form]
         rows = table[table.form == form].set_index("task")
         rows = rows.reindex([task for task in tasks if task in rows.index])
         y = np.array([tasks.index(task) for task in rows.index]) + offset
@@ -34,7 +39,7 @@ def show_accuracy(table: pd.DataFrame, title: str):
             ("chance", "|", "a blind guess"),
             ("informed", "4", "a guess that has looked"),
         ):
-            shown = label if form == "choice" else None
+            shown = label if form == forms[0] else None
             axis.plot(POINTS * rows[column], y, ticks, color="black", ms=7, label=shown)
     axis.set(
         yticks=range(len(tasks)),

@@ -47,6 +47,16 @@ def test_every_figure_names_its_axes_units_and_tasks(outcomes):
         assert label in found and "a finding" in found and "count 2" in found
 
 
+@pytest.mark.parametrize("form", ["choice", "direct", "open"])
+def test_the_accuracy_of_any_form_is_drawn_and_no_other_named(outcomes, form):
+    accuracy = task_accuracy(outcomes.assign(form=form))
+    figure = figures.show_accuracy(accuracy, "a finding")
+    points = figure.axes[0].containers[0].lines[0]
+    assert sorted(points.get_xdata()) == pytest.approx(sorted(100 * accuracy.accuracy))
+    named = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert named == ["a blind guess", "a guess that has looked", f"{form} form (95% interval)"]
+
+
 def test_dots_mark_what_survives_false_discovery_control(outcomes):
     vectors = interaction_vectors(outcomes)
     figure = figures.show_heat_map(vectors, "a finding")
