@@ -6,6 +6,7 @@ from pathlib import Path
 from PIL import Image
 
 from ..benchmarks.pictures import encoded_png
+from ..benchmarks.prompts import DIVIDER
 from ..benchmarks.questions import Question
 from ..errors import BadInput
 from ..interventions.knockout import Knockout, knockout
@@ -54,15 +55,17 @@ class Answering:
         max_new_tokens: int = MAX_NEW_TOKENS,
         until: Sequence[str] = (),
         batch: int = 8,
+        system: str = "",
     ) -> list[str]:
         """Greedy answers to pairs (pictures, text), cut where one of `until` begins.
 
-        A picture is a PIL image, the bytes of a file, or a path. Raises BadInput where there is
-        none.
+        A picture is a PIL image, the bytes of a file, or a path; `system` is said before each text.
+        Raises BadInput where there is no picture, or no place for a system prompt.
         """
         questions = [_question(number, *one) for number, one in enumerate(asked)]
+        prompt = f"{system}{DIVIDER}{{question}}" if system else "bare"
         with knockout(self.vlm, *self.knockouts):
-            written = self.vlm.generate(questions, "bare", max_new_tokens, batch)
+            written = self.vlm.generate(questions, prompt, max_new_tokens, batch)
         return [_cut(text, until) for text in written]
 
 

@@ -2,12 +2,14 @@
 
 `--model talo --model_args pretrained=FOLDER,choice=choice.json,task=TASK` answers under a choice,
 `part=self-attention,layer=3` under a knockout, `pretrained=FOLDER` alone as the whole model.
+A task asks in one user message about pictures, behind a system message at most.
 """
 
 from lmms_eval.api.model import lmms
 from lmms_eval.protocol import ChatMessages
 
 from .answering import MAX_NEW_TOKENS, Answering
+from .messages import as_question
 
 
 class Talo(lmms):
@@ -26,13 +28,11 @@ class Talo(lmms):
     def _answer(self, request):
         _, messages_of, settings, number, task, split = request.args
         messages = ChatMessages(messages=messages_of(self.task_dict[task][split][number]))
-        pictures, _, _ = messages.extract_media()
-        parts = [part for message in messages.messages for part in message.content]
-        text = "".join(part.text for part in parts if part.type == "text")
+        pictures, text, system = as_question(task, messages.messages)
         until = settings.get("until", ())
         most = settings.get("max_new_tokens", MAX_NEW_TOKENS)
         until = [until] if isinstance(until, str) else until
-        return self.model.answers([(pictures, text)], most, until)[0]
+        return self.model.answers([(pictures, text)], most, until, system=system)[0]
 
     def loglikelihood(self, requests):
         """Not offered: `talo_mini.sweep` scores options."""

@@ -2,6 +2,7 @@
 
 import json
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 from checkpoints import CHECKPOINTS, save_checkpoint
@@ -10,6 +11,7 @@ from PIL import Image
 
 from talo_mini import BadInput, interaction_vectors, knockout, load_benchmark, load_vlm, talo
 from talo_mini.harnesses import Answering, read_samples
+from talo_mini.harnesses.messages import as_question
 from talo_mini.harnesses.vlmevalkit import Talo
 from talo_mini.interventions.names import BASE_CELL, as_knockouts
 
@@ -83,6 +85,52 @@ def test_as_vlmevalkit_calls_it(place, tmp_path):
         model.generate(message=message, dataset="MMStar")
         == model.answers([([png()], "what is it?")], 3)[0]
     )
+
+
+PICTURE = dict(type="image", url="p.png")
+
+
+def message(role, *content):
+    """A message as lmms-eval's `ChatMessages` hold it; a text stands for its part."""
+    parts = [dict(type="text", text=one) if isinstance(one, str) else one for one in content]
+    return SimpleNamespace(role=role, content=[SimpleNamespace(**part) for part in parts])
+
+
+def test_a_task_of_lmms_eval_is_asked_as_it_is_written():
+    for content, pictures, text in (
+        ([PICTURE, " which?\n"], 1, " which?\n"),
+        ([PICTURE, PICTURE, "which?", "A. red", "\nB. blue ", "", "now"], 2, None),
+        (["which?", PICTURE], 1, "which?"),
+        ([PICTURE, "\n", PICTURE, "which?"], 2, "\nwhich?"),
+    ):
+        text = text or "which?\nA. red\nB. blue now"
+        assert as_question("t", [message("user", *content)]) == (["p.png"] * pictures, text, "")
+    system = message("system", "Be brief.", "Be kind.")
+    found = as_question("t", [system, message("user", PICTURE, "which?")])
+    assert found == (["p.png"], "which?", "Be brief.\nBe kind.")
+
+
+def test_a_task_of_lmms_eval_that_is_no_single_question_is_refused():
+    asked = message("user", PICTURE, "which?")
+    for messages, told in (
+        ([asked, message("assistant", "red"), asked], r"several turns \(user, assistant, user\)"),
+        ([asked, asked], "several turns"),
+        ([message("system", PICTURE), asked], "has image in its system message"),
+        ([message("user", PICTURE, dict(type="video", url="v"), "which?")], "has video in its"),
+        ([message("user", PICTURE, dict(type="audio", url="a"), "which?")], "has audio in its"),
+        ([message("user", "the left of", PICTURE, "is?")], "both sides of a picture"),
+        ([message("user", PICTURE, "or", PICTURE)], "both sides of a picture"),
+    ):
+        with pytest.raises(BadInput, match=rf"the task 'phyx' .*{told}"):
+            as_question("phyx", messages)
+
+
+def test_a_system_message_is_the_system_prompt(place):
+    model = Answering(place[0] / "model", device="cpu")
+    question = load_benchmark("mini-worlds", ["more"], 1, "direct").questions[:1]
+    pairs = [([question[0].image_bytes], question[0].text)]
+    wanted = model.vlm.generate(question, "Be {brief}.\n---\n{question}", 4)
+    assert model.answers(pairs, 4, system="Be {brief}.") == wanted != model.answers(pairs, 4)
 
 
 def log(folder, right, task="toy", **more):
