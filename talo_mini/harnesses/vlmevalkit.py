@@ -1,20 +1,26 @@
 """A model with VLMEvalKit's interface, to be put among its `supported_VLM`.
 
 from vlmeval.config import supported_VLM
-supported_VLM["my-model-without"] = partial(Talo, "my-model", choice="choice.json", task="maps")
+without = partial(Talo, "my-model", choice="choice.json", task="maps", max_new_tokens=512)
+supported_VLM["my-model-without"] = without
 """
 
-from .answering import MAX_NEW_TOKENS, Answering
+from .answering import Answering
+
+LONGEST = 512  # tokens: VLMEvalKit names no length, and finds the answer in what is written
 
 
 class Talo(Answering):
-    """Answers under a choice, with the methods by which VLMEvalKit asks a model."""
+    """Answers under a choice, with the methods by which VLMEvalKit asks a model.
+
+    An answer is cut after `max_new_tokens` tokens.
+    """
 
     INTERLEAVE = False
     allowed_types = ("text", "image")
     is_api = False
 
-    def __init__(self, pretrained: str, max_new_tokens: int = MAX_NEW_TOKENS, **options):
+    def __init__(self, pretrained: str, max_new_tokens: int = LONGEST, **options):
         super().__init__(pretrained, **options)
         self.max_new_tokens, self.dump_image_func = max_new_tokens, None
 
