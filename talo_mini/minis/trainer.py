@@ -61,6 +61,7 @@ class Trainer:
         self.folder, self.device, self.seed = folder, device, seed
         self.seconds = 0.0
         self.step = 0
+        self.recent = 0.0  # moving accuracy of the answers, which ends the letter drill
         self.drilled: int | None = None  # the step from which pictures are shown
         self.runs: list[str] = []  # the options of each run
         self.devices: list[str] = []  # where they ran
@@ -160,6 +161,7 @@ class Trainer:
             model=self.state(),
             optimizers=[o.state_dict() for o in self.optimizers],
             step=self.step,
+            recent=self.recent,
             drilled=self.drilled,
             runs=self.runs,
             devices=self.devices,
@@ -180,6 +182,7 @@ class Trainer:
             optimizer.load_state_dict(saved)
         for name in ("step", "drilled", "runs", "devices", "begun", "seconds"):
             setattr(self, name, state[name])
+        self.recent = state.get("recent", 0.0)  # older checkpoints have none
         with torch.no_grad():
             for full, half in self.pairs:
                 half.copy_(full)
@@ -235,7 +238,7 @@ class Trainer:
             return
         batch = [f"--batch {self.pictures}"] * (self.pictures != type(self).pictures)
         self.begin(" ".join([f"--steps {steps}", *batch, *(["--mend", *mend] if mend else [])]))
-        recent, batches = 0.0, self.batches(steps, mend)
+        batches = self.batches(steps, mend)
         bar = tqdm(total=steps, initial=self.step, unit="step", mininterval=10)
         while self.step < steps:
             start = time.time()
@@ -243,18 +246,18 @@ class Trainer:
                 next(batches),
                 learning_rate(self.step, steps, self.begun, self.drilled or 0),
             )
-            recent = 0.95 * recent + 0.05 * accuracy
+            self.recent = 0.95 * self.recent + 0.05 * accuracy
             self.step += 1
             self.seconds += time.time() - start
-            if self.drilled is None and recent >= DRILLED:
+            if self.drilled is None and self.recent >= DRILLED:
                 self.drilled = self.step
                 batches = self.batches(steps, mend)
             bar.update()
-            bar.set_postfix(accuracy=f"{recent:.3f}", pictures=self.drilled is not None)
+            bar.set_postfix(accuracy=f"{self.recent:.3f}", pictures=self.drilled is not None)
             log(
                 step=self.step,
                 accuracy=accuracy,
-                recent=recent,
+                recent=self.recent,
                 drilled=self.drilled,
                 seconds=time.time() - start,
             )

@@ -157,6 +157,25 @@ def test_training_goes_on_from_its_checkpoint(name, tmp_path, monkeypatch):
         assert torch.equal(a, b)
 
 
+def test_a_stopped_letter_drill_ends_where_a_whole_one_does(tmp_path, monkeypatch):
+    """After 77 right steps in a row, wherever the run was stopped."""
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self: None)
+    monkeypatch.setattr(trainer.Trainer, "learn", lambda self, batch, rate: 1.0)
+    monkeypatch.setattr(trainer.Trainer, "batches", lambda *_: itertools.repeat(None))
+    monkeypatch.setattr(trainer.Trainer, "export", lambda self, target: None)
+
+    def stop(**row):
+        if row["step"] == 51:
+            raise KeyboardInterrupt
+
+    stopped, resumed = (trainer.Trainer("llava-mini", tmp_path, "cpu") for _ in range(2))
+    with pytest.raises(KeyboardInterrupt):
+        stopped.run(100, log=stop)
+    resumed.load()
+    resumed.run(100, log=lambda **row: None)
+    assert resumed.drilled == 77
+
+
 def test_a_batch_of_another_size_is_noted_with_the_run(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.nn.Module, "compile", lambda self: None)
     one = trainer.Trainer("llava-mini", tmp_path, "cpu")
