@@ -65,10 +65,14 @@ class AdapterTrainer(Trainer):
                 parameter.copy_(saved[name])
 
     def take_up(self, export: Path):
-        """Go on from an export, whose optimiser is gone: from its weights, with its record."""
+        """Go on from an export, whose optimiser is gone: from its weights, with its record.
+
+        Raises BadInput where it has another seed.
+        """
+        record = json.loads((export / "training.json").read_text(encoding="utf-8"))
+        self.check_seed(export, record)
         weights = load_file(export / "learned.safetensors")
         self.restore({name: weights[name.replace(".default.weight", "")] for name in self.learned})
-        record = json.loads((export / "training.json").read_text(encoding="utf-8"))
         self.drilled, self.runs, self.devices = (
             record["drilled"],
             record["runs"],

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from ..errors import BadInput
 from .adapting import ADAPTED, AdapterTrainer
 from .architectures import ARCHITECTURES
 from .trainer import SEED, STEPS, Trainer
@@ -54,9 +55,12 @@ def main():
     if arguments.take_up and (folder / "checkpoint.pt").exists():
         parser.error(f"{folder} has a checkpoint, from which the run goes on; leave out --take-up")
     trainer.pictures = arguments.batch or trainer.pictures
-    trainer.load()
-    if arguments.take_up:
-        trainer.take_up(arguments.take_up)
+    try:
+        trainer.load()
+        if arguments.take_up:
+            trainer.take_up(arguments.take_up)
+    except BadInput as error:
+        parser.error(str(error))
     with open(folder / "log.jsonl", "a", encoding="utf-8", buffering=1) as log:
         trainer.run(
             arguments.steps, lambda **row: log.write(json.dumps(row) + "\n"), tuple(arguments.mend)

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, IterableDataset
 from tqdm import tqdm
 
+from ..errors import BadInput
 from .architectures import ARCHITECTURES
 from .lessons import Batch, Packer
 
@@ -160,6 +161,7 @@ class Trainer:
         state = dict(
             model=self.state(),
             optimizers=[o.state_dict() for o in self.optimizers],
+            seed=self.seed,
             step=self.step,
             recent=self.recent,
             drilled=self.drilled,
@@ -172,11 +174,12 @@ class Trainer:
         (self.folder / "checkpoint.new").replace(self.folder / "checkpoint.pt")
 
     def load(self):
-        """Go on from the checkpoint, if there is one."""
+        """Go on from the checkpoint, if there is one. Raises BadInput where it has another seed."""
         path = self.folder / "checkpoint.pt"
         if not path.exists():
             return
         state = torch.load(path, map_location=self.device)
+        self.check_seed(path, state)
         self.restore(state["model"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
@@ -186,6 +189,15 @@ class Trainer:
         with torch.no_grad():
             for full, half in self.pairs:
                 half.copy_(full)
+
+    def check_seed(self, path: Path, kept: dict):
+        """Raise BadInput where what is kept there was trained with another seed."""
+        seed = kept.get("seed", self.seed)  # older checkpoints have none
+        if seed != self.seed:
+            raise BadInput(
+                f"{path} was trained with seed {seed}, and cannot go on with seed {self.seed}; say "
+                f"--seed {seed}, or train in another folder from the start"
+            )
 
     def export(self, target: Path):
         """Write the trained model and its processor in bfloat16, as `from_pretrained` reads them,

@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
+from talo_mini import BadInput
 from talo_mini.benchmarks.mini_worlds import lessons
 from talo_mini.benchmarks.questions import LETTERS
 from talo_mini.minis import adapting, trainer
@@ -176,6 +177,21 @@ def test_a_stopped_letter_drill_ends_where_a_whole_one_does(tmp_path, monkeypatc
     assert resumed.drilled == 77
 
 
+def test_a_checkpoint_of_another_seed_is_refused(tmp_path, monkeypatch):
+    """And one that does not know its seed is taken up."""
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self: None)
+    trainer.Trainer("llava-mini", tmp_path, "cpu").save()
+    other = trainer.Trainer("llava-mini", tmp_path, "cpu", seed=7)
+    before = other.model.lm_head.weight.clone()
+    with pytest.raises(BadInput, match=r"checkpoint.pt was trained with seed 0, .*; say --seed 0"):
+        other.load()
+    assert torch.equal(other.model.lm_head.weight, before)
+    path = tmp_path / "checkpoint.pt"
+    torch.save({key: kept for key, kept in torch.load(path).items() if key != "seed"}, path)
+    other.load()
+    assert not torch.equal(other.model.lm_head.weight, before)
+
+
 def test_a_batch_of_another_size_is_noted_with_the_run(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.nn.Module, "compile", lambda self: None)
     one = trainer.Trainer("llava-mini", tmp_path, "cpu")
@@ -201,5 +217,9 @@ def test_training_of_an_adapter_goes_on_from_an_export(tmp_path, monkeypatch):
     assert (again.drilled, again.step, again.runs) == (3, 10, ["--steps 10"])
     for name, parameter in first.learned.items():
         assert torch.equal(parameter, again.learned[name])
+    with pytest.raises(
+        BadInput, match="export was trained with seed 0, and cannot go on with seed"
+    ):
+        adapting.AdapterTrainer("tiny", tmp_path, "cpu", seed=7).take_up(tmp_path / "export")
     again.begin("--steps 12")
     assert again.runs == ["--steps 10", "--steps 12"] and again.begun == 10
