@@ -2,6 +2,7 @@
 Hub is out of reach.
 """
 
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -77,9 +78,12 @@ def _known(wanted):
 
 
 def write(folder: Path, per_task: int = 40):
-    """Write both below `folder`, unless they are there."""
+    """Write both below `folder`, where they are not there as they would be drawn today."""
     for name, make in (("scienceqa", scienceqa), ("mmstar", mmstar)):
-        path = folder / name / "part-0.parquet"
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            make(per_task).to_parquet(path)
+        path, drawn = folder / name / "part-0.parquet", make(per_task).to_parquet()
+        if path.exists() and path.read_bytes() == drawn:
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = folder / f"{name}.{os.getpid()}"  # several chapters may write at once
+        unfinished.write_bytes(drawn)
+        unfinished.replace(path)
