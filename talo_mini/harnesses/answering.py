@@ -14,7 +14,7 @@ from ..interventions.names import as_knockouts
 from ..models.loading import load_vlm
 from ..studies.choice import Choice
 
-MAX_NEW_TOKENS = 16
+MAX_NEW_TOKENS = 512  # where a harness names no length, and finds the answer in what is written
 
 
 class Answering:

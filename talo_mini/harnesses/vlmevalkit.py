@@ -5,9 +5,7 @@ without = partial(Talo, "my-model", choice="choice.json", task="maps", max_new_t
 supported_VLM["my-model-without"] = without
 """
 
-from .answering import Answering
-
-LONGEST = 512  # tokens: VLMEvalKit names no length, and finds the answer in what is written
+from .answering import MAX_NEW_TOKENS, Answering
 
 
 class Talo(Answering):
@@ -20,7 +18,7 @@ class Talo(Answering):
     allowed_types = ("text", "image")
     is_api = False
 
-    def __init__(self, pretrained: str, max_new_tokens: int = LONGEST, **options):
+    def __init__(self, pretrained: str, max_new_tokens: int = MAX_NEW_TOKENS, **options):
         super().__init__(pretrained, **options)
         self.max_new_tokens, self.dump_image_func = max_new_tokens, None
 
