@@ -40,7 +40,7 @@ const SORTS = /** @type {const} */ ({
 });
 const COLOURS = ["#b35806", "#f7f7f7", "#542788"]; // orange: worse, purple: better
 const SHOWN = 12; // flipped questions at once
-const WIDE = 12; // layers that are drawn with broad cells
+const WIDE = 12; // layers that are drawn with broad cells; thirty fit beside their legend
 
 /** @param {Cell[]} cells of one part and form @param {string} sort @param {boolean} roomOnly */
 export function arranged(cells, sort, roomOnly) {
@@ -63,7 +63,7 @@ export const inWords = (cell) =>
 
 /** What else a cell holds, in words. @param {Cell} cell */
 export const moreInWords = ({ q, blind, informed, room }) =>
-  `q = ${q.toFixed(3)}; chance ${percent(blind)} for a blind guess, ${percent(informed)} for one ` +
+  `q ${q < 0.001 ? "< 0.001" : `= ${q.toFixed(3)}`}; chance ${percent(blind)} for a blind guess, ${percent(informed)} for one ` +
   `that looks; ${room ? "room" : "no room"} to gain`;
 
 /** What is left out, in words. @param {string} part @param {number} layer */
@@ -90,14 +90,15 @@ export function told({ model, testbed }, { cells }) {
 function specification(values, layers) {
   const tasks = [...new Set(values.map(({ name }) => name))];
   const domain = Array.from({ length: layers }, (_, layer) => layer);
+  const many = layers > WIDE;
   return {
     data: { values },
-    width: { step: layers > WIDE ? 18 : 34 },
+    width: { step: many ? 16 : 34 },
     height: { step: 16 },
     encoding: {
       x: {
         field: "layer", type: "ordinal", title: "layer knocked out", scale: { domain },
-        axis: { labelAngle: 0 },
+        axis: { labelAngle: 0, labelFontSize: many ? 10 : 12 },
       },
       y: { field: "name", type: "nominal", sort: tasks, title: null },
     },

@@ -36,6 +36,7 @@ test("what a pointer sees of a cell is told in words too", () => {
   assert.equal(moreInWords(cell({})),
     "q = 0.010; chance 25% for a blind guess, 30% for one that looks; room to gain");
   assert.match(moreInWords(cell({ room: false })), /no room to gain$/);
+  assert.match(moreInWords(cell({ q: 0.00004 })), /^q < 0.001; chance/);
 });
 
 test("what is left out, in words", () => {
