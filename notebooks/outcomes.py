@@ -99,8 +99,9 @@ def tasks_with_room(vlm: VLM, testbed: str) -> list[str]:
     """
     training = of_training_half(testbed.removeprefix(f"{TESTBED}-"), LOOKED_AT)
     known = {task.name for task in training.tasks}
-    asked = training.subset([name for name in chapter_tasks() if name in known], form="direct")
-    accuracy = task_accuracy(sweep(vlm, asked, parts=(), cache=CACHE))
+    names = [name for name in chapter_tasks() if name in known]
+    in_words = training.subset(names, form="direct")
+    accuracy = task_accuracy(sweep(vlm, in_words, parts=(), cache=CACHE))
     return list(accuracy.task[has_room(accuracy)])
 
 

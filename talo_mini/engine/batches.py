@@ -13,6 +13,7 @@ from ..errors import BadInput
 from ..interventions.names import Cell
 from ..models.padding import Unrepeatable, is_tried, of_one_length, try_padding
 from ..models.vlm import VLM
+from .packing import by_whole_text
 
 
 class Batch(NamedTuple):
@@ -59,8 +60,7 @@ def _order(row_lengths, question):
 def _length(vlm, question, prompt):
     """How much is written for a question, in characters: options too, where all of them is read."""
     length = len(write_prompt(question, prompt))
-    whole = vlm.scoring(question) == "whole text"
-    return length + sum(map(len, question.options)) if whole else length
+    return length + sum(map(len, question.options)) * by_whole_text(vlm, question)
 
 
 def try_padding_of(vlm: VLM, waiting: list[Batch], prompt: str):
